@@ -1,0 +1,53 @@
+"""Options and fixtures that every test may use: how many seeds and cases to try, and where the real data lies.
+
+By default a run is modest and repeats exactly; `make evidence` and the options below try far more.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+MODEST_SEEDS = 3
+MODEST_CASES = 50
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare `--seeds`, `--cases` and `--data`."""
+    group = parser.getgroup("pilotage")
+    group.addoption("--seeds", type=int, default=MODEST_SEEDS, metavar="N", help="run each seeded simulation with seeds 0 to N-1")
+    group.addoption(
+        "--cases", type=int, default=None, metavar="N", help="try N fresh examples in each property instead of the same modest few"
+    )
+    group.addoption(
+        "--data", type=Path, default=None, metavar="FOLDER", help="folder of the real data sets (else PILOTAGE_DATA, else ../shared/data)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the hypothesis profile: the same few examples in every run, or as many fresh ones as asked for."""
+    cases = config.getoption("--cases")
+    calm = [HealthCheck.too_slow]
+    settings.register_profile("modest", max_examples=MODEST_CASES, derandomize=True, deadline=None, suppress_health_check=calm)
+    settings.register_profile("evidence", max_examples=cases or MODEST_CASES, print_blob=True, deadline=None, suppress_health_check=calm)
+    settings.load_profile("evidence" if cases else "modest")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with an argument `seed` runs once per seed, and names the seed when it fails."""
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(metafunc.config.getoption("--seeds")))
+
+
+@pytest.fixture(scope="session")
+def data_folder(pytestconfig: pytest.Config) -> Path:
+    """The folder of the real data sets (`ecom.csv.gz` and others); tests that need it are skipped where there is none."""
+    named = pytestconfig.getoption("--data") or os.environ.get("PILOTAGE_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if named and not folder.is_dir():
+        pytest.fail(f"the data folder {folder} named by --data or PILOTAGE_DATA does not exist")
+    if not folder.is_dir():
+        pytest.skip(f"the real data sets are not here: no folder {folder}; name it with --data or PILOTAGE_DATA")
+    return folder

@@ -1,0 +1,1 @@
+"""Events: the envelope every source is turned into, time as int64 microseconds UTC, and canonical digests."""

@@ -1,0 +1,63 @@
+"""Tests of local time from pinned zone tables."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotage.event.time import instant_text, parse_instant_us
+from pilotage.event.zone import UnknownZone, Zones
+from pilotage.source.zones import packaged_zones
+
+ZONES = packaged_zones()
+PLACES = (
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "Pacific/Auckland",
+    "America/Sao_Paulo",
+    "Africa/Casablanca",
+    "Asia/Tokyo",
+    "America/St_Johns",
+    "Europe/London",
+)
+
+
+def test_a_skipped_wall_time_is_read_with_the_offset_before() -> None:
+    """A wall time in a DST gap is the RFC 5545 instant: 02:30 in Berlin on 29 March 2026 is 03:30 summer time."""
+    before = parse_instant_us("2026-03-29T00:30:00Z")
+    assert instant_text(ZONES.next_at(before, "Europe/Berlin", 150)) == "2026-03-29T01:30:00Z"
+
+
+def test_what_ends_in_a_gap_ends_when_the_clock_jumps() -> None:
+    """A span that ends at a skipped wall time ends at the instant of the clock change."""
+    before = parse_instant_us("2026-03-29T00:30:00Z")
+    assert instant_text(ZONES.next_reached(before, "Europe/Berlin", 150)) == "2026-03-29T01:00:00Z"
+
+
+def test_a_repeated_wall_time_is_reached_twice() -> None:
+    """Between the two passes of a repeated hour, the next time the clock reads 02:30 is its second pass."""
+    between = parse_instant_us("2026-10-25T00:40:00Z")
+    assert instant_text(ZONES.next_at(between, "Europe/Berlin", 150)) == "2026-10-25T01:30:00Z"
+
+
+@given(st.integers(1_700_000_000, 1_900_000_000), st.sampled_from(PLACES), st.integers(0, 1439))
+def test_next_reached_is_never_past_the_first_such_minute(second: int, zone: str, minute: int) -> None:
+    """No minute of the wall clock at or after the wanted one passes between now and the instant found, in ten zones."""
+    now = second * 1_000_000
+    found = ZONES.next_reached(now, zone, minute)
+    assert now < found <= now + 26 * 3_600_000_000
+    assert ZONES.minute_of_day(found, zone) >= minute or ZONES.minute_of_day(found - 1, zone) < minute
+    for step in range(now + 60_000_000, found, 600_000_000):
+        assert ZONES.minute_of_day(step, zone) != minute or step - now < 60_000_000
+
+
+def test_equal_tables_have_equal_digests() -> None:
+    """The digest names the tables: the same bytes, the same name."""
+    assert ZONES.digest == Zones(ZONES.packed).digest
+
+
+def test_an_unknown_zone_is_refused() -> None:
+    """A name that is no IANA zone is refused with an example."""
+    with pytest.raises(UnknownZone, match="Europe/Berlin"):
+        ZONES.local(0, "Berlin")

@@ -1,0 +1,1 @@
+"""The demo world: a fictional retailer's customers and systems on a virtual clock, with the true effect of every journey."""

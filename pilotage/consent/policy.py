@@ -1,0 +1,64 @@
+"""Contact policies as plain data: purposes with their legal basis, quiet hours, budgets, suppression, intake.
+
+They are documents (`kind: policy`) compiled into the plan, so a change of policy is a change of the plan's digest.
+"""
+
+import msgspec
+
+from pilotage.predicate.ir import Predicate
+
+
+class Purpose(msgspec.Struct, frozen=True):
+    """Why a company contacts people. `basis` is the legal basis (GDPR art. 6): with `consent`, a missing grant means no;
+    with `legitimate_interest` a recorded objection means no; with `contract`, `legal_obligation` or `vital_interest` the
+    message does not depend on consent. `contact_class` is marketing, service or transactional."""
+
+    name: str
+    contact_class: str
+    basis: str
+
+
+class QuietHours(msgspec.Struct, frozen=True):
+    """A daily span in the subject's zone in which nothing of these classes leaves on these channels.
+
+    `start_minute` and `end_minute` count from local midnight; a span with start > end crosses midnight. Empty `channels`
+    means all channels."""
+
+    name: str
+    channels: tuple[str, ...]
+    classes: tuple[str, ...]
+    start_minute: int
+    end_minute: int
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """At most `limit` messages in any rolling window, over those that match all non-empty lists."""
+
+    name: str
+    limit: int
+    window_us: int
+    channels: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+    journeys: tuple[str, ...] = ()
+
+
+class Suppression(msgspec.Struct, frozen=True):
+    """While the condition is not false (NULL blocks too), messages of these classes do not leave."""
+
+    name: str
+    when: Predicate
+    classes: tuple[str, ...]
+    reason: str = ""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """All contact policies of a plan. `zone` is the IANA zone of subjects whose own is unknown; `zone_attribute` the
+    profile attribute that holds a subject's own."""
+
+    purposes: tuple[Purpose, ...] = ()
+    quiet_hours: tuple[QuietHours, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    zone: str = "UTC"
+    zone_attribute: str = "timezone"

@@ -1,0 +1,89 @@
+"""The one ordered decision about a candidate message: consent, suppression, quiet hours, budgets.
+
+`decide` is asked when the candidate arises and whenever it is decided anew; `recheck` is asked by the dispatcher just
+before the message leaves, and looks at everything but the budgets, in which the message already has its place.
+"""
+
+import msgspec
+
+from pilotage.consent.purposes import refusal
+from pilotage.decision.budget import HELD, over_budget
+from pilotage.decision.quiet import quiet_until
+from pilotage.decision.rules import Candidate, ContactRules, Standing
+from pilotage.profile.state import State
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """The message may leave now."""
+
+
+class Later(msgspec.Struct, frozen=True):
+    """The message may not leave before `at_us`; it is decided anew then."""
+
+    at_us: int
+    rule: str
+    reason: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The message may not leave at all."""
+
+    rule: str
+    reason: str
+
+
+Verdict = Allowed | Later | Refused
+ALLOWED = Allowed()
+
+
+def decide(rules: ContactRules, state: State, candidate: Candidate, now_us: int) -> Verdict:
+    """What becomes of the candidate at `now_us`. A release after the candidate's expiry is a refusal."""
+    standing = rules.standing(candidate.channel, candidate.purpose, candidate.journey)
+    refused = _forbidden(rules, standing, state, candidate, now_us)
+    if refused is not None:
+        return refused
+    later: Verdict = _quiet(rules, standing, state, now_us)
+    if standing.budgets:
+        later = _later_of(later, _over_budget(rules, standing, state, candidate, now_us))
+    if isinstance(later, Later) and (later.at_us > candidate.expires_us or now_us >= candidate.expires_us):
+        return Refused(rule=later.rule, reason=f"{later.reason}, beyond its expiry")
+    return later
+
+
+def _over_budget(rules: ContactRules, standing: Standing, state: State, candidate: Candidate, now_us: int) -> Verdict:
+    release_us, budget, used = over_budget(standing.budgets, rules, state.budget, now_us)
+    if budget is None:
+        return ALLOWED
+    at_us = candidate.expires_us if release_us == HELD else release_us
+    return Later(at_us=at_us, rule=f"budget:{budget.name}", reason=f"budget {budget.name}: {used} of {budget.limit} used")
+
+
+def _later_of(one: Verdict, other: Verdict) -> Verdict:
+    if isinstance(one, Later) and isinstance(other, Later):
+        return other if other.at_us > one.at_us else one
+    return one if isinstance(one, Later) else other
+
+
+def recheck(rules: ContactRules, state: State, candidate: Candidate, now_us: int) -> Verdict:
+    """What becomes of a decided message at the moment of leaving; budgets are not asked again."""
+    standing = rules.standing(candidate.channel, candidate.purpose, candidate.journey)
+    refused = _forbidden(rules, standing, state, candidate, now_us)
+    return refused if refused is not None else _quiet(rules, standing, state, now_us)
+
+
+def _forbidden(rules: ContactRules, standing: Standing, state: State, candidate: Candidate, now_us: int) -> Refused | None:
+    reason = refusal(standing.purpose, candidate.channel, state.consents)
+    if reason:
+        return Refused(rule="consent", reason=f"{reason} for {candidate.purpose} on {candidate.channel}")
+    for rule, test in standing.suppressions:
+        if test(state, None, {}, now_us, "") is not False:  # NULL blocks too
+            return Refused(rule=f"suppression:{rule.name}", reason=rule.reason or rule.name)
+    return None
+
+
+def _quiet(rules: ContactRules, standing: Standing, state: State, now_us: int) -> Verdict:
+    if standing.quiet_hours:
+        until_us, name = quiet_until(standing.quiet_hours, rules.zones, rules.zone_of(state), now_us)
+        if name:
+            return Later(at_us=until_us, rule=f"quiet_hours:{name}", reason=f"quiet hours {name}")
+    return ALLOWED

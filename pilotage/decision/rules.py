@@ -1,0 +1,89 @@
+"""The contact rules of a plan, made ready for deciding: policies looked up once per kind of message, not per message.
+
+`ContactRules` is built from a plan's policy and its compiled suppression conditions. A `Candidate` is a message that
+wants to leave; `Standing` is what its rules come to.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Suppression
+from pilotage.event.zone import Zones
+from pilotage.profile.state import State
+
+SuppressionTest = Callable[[State, Any, Any, int, str], bool | None]
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A message that wants to leave: its channel, purpose and journey, and the last instant it may."""
+
+    channel: str
+    purpose: str
+    journey: str
+    expires_us: int
+
+
+class UnknownPurpose(LookupError):
+    """The plan's policies do not name the purpose, so nothing may be sent for it. Declare it under `purposes`."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """The rules that apply to one kind of message (channel, purpose, journey)."""
+
+    purpose: Purpose
+    suppressions: tuple[tuple[Suppression, SuppressionTest], ...]
+    quiet_hours: tuple[QuietHours, ...]
+    budgets: tuple[Budget, ...]
+
+
+class ContactRules:
+    """The policy of a plan with its lookups. Read only; safe to share."""
+
+    def __init__(self, policy: Policy, tests: dict[str, SuppressionTest], zones: Zones) -> None:
+        self.policy = policy
+        self.zones = zones
+        self.purposes = {purpose.name: purpose for purpose in policy.purposes}
+        self.window_us = max((budget.window_us for budget in policy.budgets), default=0)
+        self._tests = tests
+        self._standings: dict[tuple[str, str, str], Standing] = {}
+
+    def standing(self, channel: str, purpose: str, journey: str) -> Standing:
+        """The rules for one kind of message; `UnknownPurpose` if no policy names the purpose."""
+        key = (channel, purpose, journey)
+        found = self._standings.get(key)
+        if found is None:
+            found = self._standings[key] = self._find(channel, purpose, journey)
+        return found
+
+    def _find(self, channel: str, purpose_name: str, journey: str) -> Standing:
+        purpose = self.purposes.get(purpose_name)
+        if purpose is None:
+            raise UnknownPurpose(f"purpose {purpose_name!r} is in no policy; declare it under `purposes`")
+        contact_class, policy = purpose.contact_class, self.policy
+        return Standing(
+            purpose=purpose,
+            suppressions=tuple((rule, self._tests[rule.name]) for rule in policy.suppressions if contact_class in rule.classes),
+            quiet_hours=tuple(
+                rule
+                for rule in policy.quiet_hours
+                if contact_class in rule.classes and (not rule.channels or channel in rule.channels)
+            ),
+            budgets=tuple(budget for budget in policy.budgets if counts(budget, channel, purpose, journey)),
+        )
+
+    def zone_of(self, state: State) -> str:
+        """The subject's IANA zone, or the company's where it is unknown or not a zone."""
+        zone = state.attributes.get(self.policy.zone_attribute)
+        return zone if isinstance(zone, str) and zone in self.zones else self.policy.zone
+
+
+def counts(budget: Budget, channel: str, purpose: Purpose, journey: str) -> bool:
+    """Whether a message of this kind counts against the budget."""
+    return (
+        (not budget.channels or channel in budget.channels)
+        and (not budget.classes or purpose.contact_class in budget.classes)
+        and (not budget.purposes or purpose.name in budget.purposes)
+        and (not budget.journeys or journey in budget.journeys)
+    )

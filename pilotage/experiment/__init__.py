@@ -1,0 +1,1 @@
+"""Experiments: assignment by salted hash, so that the same subject always gets the same arm."""

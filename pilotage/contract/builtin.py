@@ -1,0 +1,63 @@
+"""The event types that Pilotage itself emits or gives a meaning to, as contracts.
+
+A workspace need not declare them. It may declare its own contract of the same name where its data are richer
+(`customer.identified`, whose fields are the company's traits, and the page and screen views of the Segment spec are open
+here for that reason); the workspace's declaration then takes the place of the one below.
+"""
+
+from pilotage.contract.model import Contract, FieldSpec
+
+CONSENT_CHANGED = "consent.changed"
+CUSTOMER_IDENTIFIED = "customer.identified"
+CUSTOMER_GROUPED = "customer.grouped"
+CUSTOMER_ALIASED = "customer.aliased"
+PAGE_VIEWED = "page.viewed"
+SCREEN_VIEWED = "screen.viewed"
+MESSAGE_FATES = ("sent", "failed", "refused", "expired", "unknown", "delivered", "opened", "clicked", "bounced", "complained")
+"""What can become of a message; each is an event type `message.<fate>`."""
+
+_EFFECT = FieldSpec(name="effect", kind="string", required=True, pattern="^[0-9a-f]+$")
+_REASON = FieldSpec(name="reason", kind="string")
+
+
+def _text(name: str, required: bool = False, classification: str = "") -> FieldSpec:
+    return FieldSpec(name=name, kind="string", required=required, length_min=1 if required else None, classification=classification)
+
+
+def _contract(event: str, *fields: FieldSpec, is_open: bool = False) -> Contract:
+    return Contract(event=event, version="1.0.0", fields=fields, open=is_open)
+
+
+def _message(fate: str) -> Contract:
+    automated = FieldSpec(name="automated", kind="boolean")
+    fields = (_EFFECT, _text("channel"), _text("purpose"), _text("journey"), _REASON, _text("provider_id"), _text("url"), automated)
+    return _contract(f"message.{fate}", *fields)
+
+
+BUILTIN: dict[str, Contract] = {
+    contract.event: contract
+    for contract in (
+        _contract(
+            CONSENT_CHANGED,
+            _text("purpose", required=True),
+            _text("channel", required=True),
+            FieldSpec(name="granted", kind="boolean", required=True),
+            _text("basis"),
+            _text("source"),
+        ),
+        _contract(CUSTOMER_IDENTIFIED, is_open=True),
+        _contract(CUSTOMER_GROUPED, _text("group_id", required=True), is_open=True),
+        _contract(CUSTOMER_ALIASED, _text("previous_id", required=True, classification="personal"), is_open=True),
+        _contract(PAGE_VIEWED, _text("name"), _text("category"), _text("url"), _text("path"), is_open=True),
+        _contract(SCREEN_VIEWED, _text("name"), _text("category"), is_open=True),
+        *map(_message, MESSAGE_FATES),
+        _contract("call.answered", _EFFECT, _text("body")),
+        _contract("call.failed", _EFFECT, _REASON),
+    )
+}
+"""Every built-in contract by its event type."""
+
+
+def builtin_contracts(declared: dict[str, Contract]) -> dict[str, Contract]:
+    """The contracts in force: the workspace's own over the built-in ones."""
+    return {**BUILTIN, **declared}

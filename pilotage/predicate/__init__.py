@@ -1,0 +1,1 @@
+"""The condition language: SQL boolean expressions, parsed, typed against contracts and the profile, compiled to Python."""

@@ -1,0 +1,105 @@
+"""Tests of flips: between one flip and the next nothing changes by time, and each change is foretold."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotage.predicate.flips import age_flip, window_flip
+from pilotage.predicate.ir import Type
+from pilotage.predicate.parse import PredicateError, Scope, parse, parse_expression
+from pilotage.predicate.python import compile_flips, compile_functions
+from pilotage.profile.state import State
+
+SCOPE = Scope(
+    attributes={"tier": Type.STRING, "n": Type.INTEGER, "age": Type.INTERVAL},
+    events={"a": {}, "b": {"total": Type.NUMBER}},
+)
+MS_US = 1_000
+
+COMPARISONS = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
+WINDOWS = st.sampled_from(["1ms", "2ms", "5ms"])
+EVENTS = st.sampled_from(["a", "b"])
+TIMED = (
+    st.builds("count('{}', '{}') {} {}".format, EVENTS, WINDOWS, COMPARISONS, st.integers(0, 3))
+    | st.builds("count('a', '{}') {} count('b', '{}')".format, WINDOWS, COMPARISONS, WINDOWS)
+    | st.builds("performed('{}', '{}')".format, EVENTS, WINDOWS)
+    | st.builds("performed('{}')".format, EVENTS)
+    | st.builds("since_last('{}') {} '{}'".format, EVENTS, COMPARISONS, WINDOWS)
+    | st.builds("'{}' {} since_last('{}')".format, WINDOWS, COMPARISONS, EVENTS)
+    | st.builds("since_last('{}') between '{}' and '{}'".format, EVENTS, WINDOWS, WINDOWS)
+    | st.builds("since_last('{}') in ('{}', '{}')".format, EVENTS, WINDOWS, WINDOWS)
+    | st.builds("since_last('a') {} since_last('b')".format, COMPARISONS)
+    | st.builds("since_last('{}') is null".format, EVENTS)
+)
+CONDITIONS = st.recursive(
+    TIMED,
+    lambda inner: (
+        st.builds("({} and {})".format, inner, inner)
+        | st.builds("({} or {})".format, inner, inner)
+        | st.builds("(not {})".format, inner)
+        | st.builds("(case when {} then {} else {} end)".format, inner, inner, inner)
+    ),
+    max_leaves=4,
+)
+INSTANTS = st.lists(st.integers(-6 * MS_US, 6 * MS_US), max_size=5).map(sorted)
+
+
+@given(text=CONDITIONS, a=INSTANTS, b=INSTANTS, start=st.integers(-8 * MS_US, 8 * MS_US))
+def test_truth_is_constant_between_flips(text: str, a: list[int], b: list[int], start: int) -> None:
+    """From any instant to just before the next flip a condition keeps its value, and after the last flip for ever."""
+    expr = parse(text, SCOPE).expr
+    evaluate, flip = compile_functions({"it": expr})["it"], compile_flips({"it": expr})["it"]
+    state = State(subject=b"s", features={"a": a, "b": b})
+    # The value can only change at these instants or one microsecond later, so looking there is looking everywhere.
+    edges = {occurred + age for occurred in a + b for age in (0, MS_US, 2 * MS_US, 5 * MS_US)}
+    watched = sorted({edge + near for edge in edges for near in (-1, 0, 1, 2)} | {10**9})
+    now, flips = start, 0
+    while now:
+        value, then = evaluate(state, None, {}, now, ""), flip(state, None, {}, now)
+        assert not then or then > now
+        changed = [at for at in watched if now < at and (not then or at < then) and evaluate(state, None, {}, at, "") is not value]
+        assert [] == changed
+        now, flips = then, flips + 1
+    assert flips <= 100
+
+
+@given(instants=INSTANTS, window=st.integers(1, 5 * MS_US), now=st.integers(-8 * MS_US, 8 * MS_US))
+def test_a_window_flips_when_an_event_enters_or_leaves(instants: list[int], window: int, now: int) -> None:
+    """A window's next flip is the earliest instant to come at which an event occurs or is one window old."""
+    coming = [at for occurred in instants for at in (occurred, occurred + window) if at > now]
+    assert min(coming, default=0) == window_flip(instants, window, now)
+    assert min((at for at in instants if at > now), default=0) == window_flip(instants, 0, now)
+
+
+def test_an_age_is_passed_one_microsecond_after_it_is_reached() -> None:
+    """`since_last(…) > '7d'` becomes true one microsecond after `>= '7d'` does; both instants are foretold."""
+    assert 110 == age_flip([5, 100], 10, 105)
+    assert 111 == age_flip([5, 100], 10, 110)
+    assert 0 == age_flip([5, 100], 10, 111)
+    assert 0 == age_flip([200], 10, 105)
+    assert 0 == age_flip(None, 10, 105)
+
+
+def test_what_does_not_change_by_time_never_flips() -> None:
+    """A condition over attributes has no next flip."""
+    flips = compile_flips({"it": parse("tier = 'gold' and n > 1", SCOPE).expr})
+    assert 0 == flips["it"](State(subject=b"s"), None, {}, 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "since_last('a') + '1d' > '7d'",
+        "since_last('a') > age",
+        "coalesce(since_last('a'), '1d') > '7d'",
+        "case when tier = 'x' then since_last('a') end < '1d'",
+        "n = 1 or since_last('a') - since_last('b') > '1d'",
+    ],
+)
+def test_a_flip_that_cannot_be_computed_is_refused(text: str) -> None:
+    """Calculating with the age of an event, or comparing it with an attribute, is refused as a condition where it is
+    written; as a value it is allowed."""
+    with pytest.raises(PredicateError, match="when this changes by time cannot be computed") as caught:
+        parse(text, SCOPE)
+    assert text.index("since_last") + 1 == caught.value.column
+    assert Type.BOOLEAN == parse_expression(text, SCOPE).expr.type

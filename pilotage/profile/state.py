@@ -1,0 +1,94 @@
+"""The state of one subject: all that `advance` knows about a person, as plain data with one canonical byte form.
+
+Everything is addressed by string keys or ordered lists, values are kernel representations (see `predicate.ir`), and the
+encoding sorts map keys, so that equal states have equal bytes in every process.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Grant(msgspec.Struct, array_like=True, gc=False):
+    """What the subject last said about one purpose on one channel, and when (received time)."""
+
+    granted: bool
+    at_us: int
+    basis: str = ""
+
+
+class Visit(msgspec.Struct, array_like=True, gc=False):
+    """How often and when last the subject entered a journey; what re-entry rules read."""
+
+    times: int
+    entered_us: int
+    left_us: int = 0
+
+
+class Reservation(msgspec.Struct, array_like=True, gc=False):
+    """One message's place in the contact budgets.
+
+    It counts from the decision until a budget's window has passed since `at_us`, which is the decision's time until a
+    receipt says the message was handed over, and the hand-over's afterwards. `pending` is true until then.
+    """
+
+    effect: bytes
+    channel: str
+    purpose: str
+    journey: str
+    at_us: int
+    pending: bool = True
+
+
+class Entry(msgspec.Struct, array_like=True, gc=False):
+    """One passage of the subject through a journey.
+
+    `id` = hash(first subject id, journey, trigger event id, entry key). `version` is the journey digest it runs under.
+    `step` is the step it rests on (empty: held out, waiting only for goal and end). `phase` says why it rests (see
+    `journey.entry`). `deadline_us` is when the step itself ends by time, `due_us` when the entry next needs attention by
+    time alone; 0 is never. `occurrence` counts how often each step acted, for effect keys. `trigger` holds the trigger's
+    fields that the journey reads later. `awaited` is the effect key whose receipt the entry waits for, `expires_us` when
+    its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet).
+    """
+
+    id: bytes
+    journey: str
+    version: str
+    step: str
+    phase: int
+    entered_us: int
+    since_us: int
+    deadline_us: int
+    due_us: int
+    trigger: dict[str, Any]
+    variables: dict[str, Any]
+    occurrence: dict[str, int]
+    awaited: bytes = b""
+    expires_us: int = 0
+    goal_us: int = 0
+
+
+class State(msgspec.Struct, array_like=True, gc=False):
+    """Everything known about one subject."""
+
+    subject: bytes
+    attributes: dict[str, Any] = {}
+    consents: dict[str, Grant] = {}
+    features: dict[str, list[int]] = {}
+    entries: list[Entry] = []
+    visits: dict[str, Visit] = {}
+    budget: list[Reservation] = []
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(State)
+
+
+def encode_state(state: State) -> bytes:
+    """The canonical bytes of a state."""
+    return _encoder.encode(state)
+
+
+def decode_state(raw: bytes) -> State:
+    """The state of canonical bytes; `msgspec.ValidationError` if they are not one."""
+    return _decoder.decode(raw)

@@ -1,0 +1,117 @@
+"""`advance`: the one pure function that decides what happens next for one subject.
+
+It asks no clock, draws no random number and does no I/O. What was due before the event is settled first, as of the
+instant it was due, in the order (due, journey, entry, step); then the event is taken: attributes, consents, receipts and
+features first, then the entries it concerns, then the journeys it may start; what follows from it (emitted events,
+changed attributes) is taken first in, first out at the same instant.
+"""
+
+from pilotage.event.envelope import Event
+from pilotage.journey.entry import due_of, enter, fire, take
+from pilotage.journey.outcome import Outcome
+from pilotage.journey.program import Handler, Program
+from pilotage.journey.subject import apply_consent, apply_receipt, update_attributes, update_features
+from pilotage.journey.work import Work
+from pilotage.profile.state import Entry, State
+
+SETTLE_MAX = 10_000
+"""How many due things one `advance` settles at most; more is a journey that does not rest."""
+
+
+class EndlessJourney(RuntimeError):
+    """An entry keeps coming due without end. Give the journey named a wait that moves forward."""
+
+
+def advance(program: Program, state: State, event: Event, now_us: int) -> Outcome:
+    """The subject's next state, what must happen outside, what was decided and why, and when to look again.
+
+    `now_us` is the event's received time, microseconds UTC. Raises `ContractBroken`, `NumberOverflow`, `TooManyDerived`
+    or `EndlessJourney`, and then nothing has changed: the caller quarantines the event.
+    """
+    wake_us = wake_at(state)
+    overdue = 0 < wake_us <= now_us
+    handler = program.handlers.get(event.type)
+    if not overdue and (handler is None or (handler.idle and not (state.entries and handler.listened))):
+        return Outcome(state, [], [], wake_us, [])
+    work = Work(program, state, now_us)
+    if overdue:
+        _settle(work, now_us)
+        work.now = now_us
+    if handler is not None:
+        _take_event(work, handler, event, handler.validator.decode(event.data))
+        _drain(work)
+        _refresh(work)
+    new = work.state if work.changed() else state
+    return Outcome(new, work.actions, work.decisions, wake_at(new), work.cancelled)
+
+
+def wake_at(state: State) -> int:
+    """The first instant at which any entry of the subject needs attention; 0 if none does."""
+    wake_us = 0
+    for entry in state.entries:
+        if entry.due_us and (not wake_us or entry.due_us < wake_us):
+            wake_us = entry.due_us
+    return wake_us
+
+
+def _settle(work: Work, until_us: int) -> None:
+    for _ in range(SETTLE_MAX):
+        due = [entry for entry in work.state.entries if 0 < entry.due_us <= until_us]
+        if not due:
+            return
+        entry = min(due, key=_order)
+        work.now = entry.due_us
+        work.ended.clear()
+        fire(work, entry)
+        _drain(work)
+        _refresh(work)
+    raise EndlessJourney(f"more than {SETTLE_MAX} things came due at once; the last in journey {entry.journey}, step {entry.step}")
+
+
+def _order(entry: Entry) -> tuple[int, str, bytes, str]:
+    return entry.due_us, entry.journey, entry.id, entry.step
+
+
+def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> None:
+    work.ended.clear()
+    signals = handler.signals
+    if handler.consent:
+        signals |= apply_consent(work, event, payload)
+    if handler.attributes:
+        signals |= update_attributes(work, handler, event, payload)
+    if handler.features:
+        update_features(work, handler, event, payload)
+    if handler.receipt:
+        apply_receipt(work, event, payload)
+    if work.state.entries and handler.listened:
+        for entry in list(work.state.entries):
+            if work.alive(entry):
+                take(work, entry, event.type, payload, signals)
+    if handler.entrances:
+        inside = {entry.journey for entry in work.state.entries}
+        for journey in handler.entrances:
+            enter(work, journey, event, payload, inside)
+
+
+def _drain(work: Work) -> None:
+    while work.derived:
+        derived = work.derived.popleft()
+        if derived.event is not None:
+            _take_event(work, work.program.handlers[derived.event.type], derived.event, derived.payload)
+            continue
+        for entry in list(work.state.entries):
+            if work.alive(entry):
+                take(work, entry, "", None, derived.signals)
+
+
+def _refresh(work: Work) -> None:
+    """Bring the due instants of entries whose conditions can change by time alone up to what is known now."""
+    if not (work.program.flips and work.changed()):
+        return
+    journeys = work.program.journeys
+    for entry in work.state.entries[:]:
+        if not journeys[entry.version].flips:
+            continue
+        due_us = due_of(work, entry)
+        if due_us != entry.due_us:
+            work.replace(entry).due_us = due_us

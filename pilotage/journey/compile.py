@@ -1,0 +1,140 @@
+"""From documents to the plan: every document is read, every name resolved, every condition typed, every fault reported.
+
+The plan depends on what documents say and on nothing else: not on the order of files, nor of keys, nor on prose and
+owners. It is made only if no finding is an error.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from pilotage.contract.model import Contract
+from pilotage.journey.document import Document
+from pilotage.journey.findings import Finding, Report
+from pilotage.journey.forms import FORMS
+from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, event_fields
+from pilotage.journey.parse_content import finished_content, parse_content
+from pilotage.journey.parse_journey import parse_journey
+from pilotage.journey.parse_policy import parse_policy
+from pilotage.journey.parse_profile import parse_profile
+from pilotage.journey.plan import KERNEL, AttributeSpec, Content, Journey, Plan
+from pilotage.journey.shape import check
+from pilotage.predicate.ir import Expr, Feature, Predicate, Type
+
+DOCUMENT_KINDS = ("content", "journey", "policy", "profile")
+"""The kinds of documents a plan is made of."""
+
+
+def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> tuple[Plan | None, tuple[Finding, ...]]:
+    """The plan that the documents make among their surroundings, and all findings in order; no plan if one is an error."""
+    report = Report()
+    sorts = _sorted_out(sorted(documents, key=lambda document: document.path), report)
+    contracts = _contracts(surroundings, report)
+    events = event_fields(contracts)
+    attributes = _profile(sorts["profile"], events, report)
+    drafts = _contents(sorts["content"], surroundings, report)
+    names = Names(
+        contracts={contract.event: contract for contract in contracts},
+        events=events,
+        attributes={attribute.name: attribute.type for attribute in attributes},
+        purposes={name: () for document in sorts["policy"] for name in _purposes(document)},
+        contents=drafts,
+        journeys=frozenset(document.name for document in sorts["journey"]),
+        channels=surroundings.channels,
+        endpoints=surroundings.endpoints,
+        zones=surroundings.zones,
+    )
+    policy_desks = [Desk(document, names, report) for document in sorts["policy"]]
+    policy = parse_policy(policy_desks, surroundings.zone)
+    journey_desks = [Desk(document, names, report) for document in sorts["journey"]]
+    journeys, contents = _journeys(journey_desks, drafts, report)
+    if report.failed:
+        return None, report.findings
+    used = [predicate for desk in (*policy_desks, *journey_desks) for predicate in desk.used]
+    plan = Plan(
+        kernel=KERNEL,
+        contracts=contracts,
+        attributes=attributes,
+        policy=policy,
+        contents=contents,
+        journeys=journeys,
+        features=merged(used),
+        zones=surroundings.zones_digest,
+    )
+    return plan, report.findings
+
+
+def _sorted_out(documents: Sequence[Document], report: Report) -> dict[str, list[Document]]:
+    """The documents by kind, each checked against its form; of two with the same name the second is left out."""
+    sorts: dict[str, list[Document]] = {kind: [] for kind in DOCUMENT_KINDS}
+    seen: dict[tuple[str, str], str] = {}
+    for document in documents:
+        kind = document.kind
+        if kind not in sorts:
+            _unknown_kind(document, report)
+            continue
+        check(document.root, FORMS[kind], f"the {kind}", document, report)
+        before = seen.setdefault((kind, document.name), document.path)
+        if before == document.path:
+            sorts[kind].append(document)
+        elif kind == "profile":
+            place = document.root.key("kind").place
+            report.add("A001", document.path, place, f"the profile is declared in {before} already", "keep one profile")
+        else:
+            message = f"the {kind} {document.name!r} is declared in {before} already"
+            report.add("D014", document.path, document.root.key("name").place, message, "rename or remove one")
+    return sorts
+
+
+def _unknown_kind(document: Document, report: Report) -> None:
+    cure = f"kinds are: {', '.join(DOCUMENT_KINDS)}"
+    if document.root.get("kind") is None:
+        report.add("D010", document.path, document.root.place, "the document has no 'kind'", cure)
+    else:
+        report.add("D013", document.path, document.root.key("kind").place, f"unknown kind {document.kind!r}", cure)
+
+
+def _contracts(surroundings: Surroundings, report: Report) -> tuple[Contract, ...]:
+    """The contracts in the order of their event types; the first of two for one type counts."""
+    contracts: dict[str, Contract] = {}
+    for contract in surroundings.contracts:
+        if contract.event in contracts:
+            report.add("K002", "contracts", (0, 0), f"the event type {contract.event!r} is declared twice", "keep one declaration")
+        contracts.setdefault(contract.event, contract)
+    return tuple(contracts[event] for event in sorted(contracts))
+
+
+def _profile(documents: Sequence[Document], events: dict[str, dict[str, Type]], report: Report) -> tuple[AttributeSpec, ...]:
+    return parse_profile(documents[0], events, report) if documents else ()
+
+
+def _purposes(document: Document) -> tuple[str, ...]:
+    """The purposes a policy names, whether or not the rest of them is right: a purpose with a fault is not unknown."""
+    written = document.root.map("purposes")
+    return written.names() if written else ()
+
+
+def _contents(documents: Sequence[Document], surroundings: Surroundings, report: Report) -> dict[str, ContentDraft]:
+    drafts = (parse_content(document, surroundings, report) for document in documents)
+    return {draft.name: draft for draft in drafts if draft is not None}
+
+
+def _journeys(desks: Sequence[Desk], drafts: dict[str, ContentDraft], report: Report) -> tuple[tuple[Journey, ...], tuple[Content, ...]]:
+    """The journeys by name, and the contents they send; a content that none sends is reported and left out."""
+    reads: dict[str, dict[str, Expr]] = defaultdict(dict)
+    journeys = [journey for desk in desks if (journey := parse_journey(desk, reads)) is not None]
+    for name in sorted(set(drafts) - set(reads)):
+        document = drafts[name].document
+        message = f"no journey uses the content {name!r}"
+        report.add("C006", document.path, document.root.key("name").place, message, "use it in a send step, or remove it")
+    contents = tuple(finished_content(drafts[name], reads[name]) for name in sorted(reads))
+    return tuple(sorted(journeys, key=lambda journey: journey.name)), contents
+
+
+def merged(predicates: Iterable[Predicate]) -> tuple[Feature, ...]:
+    """The features that predicates need, each key once with its widest window, in key order."""
+    widest: dict[str, Feature] = {}
+    for feature in (feature for predicate in predicates for feature in predicate.features):
+        known = widest.get(feature.key)
+        if known is None or known.window_us < feature.window_us:
+            widest[feature.key] = feature
+    return tuple(widest[key] for key in sorted(widest))

@@ -1,0 +1,287 @@
+"""One entry's way through its journey: how it begins, what it takes from events, time and receipts, how it moves on."""
+
+from typing import Any
+
+from pilotage.event.digest import key128
+from pilotage.event.envelope import Event
+from pilotage.experiment.assignment import held_out
+from pilotage.journey.outcome import Decision
+from pilotage.journey.plan import Call, Send, Wait
+from pilotage.journey.program import Condition, JourneyProgram, StepProgram
+from pilotage.journey.steps import (
+    AWAITING,
+    DEFERRED,
+    ENDED,
+    HELD_OUT,
+    PARKED,
+    RUN,
+    WAITING,
+    answered,
+    attempt_send,
+    blocked,
+    finish,
+    kept_inputs,
+    kept_truth,
+    park,
+)
+from pilotage.journey.work import Work
+from pilotage.profile.state import Entry, Visit
+
+STEPS_MAX = 1_000
+"""How many steps an entry may take without resting; the compiler refuses cycles without a wait."""
+
+
+class RestlessEntry(RuntimeError):
+    """An entry took a thousand steps without resting. Put a wait into the cycle."""
+
+
+def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: set[str]) -> None:
+    """Start an entry of the journey, or record why not. `inside` are the journeys the subject was in before."""
+    refused, inputs = _entry_refusal(work, journey, event, payload, inside)
+    if refused:
+        decided = Decision(work.now, journey.name, journey.version, b"", "", "refused", refused, "entry", inputs)
+        work.decisions.append(decided)
+        return
+    plan = journey.journey
+    kept = {path: read(work.state, payload, {}, work.now, event.type) for path, read in journey.kept}
+    entry = Entry(
+        id=key128(work.state.subject, journey.name, f"{event.source}/{event.id}", ""),
+        journey=journey.name,
+        version=journey.version,
+        step="",
+        phase=0,
+        entered_us=work.now,
+        since_us=work.now,
+        deadline_us=0,
+        due_us=0,
+        trigger={path: value for path, value in kept.items() if value is not None},
+        variables={},
+        occurrence={},
+    )
+    visits = work.own("visits")
+    visit = visits.get(journey.name)
+    visits[journey.name] = Visit(visit.times + 1 if visit else 1, work.now, visit.left_us if visit else 0)
+    out = held_out(journey.name, work.state.subject, plan.holdout)
+    if not out or (plan.goal and plan.goal.within_us):
+        entries = work.own("entries")
+        entries.append(entry)
+        entries.sort(key=_place)
+    if out:
+        work.decide(entry, "held_out", f"holdout {plan.holdout / 100:g}%", "holdout", inputs)
+        park(work, entry, HELD_OUT, work.now + plan.goal.within_us if plan.goal else 0)
+        return
+    work.decide(entry, "entered", event.type, journey.where.text if journey.where else "", inputs)
+    move(work, entry, journey, journey.first)
+
+
+def _place(entry: Entry) -> tuple[str, bytes]:
+    return entry.journey, entry.id
+
+
+def _entry_refusal(
+    work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: set[str]
+) -> tuple[str, dict[str, Any]]:
+    name, state = journey.name, work.state
+    inputs: dict[str, Any] = {}
+    if name in inside:
+        return "already in the journey", inputs
+    if name in work.ended:
+        return "this event has just ended an entry", inputs
+    if journey.where is not None:
+        inputs = journey.where.inputs(state, payload, {}, work.now, event.type)
+        if journey.where.truth(state, payload, {}, work.now, event.type) is not True:
+            return f"{journey.where.text} is not true", inputs
+    visit, rule = state.visits.get(name), journey.journey.enter
+    if visit is None or rule.reentry == "always":
+        return "", inputs
+    if rule.reentry == "never":
+        return "was in the journey before", inputs
+    if work.now < visit.entered_us + rule.reentry_us:
+        return "entered too recently", inputs
+    return "", inputs
+
+
+def move(work: Work, entry: Entry, journey: JourneyProgram, goto: str) -> None:
+    """Go on from step to step until the entry rests or ends. The entry must be this work's own copy."""
+    for _ in range(STEPS_MAX):
+        if goto in (PARKED, ENDED):
+            return
+        if not goto:
+            finish(work, entry, "end", "end", cancel=False)
+            return
+        entry.step, entry.since_us, entry.phase = goto, work.now, 0
+        entry.deadline_us = entry.due_us = entry.expires_us = 0
+        entry.awaited = b""
+        program = journey.steps[goto]
+        goto = RUN[type(program.step)](work, entry, journey, program)
+    raise RestlessEntry(f"journey {entry.journey} took {STEPS_MAX} steps without resting, last {entry.step}")
+
+
+def take(work: Work, entry: Entry, event_type: str, payload: Any, signals: frozenset[str]) -> None:
+    """What an entry takes from an event or a change: its exits, its goal, then what its step waits for."""
+    journey = work.program.journeys[entry.version]
+    if not journey.watch.isdisjoint(signals):
+        current = _standing(work, entry, journey, event_type, payload, signals)
+        if current is None:
+            return
+        entry = current
+    if entry.phase != WAITING:
+        return
+    program = journey.steps[entry.step]
+    step = program.step
+    assert isinstance(step, Wait)
+    if step.until and step.until == event_type:
+        _take_awaited(work, entry, journey, program, payload)
+    elif step.when is not None and not program.conditions[-1].signals.isdisjoint(signals):
+        _take_condition(work, entry, journey, program)
+
+
+def _take_awaited(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram, payload: Any) -> None:
+    step = program.step
+    assert isinstance(step, Wait)
+    inputs: dict[str, Any] = {}
+    if step.where is not None:
+        where = program.conditions[0]
+        if where.truth(work.state, payload, entry.variables, work.now, step.until) is not True:
+            return
+        inputs = where.inputs(work.state, payload, entry.variables, work.now, step.until)
+    entry = work.replace(entry)
+    work.decide(entry, "resumed", step.until, "until", inputs)
+    move(work, entry, journey, step.next)
+
+
+def _take_condition(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram) -> bool:
+    last = len(program.conditions) - 1
+    if not kept_truth(work, entry, program, last):
+        return False
+    entry = work.replace(entry)
+    work.decide(entry, "resumed", "became true", program.conditions[last].text, kept_inputs(work, entry, program, last))
+    move(work, entry, journey, program.step.next)
+    return True
+
+
+def _standing(
+    work: Work, entry: Entry, journey: JourneyProgram, event_type: str, payload: Any, signals: frozenset[str] | None
+) -> Entry | None:
+    """Look at the exits and the goal that the signals (None: time alone) can change; None when the entry has ended."""
+    for condition, reason in journey.exits:
+        if _met(work, entry, condition, event_type, payload, signals):
+            inputs = condition.inputs(work.state, payload, entry.variables, work.now, event_type)
+            finish(work, entry, reason, condition.text, cancel=True, inputs=inputs)
+            return None
+    goal, rule = journey.goal, journey.journey.goal
+    if goal is None or rule is None or entry.goal_us or (rule.within_us and work.now > entry.entered_us + rule.within_us):
+        return entry
+    if not _met(work, entry, goal, event_type, payload, signals):
+        return entry
+    inputs = goal.inputs(work.state, payload, entry.variables, work.now, event_type)
+    if journey.goal_value is not None:
+        inputs = {**inputs, "value": journey.goal_value(work.state, payload, entry.variables, work.now, event_type)}
+    work.decide(entry, "goal", rule.kpi, goal.text, inputs)
+    if not rule.stay:
+        finish(work, entry, "goal", goal.text, cancel=True)
+        return None
+    entry = work.replace(entry)
+    entry.goal_us = work.now
+    return entry
+
+
+def _met(work: Work, entry: Entry, condition: Condition, event_type: str, payload: Any, signals: frozenset[str] | None) -> bool:
+    if condition.flip is None if signals is None else condition.signals.isdisjoint(signals):
+        return False
+    return condition.truth(work.state, payload, entry.variables, work.now, event_type) is True
+
+
+def fire(work: Work, entry: Entry) -> None:
+    """What the passing of time means for an entry that is due at `work.now`: conditions that flip, then the deadline."""
+    journey = work.program.journeys[entry.version]
+    if journey.timed:
+        current = _standing(work, entry, journey, "", None, None)
+        if current is None:
+            return
+        entry = current
+    program = journey.steps.get(entry.step)
+    if program is not None and program.timed and entry.phase == WAITING and _take_condition(work, entry, journey, program):
+        return
+    entry = work.replace(entry)
+    if not 0 < entry.deadline_us <= work.now:
+        entry.due_us = due_of(work, entry)
+        return
+    if program is None:
+        finish(work, entry, "holdout observed to its end", "holdout", cancel=False)
+        return
+    move(work, entry, journey, _deadline(work, entry, journey, program))
+
+
+def _deadline(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram) -> str:
+    step = program.step
+    if isinstance(step, Send):
+        return attempt_send(work, entry, journey, program, entry.expires_us)
+    if isinstance(step, Call):
+        work.decide(entry, "timed_out", "no answer in time", "timeout", effect=entry.awaited)
+        return step.on_timeout or step.on_failure or step.next
+    assert isinstance(step, Wait)
+    by_timeout = step.timeout_us and work.now == entry.since_us + step.timeout_us
+    if step.for_us or (step.at_minute is not None and not by_timeout):
+        work.decide(entry, "resumed", "time has come", "wait")
+        return step.next
+    work.decide(entry, "timed_out", step.until or "condition", "timeout")
+    return step.on_timeout or step.next
+
+
+def due_of(work: Work, entry: Entry) -> int:
+    """The first instant after `work.now` at which the entry needs attention by time alone; 0 if never."""
+    journey = work.program.journeys[entry.version]
+    due_us = entry.deadline_us
+    program = journey.steps.get(entry.step)
+    if not journey.timed and not (program and program.timed and entry.phase == WAITING):
+        return due_us
+    flips: list[int] = []
+    if journey.timed:
+        standing = [condition for condition, _ in journey.exits]
+        if journey.goal is not None and not entry.goal_us:
+            standing.append(journey.goal)
+        for condition in standing:
+            if condition.flip is not None:
+                flips.append(condition.flip(work.state, None, entry.variables, work.now))
+    if program and program.timed and entry.phase == WAITING:
+        flip = program.conditions[-1].flip
+        flips.append(flip(work.state, entry.trigger, entry.variables, work.now) if flip else 0)
+    return min((at for at in (*flips, due_us) if at), default=0)
+
+
+def receive(work: Work, entry: Entry, event_type: str, payload: Any) -> None:
+    """The receipt an entry waited for: go on, or take the edge for failure or refusal."""
+    if entry.phase != AWAITING:
+        return
+    journey = work.program.journeys[entry.version]
+    program = journey.steps[entry.step]
+    entry = work.replace(entry)
+    move(work, entry, journey, _after_receipt(work, entry, program, event_type, payload))
+
+
+def _after_receipt(work: Work, entry: Entry, program: StepProgram, event_type: str, payload: Any) -> str:
+    step = program.step
+    if isinstance(step, Call) and event_type == "call.answered":
+        return answered(work, entry, program, payload.body)
+    assert isinstance(step, Send | Call)
+    if event_type in ("message.sent", "message.unknown"):
+        work.decide(entry, "delivered", event_type, "receipt", effect=entry.awaited)
+        return step.next
+    reason = payload.reason or event_type
+    if event_type in ("message.refused", "message.expired"):
+        return blocked(work, entry, program, reason, "dispatch")
+    work.decide(entry, "failed", reason, "receipt", effect=entry.awaited)
+    if step.on_failure:
+        return step.on_failure
+    finish(work, entry, f"failed: {reason}", "receipt", cancel=False)
+    return ENDED
+
+
+def redecide(work: Work, entry: Entry) -> None:
+    """Decide a candidate anew that waits for other messages to be handed over or given back."""
+    if entry.phase != DEFERRED or entry.deadline_us != entry.expires_us:
+        return
+    journey = work.program.journeys[entry.version]
+    entry = work.replace(entry)
+    move(work, entry, journey, attempt_send(work, entry, journey, journey.steps[entry.step], entry.expires_us))

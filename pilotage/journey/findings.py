@@ -1,0 +1,160 @@
+"""Findings: what is wrong with a workspace's documents, where exactly, and what to do about it.
+
+A document is never refused at its first mistake: every reader adds to one report, and a person sees all of it at once, in
+the order of files and lines. Rule ids are stable, so that they can be looked up, waived and counted.
+"""
+
+import difflib
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+
+class Severity(StrEnum):
+    """How bad a finding is: an error keeps a plan from being made, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Finding(msgspec.Struct, frozen=True, order=True):
+    """One thing that is wrong, at a place (line and column count from 1; 0 means the whole file), with its cure."""
+
+    path: str
+    line: int
+    column: int
+    rule: str
+    severity: Severity
+    message: str
+    cure: str
+
+    @property
+    def text(self) -> str:
+        """The one-line form, such as `journeys/x.yaml:12:5: error J012 unknown step 'foo'; did you mean 'fo1'?`."""
+        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        return f"{place}: {self.severity} {self.rule} {self.message}" + (f"; {self.cure}" if self.cure else "")
+
+
+RULES = {
+    "D001": "a document is too large",
+    "D002": "a document is not UTF-8 text",
+    "D003": "a document is not well-formed YAML",
+    "D004": "a key is written twice",
+    "D005": "anchors and aliases expand too far",
+    "D006": "a YAML tag is not allowed",
+    "D007": "a document is nested too deeply",
+    "D008": "a file must hold exactly one document",
+    "D009": "unknown key",
+    "D010": "missing key",
+    "D011": "a value has the wrong type",
+    "D012": "unknown schema version",
+    "D013": "unknown kind of document",
+    "D014": "two documents of a kind have the same name",
+    "D015": "a name is not well-formed",
+    "D016": "a value is not one of the choices",
+    "D017": "a duration is not well-formed",
+    "D018": "a percentage is not well-formed",
+    "D019": "a time of day is not well-formed",
+    "D020": "a list or map is empty",
+    "D021": "a number is out of its range",
+    "E001": "a condition or value cannot be read",
+    "E002": "a value has another type than what it is assigned to",
+    "J001": "a journey's name does not follow stage.purpose.name",
+    "J002": "a journey has no owner",
+    "J003": "unknown lifecycle stage",
+    "J004": "unknown event type",
+    "J005": "unknown purpose",
+    "J006": "a step has no kind, or more than one",
+    "J007": "two steps have the same id",
+    "J008": "a step id is reserved",
+    "J009": "a wait has no form, or more than one",
+    "J010": "a wait for an event or a condition has no timeout",
+    "J011": "a wait has a key that its form does not use",
+    "J012": "unknown step",
+    "J013": "a step cannot be reached",
+    "J014": "a cycle passes no wait",
+    "J015": "shares do not add up to 100 %",
+    "J016": "unknown channel",
+    "J017": "unknown content",
+    "J018": "a content is written for another channel",
+    "J019": "unknown attribute",
+    "J020": "a send has no purpose",
+    "J021": "a send does not say what happens when a policy blocks it",
+    "J022": "unknown endpoint",
+    "J023": "emitted data do not keep the event's contract",
+    "J024": "an entry variable is used with two types",
+    "J025": "an attribute of another type cannot hold an address",
+    "J026": "an event of this type may not be emitted",
+    "C001": "a content has a part that its channel does not know",
+    "C002": "a content lacks a part that its channel needs",
+    "C003": "a template reads a variable that does not exist",
+    "C004": "a template is not well-formed",
+    "C005": "a template's variable has two types in two journeys",
+    "C006": "no journey uses a content",
+    "C007": "a template's markup would lose something or shut somebody out",
+    "C008": "a template's markup cannot be read",
+    "P001": "unknown time zone",
+    "P002": "quiet hours begin and end at the same time",
+    "P003": "two policy rules have the same name",
+    "P004": "two policies give different values for one setting",
+    "P005": "unknown journey in a policy",
+    "P006": "a marketing purpose rests on a basis that does not allow marketing",
+    "A001": "two profiles are declared",
+    "A002": "an attribute's source does not exist",
+    "A003": "an attribute's source has another type",
+    "K001": "a data contract cannot be read",
+    "K002": "an event type is declared twice",
+    "K003": "a constraint of a contract is not enforced",
+    "K004": "a contract leaves out what the system needs of an event type of its own",
+    "W001": "a workspace file is missing",
+    "W002": "a document lies in the wrong folder",
+    "W003": "an environment variable is not set",
+    "W004": "a write key is used twice",
+    "W005": "a channel of this name is not installed",
+    "W006": "a secret is written into a file of a production workspace",
+    "W007": "the settings of a channel or endpoint are not what it needs",
+}
+"""Every rule there is, by its stable id: D documents, E expressions, J journeys, C contents, P policies, A attributes, K
+contracts, W workspaces."""
+
+WARNINGS = frozenset({"J001", "J002", "J003", "J021", "C006", "C007", "P006", "K003", "W003", "W006"})
+"""The rules whose findings are warnings; all others are errors."""
+
+
+class Report:
+    """What readers add their findings to. One report is passed through all documents of a workspace."""
+
+    def __init__(self) -> None:
+        self._findings: set[Finding] = set()
+
+    def add(self, rule: str, path: str, place: tuple[int, int], message: str, cure: str = "") -> None:
+        """Note that a rule is broken at a place (line, column) of a file."""
+        severity = Severity.WARNING if rule in WARNINGS else Severity.ERROR
+        assert rule in RULES, rule
+        self._findings.add(Finding(path, place[0], place[1], rule, severity, message, cure))
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        """Note findings made elsewhere."""
+        self._findings.update(findings)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, each once, in the order of files and lines."""
+        return tuple(sorted(self._findings))
+
+    @property
+    def failed(self) -> bool:
+        """Whether any finding is an error."""
+        return any(finding.severity is Severity.ERROR for finding in self._findings)
+
+
+def suggestion(name: str, known: Iterable[str], what: str) -> str:
+    """The cure for an unknown name: the nearest known one, and what there is; `what` is the plural of the thing."""
+    names = sorted(known)
+    if not names:
+        return f"there are no {what} yet"
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    there_is = f"{what[0].upper()}{what[1:]} are: {shown}"
+    return f"did you mean {near[0]!r}? {there_is}" if near else there_is

@@ -1,0 +1,93 @@
+"""The ways through a journey's steps: which steps can be reached, and which cycles let no time pass."""
+
+from collections.abc import Iterable, Sequence
+
+from pilotage.journey.plan import AnyStep, Branch, Call, Send, Split, Wait
+
+
+def ways_out(step: AnyStep) -> tuple[str, ...]:
+    """The steps that may follow a step, each once; the journey's end is left out."""
+    onward: list[str] = [step.next]
+    if isinstance(step, Branch):
+        onward += [edge.goto for edge in step.edges]
+    elif isinstance(step, Split):
+        onward += [arm.goto for arm in step.arms]
+    elif isinstance(step, Send):
+        onward += [step.on_blocked, step.on_failure]
+    elif isinstance(step, Wait):
+        onward.append(step.on_timeout)
+    elif isinstance(step, Call):
+        onward += [step.on_failure, step.on_timeout]
+    return tuple(dict.fromkeys(name for name in onward if name))
+
+
+def unreachable(steps: Sequence[AnyStep]) -> tuple[str, ...]:
+    """The steps that no way from the first one leads to, in the order written."""
+    ways = {step.id: ways_out(step) for step in steps}
+    reached: set[str] = set()
+    ahead = [steps[0].id] if steps else []
+    while ahead:
+        name = ahead.pop()
+        if name not in reached and name in ways:
+            reached.add(name)
+            ahead.extend(ways[name])
+    return tuple(step.id for step in steps if step.id not in reached)
+
+
+def timeless_cycles(steps: Sequence[AnyStep]) -> tuple[tuple[str, ...], ...]:
+    """Cycles that a subject could run through for ever at one instant, each as the steps it passes.
+
+    Waiting for a duration, an event or a time of day takes time; waiting for a condition may not, since the condition may
+    hold already. Of each knot of steps that reach each other one cycle is given, beginning with the step written first.
+    """
+    ways = {step.id: ways_out(step) for step in steps if not _takes_time(step)}
+    ways = {name: tuple(onward for onward in out if onward in ways) for name, out in ways.items()}
+    found: list[tuple[str, ...]] = []
+    knotted: set[str] = set()
+    for name in ways:
+        cycle = () if name in knotted else _cycle(name, ways)
+        if cycle:
+            found.append(cycle)
+            knotted |= _between(name, ways)
+    return tuple(found)
+
+
+def _takes_time(step: AnyStep) -> bool:
+    return isinstance(step, Wait) and step.when is None
+
+
+def _cycle(start: str, ways: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The shortest way from a step back to itself, or nothing."""
+    before: dict[str, str] = {}
+    ahead = [start]
+    for name in ahead:
+        for onward in ways[name]:
+            if onward == start:
+                return _trail(name, start, before)
+            if onward not in before:
+                before[onward] = name
+                ahead.append(onward)
+    return ()
+
+
+def _trail(name: str, start: str, before: dict[str, str]) -> tuple[str, ...]:
+    trail = [name]
+    while trail[-1] != start:
+        trail.append(before[trail[-1]])
+    return tuple(reversed(trail))
+
+
+def _between(start: str, ways: dict[str, tuple[str, ...]]) -> set[str]:
+    """The steps that lie on some cycle through a step."""
+    return {name for name in _reach((start,), ways) if start in _reach(ways[name], ways)} | {start}
+
+
+def _reach(starts: Iterable[str], ways: dict[str, tuple[str, ...]]) -> set[str]:
+    reached: set[str] = set()
+    ahead = list(starts)
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            ahead.extend(ways[name])
+    return reached

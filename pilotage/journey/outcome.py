@@ -1,0 +1,66 @@
+"""What `advance` returns: actions for the outside, decisions with their reasons, and the one next wake-up."""
+
+from typing import Any
+
+import msgspec
+
+from pilotage.profile.state import State
+
+
+class Action(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something that must happen outside, once.
+
+    `effect` is the effect key: a hash of environment, entry id, origin step and occurrence, never rewritten. `kind` is
+    `send` or `call`. `target` is the channel of a send or the endpoint of a call. `content` is a content's name and
+    digest joined by `@` (empty for calls). `variables` are resolved values, ready for rendering: NUMBERs as decimal
+    text, instants as RFC 3339. `recipient` is the address. Times are microseconds UTC.
+    """
+
+    effect: bytes
+    kind: str
+    target: str
+    content: str
+    purpose: str
+    recipient: str
+    variables: dict[str, Any]
+    not_before_us: int
+    expires_us: int
+    subject: bytes
+    entry: bytes
+    journey: str
+    version: str
+    step: str
+
+
+class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One thing decided about one entry or candidate, and why.
+
+    `verb` is what was decided: entered, refused, held_out, sent, blocked, deferred, waited, resumed, timed_out,
+    branched, assigned, set, emitted, called, answered, failed, delivered, goal, exited, cancelled, consented.
+    `rule` names what decided (a policy, an edge, a step's own rule). `inputs` are the values it looked at. `lost` are
+    the alternatives that lost, each with its reason. `effect` links it to an action.
+    """
+
+    at_us: int
+    journey: str
+    version: str
+    entry: bytes
+    step: str
+    verb: str
+    reason: str = ""
+    rule: str = ""
+    inputs: dict[str, Any] = {}
+    lost: tuple[str, ...] = ()
+    effect: bytes = b""
+
+
+class Outcome(msgspec.Struct, array_like=True):
+    """The result of one `advance`. `state` is a new state, or the very one given when nothing changed. `wake_at_us` is 0
+    when nothing waits for time. `cancelled` are the effect keys of actions that must not leave any more (a revocation,
+    an ended entry)."""
+
+    state: State
+    actions: list[Action]
+    decisions: list[Decision]
+    wake_at_us: int
+    cancelled: list[bytes]

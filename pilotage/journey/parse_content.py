@@ -1,0 +1,127 @@
+"""Contents: their templates, and what these read.
+
+A content stands alone in its file but is typed where it is sent: `trigger.total` is a field of the event that started the
+journey at hand. So a content is read twice: once for itself, and once for each journey that sends it.
+"""
+
+from collections.abc import Callable
+
+from pilotage.journey.document import Document, Scalar, text_place
+from pilotage.journey.findings import Report, suggestion
+from pilotage.journey.forms import CONTENT
+from pilotage.journey.names import ContentDraft, Desk, Surroundings
+from pilotage.journey.plan import Content
+from pilotage.journey.scene import Scene
+from pilotage.predicate.ir import Attribute, Expr, Field, Type, Variable
+
+_HEAD = frozenset(key.name for key in CONTENT.keys)
+
+
+def parse_content(document: Document, surroundings: Surroundings, report: Report) -> ContentDraft | None:
+    """The draft of a content document; None where it has no name."""
+    name, channel = document.root.scalar("name"), document.root.scalar("channel")
+    if name is None:
+        return None
+    templates = {
+        key.text: value
+        for key, value in document.root.fields
+        if key.text not in _HEAD and isinstance(value, Scalar) and isinstance(value.value, str)
+    }
+    if channel is not None:
+        _check_parts(document, channel, surroundings, report)
+    reads: dict[str, tuple[Scalar, int]] = {}
+    for part, template in templates.items():
+        for variable, offset in _variables(document, part, template, surroundings, report).items():
+            reads.setdefault(variable, (template, offset))
+    return ContentDraft(document, name.text, channel.text if channel else "", templates, reads)
+
+
+def _check_parts(document: Document, channel: Scalar, surroundings: Surroundings, report: Report) -> None:
+    parts = surroundings.channels.get(channel.text)
+    if parts is None:
+        cure = suggestion(channel.text, surroundings.channels, "channels")
+        report.add("J016", document.path, channel.place, f"unknown channel {channel.text!r}", cure)
+        return
+    written = [key for key, _ in document.root.fields if key.text not in _HEAD]
+    for key in written:
+        if key.text not in parts.allowed:
+            cure = suggestion(key.text, parts.allowed, "parts")
+            report.add("C001", document.path, key.place, f"channel {channel.text!r} has no part '{key.text}'", cure)
+    for missing in sorted(parts.required - {key.text for key in written}):
+        message = f"channel {channel.text!r} needs the part '{missing}'"
+        report.add("C002", document.path, channel.place, message, f"add '{missing}'")
+
+
+def _variables(document: Document, part: str, template: Scalar, surroundings: Surroundings, report: Report) -> dict[str, int]:
+    """The dotted names a template reads, each with the offset of its first mention."""
+    try:
+        names = surroundings.variables_of(template.text)
+    except ValueError as error:
+        place = text_place(document, template, getattr(error, "line", 1), getattr(error, "column", 1))
+        report.add("C004", document.path, place, f"the template '{part}' is not well-formed: {error}", "correct the Liquid template")
+        return {}
+    return {name: max(template.text.find(name), 0) for name in sorted(names)}
+
+
+def finished_content(draft: ContentDraft, variables: dict[str, Expr]) -> Content:
+    """The content of a plan: templates and resolved variables, in the order of their names."""
+    templates = {part: scalar.text for part, scalar in sorted(draft.templates.items())}
+    return Content(draft.name, draft.channel, templates, tuple(sorted(variables.items(), key=lambda pair: pair[0])))
+
+
+CONTENT_VARIABLES = ("unsubscribe_url", "message_id")
+"""What a template may read that is known only when a message is rendered."""
+
+
+def read_content(scene: Scene, content: str) -> None:
+    """Resolve what a content's templates read in this journey; faults are reported in the content's own file."""
+    draft = scene.desk.names.contents[content]
+    found = scene.reads.setdefault(content, {})
+    at_content = Desk(draft.document, scene.desk.names, scene.desk.report)
+    for name in sorted(draft.reads):
+        if name in CONTENT_VARIABLES or (scene.blind and name.startswith("trigger.")):
+            continue
+        scalar, offset = draft.reads[name]
+        value = _content_variable(scene, name)
+        if value is None:
+            place = at_content.place_in(scalar, offset)
+            scene.desk.report.add("C003", draft.document.path, place, *_unknown_variable(scene, name))
+        elif found.setdefault(name, value) != value:
+            place = at_content.place_in(scalar, offset)
+            message = f"'{name}' is of type {found[name].type} in one journey and of type {value.type} in '{scene.journey}'"
+            scene.desk.report.add("C005", draft.document.path, place, message, "write a content for each journey")
+
+
+def _readable_names(scene: Scene) -> dict[str, Type]:
+    return {
+        **{f"customer.{name}": kind for name, kind in scene.desk.names.attributes.items()},
+        **{f"trigger.{path}": kind for path, kind in scene.desk.names.events.get(scene.entry, {}).items()},
+        "trigger.type": Type.STRING,
+        **{f"journey.{name}": kind for name, kind in scene.variables.items()},
+    }
+
+
+def _content_variable(scene: Scene, name: str) -> Expr | None:
+    kind = _readable_names(scene).get(name)
+    root, _, path = name.partition(".")
+    return _VARIABLE_NODES[root](kind, path) if kind is not None else None
+
+
+def _unknown_variable(scene: Scene, name: str) -> tuple[str, str]:
+    known = (*_readable_names(scene), *CONTENT_VARIABLES)
+    root = name.partition(".")[0]
+    same_root = tuple(each for each in known if each.startswith(f"{root}."))
+    sources = {
+        "customer": "the profile has no such attribute",
+        "trigger": f"the contract of {scene.entry!r} has no such field",
+        "journey": "the journey has no such variable",
+    }
+    why = sources.get(root, "templates read customer.…, trigger.… and journey.…")
+    return f"the template reads '{name}' in journey '{scene.journey}', but {why}", suggestion(name, same_root or known, "variables")
+
+
+_VARIABLE_NODES: dict[str, Callable[[Type, str], Expr]] = {
+    "customer": lambda kind, path: Attribute(kind, path),
+    "trigger": lambda kind, path: Field(kind, "trigger", path),
+    "journey": lambda kind, path: Variable(kind, path),
+}

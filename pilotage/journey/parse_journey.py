@@ -1,0 +1,202 @@
+"""Journeys: entrance, exits, goal and steps of a journey document, made one typed journey.
+
+Prose and owners are checked here and then left behind: they are no part of what a journey does, nor of its digest.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from pilotage.journey.document import Fields, Node, Scalar
+from pilotage.journey.findings import suggestion
+from pilotage.journey.forms import STAGES
+from pilotage.journey.graph import timeless_cycles, unreachable, ways_out
+from pilotage.journey.names import Desk, converted
+from pilotage.journey.parse_steps import END, parse_step
+from pilotage.journey.plan import AnyStep, Branch, Call, Emit, Entrance, Exit, ExitRule, Goal, Journey, Send, Set, Wait
+from pilotage.journey.scalars import duration_or, flag_or, share_or
+from pilotage.journey.scene import Scene
+from pilotage.journey.variables import type_variables
+from pilotage.predicate.ir import Call as CallExpr
+from pilotage.predicate.ir import Expr, Field, Literal, Predicate, Type
+from pilotage.predicate.parse import Scope
+
+_CONVENTION = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){2}")
+
+
+def parse_journey(desk: Desk, reads: dict[str, dict[str, Expr]]) -> Journey | None:
+    """The typed journey of a document; `reads` gathers what the contents it sends read. None where it has no name."""
+    root = desk.document.root
+    if root.scalar("name") is None:
+        return None
+    _check_conventions(desk, root)
+    written = [step for step in root.list("steps") if isinstance(step, Fields)]
+    scene = _scene(desk, root, written, reads)
+    steps = _steps(scene, written)
+    if not scene.lost:
+        _check_ways(desk, root, written, steps)
+    return Journey(
+        name=root.text("name"),
+        purpose=scene.purpose,
+        stage=root.text("stage"),
+        enter=_entrance(desk, root, scene.entry),
+        steps=steps,
+        exits=tuple(_exits(desk, root, scene.variables)),
+        goal=_goal(desk, root, scene.variables),
+        holdout=share_or(root.scalar("holdout"), 0),
+        trigger_fields=_trigger_fields(steps, reads),
+        variables=tuple(scene.variables.items()),
+    )
+
+
+def _check_conventions(desk: Desk, root: Fields) -> None:
+    name, stage = root.text("name"), root.scalar("stage")
+    if not _CONVENTION.fullmatch(name):
+        cure = "rename it, for example growth.recovery.abandoned_cart"
+        desk.wrong("J001", root.key("name"), f"the name {name!r} is not of the form stage.purpose.name", cure)
+    if root.get("owner") is None:
+        desk.wrong("J002", root, f"journey {name!r} has no owner", "add 'owner: {responsible: …, accountable: …}'")
+    if stage is not None and stage.text not in STAGES:
+        desk.wrong("J003", stage, f"unknown stage {stage.text!r}", suggestion(stage.text, STAGES, "stages"))
+
+
+def _scene(desk: Desk, root: Fields, written: Sequence[Fields], reads: dict[str, dict[str, Expr]]) -> Scene:
+    enter = root.map("enter")
+    entry = desk.known("J004", enter.scalar("on") if enter else None, desk.names.events, "event type", "event types")
+    trigger = (entry,) if entry else ()
+
+    def scope_of(variables: dict[str, Type]) -> Scope:
+        return desk.scope(trigger=trigger, variables=variables)
+
+    variables = type_variables(desk, written, scope_of)
+    return Scene(
+        desk=desk,
+        journey=root.text("name"),
+        purpose=desk.known("J005", root.scalar("purpose"), desk.names.purposes, "purpose", "purposes"),
+        entry=entry,
+        steps=frozenset(step.text("id") for step in written if step.text("id")),
+        variables=variables,
+        scope=scope_of(variables),
+        reads=reads,
+        lost=[],
+    )
+
+
+def _entrance(desk: Desk, root: Fields, entry: str) -> Entrance:
+    enter = root.map("enter")
+    if enter is None or not entry:
+        return Entrance(entry)
+    where = desk.condition(enter.scalar("where"), desk.scope(trigger=(entry,)))
+    rule = enter.map("reentry")
+    if rule is not None:
+        return Entrance(entry, where, "after", duration_or(rule.scalar("after"), 0))
+    return Entrance(entry, where, enter.text("reentry", "never"))
+
+
+def _exits(desk: Desk, root: Fields, variables: dict[str, Type]) -> Iterator[ExitRule]:
+    for item in root.list("exit"):
+        if isinstance(item, Fields):
+            when = desk.condition(item.scalar("when"), desk.scope(any_trigger=True, variables=variables))
+            if when is not None:
+                yield ExitRule(when, item.text("reason"))
+
+
+def _goal(desk: Desk, root: Fields, variables: dict[str, Type]) -> Goal | None:
+    goal = root.map("goal")
+    when = desk.condition(goal.scalar("when"), desk.scope(any_trigger=True, variables=variables)) if goal else None
+    if goal is None or when is None:
+        return None
+    return Goal(
+        when=when,
+        within_us=duration_or(goal.scalar("within"), 0),
+        kpi=goal.text("kpi"),
+        value=_goal_value(desk, goal.scalar("value"), when, variables),
+        stay=flag_or(goal.scalar("stay"), False),
+    )
+
+
+def _goal_value(desk: Desk, scalar: Scalar | None, when: Predicate, variables: dict[str, Type]) -> Expr | None:
+    """What reaching the goal is worth; `trigger` is the event that reaches it, as far as the goal's condition tells."""
+    events = tuple(event for event in _events_of(when.expr) if event in desk.names.events)
+    worth = desk.expression(scalar, desk.scope(trigger=events, any_trigger=not events, variables=variables))
+    if scalar is None or worth is None:
+        return None
+    value = converted(worth.expr, Type.NUMBER)
+    if value is None:
+        desk.wrong("E002", scalar, f"the goal's value is of type {worth.expr.type}, not a number", "write a number, such as trigger.total")
+    return value
+
+
+def _events_of(expr: Expr) -> tuple[str, ...]:
+    """The event types that a condition's conjuncts on `trigger.type` leave; none where it has no such conjunct."""
+    if not isinstance(expr, CallExpr):
+        return ()
+    if expr.name == "and":
+        return next((events for events in map(_events_of, expr.args) if events), ())
+    if expr.name in ("eq", "in") and any(isinstance(arg, Field) and arg.of == "trigger" and arg.path == "type" for arg in expr.args):
+        return tuple(sorted(str(arg.value) for arg in expr.args if isinstance(arg, Literal)))
+    return ()
+
+
+def _steps(scene: Scene, written: Sequence[Fields]) -> tuple[AnyStep, ...]:
+    """The typed steps in the order written, then the exit `end` where an edge needs the end to be a step."""
+    steps: list[AnyStep] = []
+    seen: dict[str, Node] = {}
+    following = [step.text("id") for step in written[1:]] + [""]
+    for step, after in zip(written, following, strict=False):
+        name = step.text("id")
+        if name == END:
+            scene.desk.wrong("J008", step.key("id"), "'end' is the journey's end and cannot be a step's id", "give the step another id")
+        elif name in seen:
+            message = f"the step id {name!r} is used on line {seen[name].line} already"
+            scene.desk.wrong("J007", step.key("id"), message, "give each step an id of its own")
+        seen.setdefault(name, step)
+        parsed = parse_step(scene, step, after)
+        if parsed is not None:
+            steps.append(parsed)
+    if any(END in ways_out(step) for step in steps):
+        steps.append(Exit(id=END, next="", reason=END))
+    return tuple(steps)
+
+
+def _check_ways(desk: Desk, root: Fields, written: Sequence[Fields], steps: Sequence[AnyStep]) -> None:
+    """Report steps that cannot be reached and cycles without a wait, unless steps are missing from the picture."""
+    if not written or len({step.id for step in steps} - {END}) != len(written) or len(written) != len(root.list("steps")):
+        return
+    places = {step.text("id"): step.key("id") for step in written}
+    for name in unreachable(steps):
+        if name in places:
+            desk.wrong("J013", places[name], f"no way leads to step {name!r}", "lead another step to it, or remove it")
+    for cycle in timeless_cycles(steps):
+        way = " → ".join((*cycle, cycle[0]))
+        desk.wrong("J014", places[cycle[0]], f"the cycle {way} passes no wait that takes time", "add a wait 'for', 'until' or 'at'")
+
+
+def _trigger_fields(steps: Iterable[AnyStep], reads: dict[str, dict[str, Expr]]) -> tuple[tuple[str, Type], ...]:
+    """The fields of the trigger that steps after entry read, which an entry therefore keeps."""
+    found: dict[str, Type] = {}
+    for step in steps:
+        for expr in _kept_expressions(step, reads):
+            found.update({field.path: field.type for field in _fields(expr) if field.of == "trigger"})
+    return tuple(sorted(found.items()))
+
+
+def _kept_expressions(step: AnyStep, reads: dict[str, dict[str, Expr]]) -> Iterator[Expr]:
+    """What a step reads of the entry; a wait's `where` is not among it, since its trigger is the awaited event."""
+    if isinstance(step, Send):
+        yield from reads.get(step.content, {}).values()
+    elif isinstance(step, Branch):
+        yield from (edge.when.expr for edge in step.edges)
+    elif isinstance(step, Wait) and step.when is not None:
+        yield step.when.expr
+    elif isinstance(step, Set):
+        yield from (each.value for each in (*step.attributes, *step.variables))
+    elif isinstance(step, Emit | Call):
+        yield from (each.value for each in step.data)
+
+
+def _fields(expr: Expr) -> Iterator[Field]:
+    if isinstance(expr, Field):
+        yield expr
+    elif isinstance(expr, CallExpr):
+        for arg in expr.args:
+            yield from _fields(arg)

@@ -1,0 +1,293 @@
+"""Steps: from the fields of a step in a document to the typed step of a plan.
+
+Each kind of step has one function, which resolves the names it mentions, types its conditions and reports what does not
+fit. A step leads to the one written after it unless it says otherwise; `end` means the journey's end.
+"""
+
+from collections.abc import Callable, Iterable
+
+from pilotage.contract.model import FieldSpec
+from pilotage.event.time import DAY_US, SECOND_US
+from pilotage.journey.document import Fields, Scalar
+from pilotage.journey.findings import suggestion
+from pilotage.journey.forms import STEP
+from pilotage.journey.names import SCALAR_TYPES
+from pilotage.journey.parse_content import read_content
+from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Exit, Send, Set, Split, Wait
+from pilotage.journey.scalars import duration_or, minute_or, share_or
+from pilotage.journey.scene import Scene
+from pilotage.predicate.ir import Literal, Type
+
+END = "end"
+"""What a document calls a journey's end; no step may have this id."""
+SEND_EXPIRES_US = 3 * DAY_US
+CALL_EXPIRES_US = DAY_US
+CALL_TIMEOUT_US = 30 * SECOND_US
+WAIT_FORMS = ("for", "until", "when", "at")
+SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "consent.changed", "customer.aliased")
+"""How the types of events begin that only the system itself, or a source, may bring."""
+
+
+def parse_step(scene: Scene, step: Fields, following: str) -> AnyStep | None:
+    """The typed step; None where its kind is not clear or an essential part is missing (which is then reported)."""
+    forms = STEP.form_of(step)
+    if len(forms) != 1 or not step.text("id"):
+        return None
+    kind = forms[0].keys[0].name
+    onward = target(scene, step, "next", following)
+    return _PARSERS[kind](scene, step, step.text("id"), onward)
+
+
+def target(scene: Scene, fields: Fields, key: str, default: str) -> str:
+    """The step a key leads to: empty for the end; a finding where there is no such step."""
+    scalar = fields.scalar(key)
+    if scalar is None:
+        return default
+    if scalar.text == END:
+        return ""
+    return _step_named(scene, scalar)
+
+
+def _step_named(scene: Scene, scalar: Scalar) -> str:
+    found = scene.desk.known("J012", scalar, scene.steps, "step", "steps")
+    if not found:
+        scene.lost.append(scalar.text)
+    return found
+
+
+def explicit_target(scene: Scene, fields: Fields, key: str) -> str:
+    """The step a key leads to, where empty means that the key is not written: the end is then the exit step `end`."""
+    return END if fields.text(key) == END else target(scene, fields, key, "")
+
+
+def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
+    desk, names = scene.desk, scene.desk.names
+    channel = desk.known("J016", step.scalar("send"), names.channels, "channel", "channels")
+    content = desk.known("J017", step.scalar("content"), names.contents, "content", "contents")
+    if step.scalar("purpose") is None and desk.document.root.scalar("purpose") is None:
+        desk.wrong("J020", step, f"step '{name}' has no purpose, nor has the journey", "add 'purpose' to the journey or the step")
+    purpose = desk.known("J005", step.scalar("purpose"), names.purposes, "purpose", "purposes") or scene.purpose
+    if step.get("on_blocked") is None:
+        message = f"step '{name}' does not say what happens when a policy blocks it"
+        desk.wrong("J021", step, message, "add 'on_blocked' with a step, or 'on_blocked: end'")
+    draft = names.contents.get(content)
+    if draft is not None and channel and draft.channel != channel:
+        message = f"content {content!r} is written for channel {draft.channel!r}, not {channel!r}"
+        desk.wrong("J018", step.key("content"), message, "send it on its own channel, or write a content for this one")
+    if draft is not None:
+        read_content(scene, content)
+    return Send(
+        id=name,
+        next=onward,
+        channel=channel,
+        content=content,
+        purpose=purpose,
+        recipient=_recipient(scene, step, channel),
+        expires_us=duration_or(step.scalar("expires"), SEND_EXPIRES_US),
+        on_blocked=target(scene, step, "on_blocked", ""),
+        on_failure=explicit_target(scene, step, "on_failure"),
+    )
+
+
+def _recipient(scene: Scene, step: Fields, channel: str) -> str:
+    desk, attributes = scene.desk, scene.desk.names.attributes
+    written = step.scalar("recipient")
+    parts = desk.names.channels.get(channel)
+    usual = parts.recipient if parts else ""
+    if written is None and usual and usual not in attributes:
+        message = f"channel {channel!r} needs the attribute {usual!r}, which the profile does not declare"
+        desk.wrong("J019", step.key("send"), message, f"declare {usual!r} in profile.yaml, or name another with 'recipient'")
+    recipient = desk.known("J019", written, attributes, "attribute", "attributes") if written else usual
+    if attributes.get(recipient, Type.STRING) is not Type.STRING:
+        node = written or step.key("send")
+        desk.wrong("J025", node, f"attribute {recipient!r} is of type {attributes[recipient]}", "name an attribute of type string")
+    return recipient
+
+
+def _wait(scene: Scene, step: Fields, name: str, onward: str) -> Wait | None:
+    desk, wait = scene.desk, step.map("wait")
+    if wait is None:
+        return None
+    _check_wait_form(scene, step, wait, name)
+    until = desk.known("J004", wait.scalar("until"), desk.names.events, "event type", "event types")
+    awaited = desk.scope(trigger=(until,), variables=scene.variables)
+    at = wait.scalar("at")
+    timed_out = "" if step.text("on_timeout") == END and not onward else explicit_target(scene, step, "on_timeout")
+    return Wait(
+        id=name,
+        next=onward,
+        for_us=duration_or(wait.scalar("for"), 0),
+        until=until,
+        where=desk.condition(wait.scalar("where"), awaited) if until else None,
+        when=desk.condition(scene.judged(wait.scalar("when")), scene.scope),
+        at_minute=minute_or(at, 0) if at else None,
+        timeout_us=duration_or(wait.scalar("timeout"), 0),
+        on_timeout=timed_out,
+    )
+
+
+def _check_wait_form(scene: Scene, step: Fields, wait: Fields, name: str) -> None:
+    desk = scene.desk
+    forms = [form for form in WAIT_FORMS if form in wait.names()]
+    if len(forms) != 1:
+        has = f"has {' and '.join(repr(form) for form in forms)}" if forms else "does not say what it waits for"
+        desk.wrong("J009", wait, f"the wait of step '{name}' {has}", "write exactly one of 'for', 'until', 'when', 'at'")
+        return
+    form = forms[0]
+    if form in ("until", "when") and wait.get("timeout") is None:
+        desk.wrong("J010", wait, f"the wait of step '{name}' could last for ever", "add 'timeout', such as timeout: 3d")
+    if wait.get("where") is not None and form != "until":
+        desk.wrong("J011", wait.key("where"), f"'where' has no meaning beside '{form}'", "use 'where' with 'until'")
+    timed = form == "at" and wait.get("timeout") is not None
+    for key, fields in (("timeout", wait), ("on_timeout", step)):
+        if fields.get(key) is not None and not timed and form in ("for", "at"):
+            desk.wrong("J011", fields.key(key), f"'{key}' has no meaning beside '{form}'", "remove it; such a wait ends by itself")
+
+
+def _branch(scene: Scene, step: Fields, name: str, onward: str) -> Branch:
+    edges = []
+    for item in step.list("branch"):
+        if isinstance(item, Fields):
+            when = scene.desk.condition(scene.judged(item.scalar("when")), scene.scope)
+            goto = target(scene, item, "goto", "")
+            if when is not None:
+                edges.append(Edge(when, goto))
+    return Branch(id=name, next=onward, edges=tuple(edges))
+
+
+def _split(scene: Scene, step: Fields, name: str, onward: str) -> Split | None:
+    arms, split = [], step.map("split")
+    if split is None:
+        return None
+    for key, value in split.fields:
+        if isinstance(value, Fields):
+            share, goto = share_or(value.scalar("share"), 0), value.scalar("goto") or key
+        elif isinstance(value, Scalar):
+            share, goto = share_or(value, 0), key
+        else:
+            continue
+        arms.append(Arm(key.text, share, _arm_target(scene, goto)))
+    total = sum(arm.share for arm in arms)
+    if arms and total != 10_000:
+        cure = "make the shares add up to 100%"
+        scene.desk.wrong("J015", split, f"the shares of step '{name}' add up to {total / 100:g}%", cure)
+    return Split(id=name, next="", arms=tuple(arms), salt=step.text("salt", f"{scene.journey}/{name}"))
+
+
+def _arm_target(scene: Scene, goto: Scalar) -> str:
+    return "" if goto.text == END else _step_named(scene, goto)
+
+
+def _set(scene: Scene, step: Fields, name: str, onward: str) -> Set | None:
+    written = step.map("set")
+    if written is None:
+        return None
+    if not written.fields:
+        scene.desk.wrong("D020", written, f"step '{name}' sets nothing", "write 'attributes' or 'variables'")
+    attributes = []
+    for key, value in _pairs(written.map("attributes")):
+        known = scene.desk.known("J019", key, scene.desk.names.attributes, "attribute", "attributes")
+        attributes.append(_assign(scene, key.text, value, scene.desk.names.attributes.get(known)))
+    variables = [_assign(scene, key.text, value, scene.variables.get(key.text)) for key, value in _pairs(written.map("variables"))]
+    return Set(id=name, next=onward, attributes=_kept(attributes), variables=_kept(variables))
+
+
+def _emit(scene: Scene, step: Fields, name: str, onward: str) -> Emit | None:
+    desk, emit = scene.desk, step.map("emit")
+    if emit is None:
+        return None
+    event = desk.known("J004", emit.scalar("event"), desk.names.events, "event type", "event types")
+    if event.startswith(SYSTEM_EVENTS):
+        desk.wrong("J026", emit.key("event"), f"a journey may not emit {event!r}", "declare an event type of your own and emit that")
+        event = ""
+    data = emit.map("data")
+    if not event:
+        return Emit(id=name, next=onward, event="", data=_kept(_assign(scene, key.text, value, None) for key, value in _pairs(data)))
+    contract = desk.names.contracts[event]
+    specs = dict(_leaves(contract.fields, "", True))
+    for path, (field, needed) in specs.items():
+        if needed and (data is None or data.get(path) is None):
+            desk.wrong("J023", data or emit, f"{event!r} needs the field '{path}'", f"add '{path}' under 'data', of type {field.kind}")
+    assignments = []
+    for key, value in _pairs(data):
+        if key.text not in specs and not contract.open:
+            desk.wrong("J023", key, f"{event!r} has no field '{key.text}'", suggestion(key.text, specs, "fields"))
+            continue
+        spec = specs[key.text][0] if key.text in specs else None
+        assignments.append(_field(scene, event, key, value, spec))
+    return Emit(id=name, next=onward, event=event, data=_kept(assignments))
+
+
+def _field(scene: Scene, event: str, key: Scalar, value: Scalar, spec: FieldSpec | None) -> Assignment | None:
+    if spec is not None and spec.kind not in SCALAR_TYPES:
+        scene.desk.wrong("J023", key, f"the field '{key.text}' of {event!r} is an {spec.kind}", "write its own fields, as dotted paths")
+        return None
+    wanted = SCALAR_TYPES[spec.kind] if spec else None
+    assignment = _assign(scene, key.text, value, wanted, "J023")
+    literal = assignment.value if assignment else None
+    if spec is not None and spec.enum and isinstance(literal, Literal) and literal.value not in (*spec.enum, None):
+        cure = suggestion(str(literal.value), spec.enum, "values")
+        scene.desk.wrong("J023", value, f"'{key.text}' of {event!r} cannot be {literal.value!r}", cure)
+    if spec is not None and spec.required and isinstance(literal, Literal) and literal.value is None:
+        scene.desk.wrong("J023", value, f"'{key.text}' of {event!r} must not be null", f"write a value of type {spec.kind}")
+    return assignment
+
+
+def _leaves(fields: Iterable[FieldSpec], prefix: str, needed: bool) -> Iterable[tuple[str, tuple[FieldSpec, bool]]]:
+    """Every field by its dotted path, and whether data without it break the contract; of a required object, its parts."""
+    for field in fields:
+        required = needed and field.required
+        yield prefix + field.name, (field, required and field.kind != "object")
+        yield from _leaves(field.fields, f"{prefix}{field.name}.", required)
+
+
+def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
+    desk = scene.desk
+    returns, written = [], step.map("returns")
+    waits = any(step.get(key) is not None for key in ("returns", "on_failure", "on_timeout"))
+    for key, value in written.fields if written else ():
+        if isinstance(value, Fields) and value.text("type") in SCALAR_TYPES:
+            returns.append((key.text, value.text("field"), SCALAR_TYPES[value.text("type")]))
+    return Call(
+        id=name,
+        next=onward,
+        endpoint=desk.known("J022", step.scalar("call"), desk.names.endpoints, "endpoint", "endpoints"),
+        data=_kept(_assign(scene, key.text, value, None) for key, value in _pairs(step.map("data"))),
+        returns=tuple(returns),
+        timeout_us=duration_or(step.scalar("timeout"), CALL_TIMEOUT_US if waits else 0),
+        expires_us=duration_or(step.scalar("expires"), CALL_EXPIRES_US),
+        on_failure=explicit_target(scene, step, "on_failure"),
+        on_timeout=explicit_target(scene, step, "on_timeout"),
+    )
+
+
+def _exit(scene: Scene, step: Fields, name: str, onward: str) -> Exit:
+    return Exit(id=name, next="", reason=step.text("exit"))
+
+
+def _assign(scene: Scene, name: str, value: Scalar, wanted: Type | None, rule: str = "E002") -> Assignment | None:
+    if scene.judged(value) is None:
+        return None
+    return scene.desk.assignment(name, value, scene.scope, wanted, rule)
+
+
+def _pairs(fields: Fields | None) -> list[tuple[Scalar, Scalar]]:
+    """The keys of a map that have single values."""
+    return [(key, value) for key, value in (fields.fields if fields else ()) if isinstance(value, Scalar)]
+
+
+def _kept(assignments: Iterable[Assignment | None]) -> tuple[Assignment, ...]:
+    """The assignments that could be read, by name: their order in a document has no meaning."""
+    return tuple(sorted((each for each in assignments if each is not None), key=lambda each: each.name))
+
+
+_PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
+    "send": _send,
+    "wait": _wait,
+    "branch": _branch,
+    "split": _split,
+    "set": _set,
+    "emit": _emit,
+    "call": _call,
+    "exit": _exit,
+}

@@ -1,0 +1,222 @@
+"""The plan: every released journey, policy, contract and content, compiled to plain data and named by its digest.
+
+A plan holds no Python and no prose: it is what `advance` needs and nothing else, so two workspaces that decide alike
+have equal plans. It is made by `compile`, stored as MessagePack, and made executable by `program.load`.
+"""
+
+import msgspec
+
+from pilotage.consent.policy import Policy
+from pilotage.contract.model import Contract
+from pilotage.event.digest import digest
+from pilotage.predicate.ir import Expr, Feature, Predicate, Type
+
+KERNEL = 1
+"""The version of `advance`'s behaviour; a plan names the one it was compiled for."""
+
+
+class AttributeSpec(msgspec.Struct, frozen=True):
+    """One profile attribute: its type, and the event fields that set it, as (event type, field path) pairs."""
+
+    name: str
+    type: Type
+    sources: tuple[tuple[str, str], ...] = ()
+    classification: str = ""
+
+
+class Content(msgspec.Struct, frozen=True):
+    """One message content: its channel and its named templates (e-mail: subject, mjml or html, text; in-app: title,
+    body; webhook: body). `variables` are the expressions of what the templates read, by dotted name."""
+
+    name: str
+    channel: str
+    templates: dict[str, str]
+    variables: tuple[tuple[str, Expr], ...] = ()
+
+    @property
+    def digest(self) -> str:
+        return digest(self)
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """One way out of a branch: taken when the condition is true."""
+
+    when: Predicate
+    goto: str
+
+
+class Arm(msgspec.Struct, frozen=True):
+    """One arm of a split: its name, its share in ten-thousandths, and where it leads."""
+
+    name: str
+    share: int
+    goto: str
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """A name and the expression whose value it gets."""
+
+    name: str
+    value: Expr
+
+
+class Step(msgspec.Struct, frozen=True, tag_field="kind"):
+    """What every step has: its id, written by the author and stable, and the step that follows (empty: the end)."""
+
+    id: str
+    next: str
+
+
+class Send(Step, frozen=True, tag="send"):
+    """A candidate message. `expires_us` is how long after becoming a candidate it may still leave. `on_blocked` is
+    taken when a policy refuses it or it expires; `on_failure` when the provider finally fails (then the entry waits for
+    the receipt). Empty: the entry ends with that reason. `recipient` is the attribute that holds the address."""
+
+    channel: str
+    content: str
+    purpose: str
+    recipient: str
+    expires_us: int
+    on_blocked: str = ""
+    on_failure: str = ""
+
+
+class Wait(Step, frozen=True, tag="wait"):
+    """Rest until something: exactly one of a duration (`for_us`), an event (`until` with an optional `where`), a
+    predicate (`when`), or a local time of day (`at_minute`, minutes from midnight in the subject's zone). `timeout_us`
+    0 means none; `on_timeout` is where it leads (empty: `next`)."""
+
+    for_us: int = 0
+    until: str = ""
+    where: Predicate | None = None
+    when: Predicate | None = None
+    at_minute: int | None = None
+    timeout_us: int = 0
+    on_timeout: str = ""
+
+
+class Branch(Step, frozen=True, tag="branch"):
+    """Leave by the first edge whose condition is true; `next` otherwise."""
+
+    edges: tuple[Edge, ...]
+
+
+class Split(Step, frozen=True, tag="split"):
+    """Leave by the arm that the hash of (salt, subject) picks; the salt is `journey/step` unless the author names one."""
+
+    arms: tuple[Arm, ...]
+    salt: str
+
+
+class Set(Step, frozen=True, tag="set"):
+    """Set profile attributes and entry variables to expressions' values."""
+
+    attributes: tuple[Assignment, ...] = ()
+    variables: tuple[Assignment, ...] = ()
+
+
+class Emit(Step, frozen=True, tag="emit"):
+    """Emit a declared event about the same subject, at the same instant; its data are expressions' values."""
+
+    event: str
+    data: tuple[Assignment, ...] = ()
+
+
+class Call(Step, frozen=True, tag="call"):
+    """An HTTP call through a webhook endpoint named in the environment. Where `returns` names entry variables (with the
+    JSON field and type of each), or `on_failure` is given, the entry waits for the answer, at most `timeout_us`."""
+
+    endpoint: str
+    data: tuple[Assignment, ...] = ()
+    returns: tuple[tuple[str, str, Type], ...] = ()
+    timeout_us: int = 0
+    expires_us: int = 0
+    on_failure: str = ""
+    on_timeout: str = ""
+
+
+class Exit(Step, frozen=True, tag="exit"):
+    """End the entry with a reason."""
+
+    reason: str
+
+
+AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Exit
+
+
+class Entrance(msgspec.Struct, frozen=True):
+    """What starts an entry. `reentry` is `never`, `always` or `after`; with `after`, `reentry_us` must have passed since
+    the last entry began. A subject is in a journey at most once at a time."""
+
+    event: str
+    where: Predicate | None = None
+    reentry: str = "never"
+    reentry_us: int = 0
+
+
+class ExitRule(msgspec.Struct, frozen=True):
+    """The entry ends as soon as the condition is true."""
+
+    when: Predicate
+    reason: str
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """What the journey is for. Reached when the condition is true within `within_us` of entry; the entry then ends,
+    unless `stay`. `value` is what reaching it is worth, in millionths of the KPI's unit."""
+
+    when: Predicate
+    within_us: int
+    kpi: str = ""
+    value: Expr | None = None
+    stay: bool = False
+
+
+class Journey(msgspec.Struct, frozen=True):
+    """One journey, without prose and owners. `holdout` is the share kept out, in ten-thousandths. `trigger_fields` are
+    the trigger's field paths that steps after entry read, kept in the entry. `variables` types the entry variables."""
+
+    name: str
+    purpose: str
+    stage: str
+    enter: Entrance
+    steps: tuple[AnyStep, ...]
+    exits: tuple[ExitRule, ...] = ()
+    goal: Goal | None = None
+    holdout: int = 0
+    trigger_fields: tuple[tuple[str, Type], ...] = ()
+    variables: tuple[tuple[str, Type], ...] = ()
+
+    @property
+    def digest(self) -> str:
+        return digest(self)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything `advance` decides by. `zones` is the digest of the time-zone tables it was compiled against."""
+
+    kernel: int
+    contracts: tuple[Contract, ...]
+    attributes: tuple[AttributeSpec, ...]
+    policy: Policy
+    contents: tuple[Content, ...]
+    journeys: tuple[Journey, ...]
+    features: tuple[Feature, ...]
+    zones: str = ""
+
+    @property
+    def digest(self) -> str:
+        return digest(self)
+
+
+_decoder = msgspec.msgpack.Decoder(Plan)
+
+
+def encode_plan(plan: Plan) -> bytes:
+    """The stored form of a plan."""
+    return msgspec.msgpack.encode(plan, order="deterministic")
+
+
+def decode_plan(raw: bytes) -> Plan:
+    """The plan of its stored form."""
+    return _decoder.decode(raw)

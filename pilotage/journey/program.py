@@ -1,0 +1,337 @@
+"""A plan made executable: conditions compiled to Python, and for each event type exactly what listens to it.
+
+`load` turns plans into a `Program`. Its look-ups are by event type and by journey version, so an event costs what
+listens to it and nothing for the journeys that do not. Journeys of earlier plans are kept for the entries still in them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pilotage.consent.purposes import CONSENT_EVENT
+from pilotage.contract.validate import Validator, validator
+from pilotage.decision.rules import ContactRules
+from pilotage.event.zone import Zones
+from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Journey, Plan, Send, Set, Wait
+from pilotage.predicate.inputs import compile_inputs
+from pilotage.predicate.ir import Expr, Feature, Field, Predicate
+from pilotage.predicate.python import Access, compile_flips, compile_functions
+
+Function = Callable[..., Any]
+
+RECEIPTS = frozenset(
+    (
+        "message.sent",
+        "message.failed",
+        "message.refused",
+        "message.expired",
+        "message.unknown",
+        "call.answered",
+        "call.failed",
+    )
+)
+"""The built-in event types that say what became of an action."""
+
+
+class KernelUnknown(ValueError):
+    """The plan was compiled for a kernel this release does not have. Use a release of Pilotage that declares it."""
+
+
+class ZonesDiffer(ValueError):
+    """The zone tables at hand are not those the plan was compiled against. Load the tables the plan names."""
+
+
+class Condition:
+    """A compiled condition: whether it is true (NULL is not), the values it looks at, its next flip where time alone can
+    change it, and the signals that can change it."""
+
+    __slots__ = ("flip", "inputs", "signals", "text", "truth")
+
+    def __init__(self, predicate: Predicate, truth: Function, inputs: Function, flip: Function) -> None:
+        self.text = predicate.text
+        self.truth = truth
+        self.inputs = inputs
+        self.flip = flip if predicate.timed else None
+        self.signals = signals_of(predicate)
+
+
+class Compiled:
+    """Every condition and every value expression of the plans, compiled, by the name of its place."""
+
+    __slots__ = ("_conditions", "_expressions", "_predicates", "_values")
+
+    def __init__(self) -> None:
+        self._predicates: dict[Access, dict[str, Predicate]] = {"payload": {}, "kept": {}}
+        self._expressions: dict[Access, dict[str, Expr]] = {"payload": {}, "kept": {}}
+        self._conditions: dict[str, Condition] = {}
+        self._values: dict[str, Function] = {}
+
+    def add_condition(self, name: str, predicate: Predicate, access: Access) -> None:
+        """Have a condition compiled."""
+        self._predicates[access][name] = predicate
+
+    def add_value(self, name: str, expr: Expr, access: Access) -> None:
+        """Have a value expression compiled."""
+        self._expressions[access][name] = expr
+
+    def compile(self, features: Sequence[Feature]) -> None:
+        """Compile all that was added, as one module for each way of reading the trigger."""
+        for access, predicates in self._predicates.items():
+            expressions = {name: predicate.expr for name, predicate in predicates.items()}
+            truths = compile_functions(expressions, trigger=access, conditions=True)
+            inputs = compile_inputs(expressions, features, trigger=access)
+            flips = compile_flips(expressions)
+            for name, predicate in predicates.items():
+                self._conditions[name] = Condition(predicate, truths[name], inputs[name], flips[name])
+            self._values.update(compile_functions(self._expressions[access], trigger=access))
+
+    def condition(self, name: str) -> Condition:
+        """The compiled condition of a place."""
+        return self._conditions[name]
+
+    def optional(self, name: str) -> Condition | None:
+        """The compiled condition of a place, or None where the document has none."""
+        return self._conditions.get(name)
+
+    def value(self, name: str) -> Function:
+        """The compiled value expression of a place."""
+        return self._values[name]
+
+    def optional_value(self, name: str) -> Function | None:
+        """The compiled value expression of a place, or None where the document has none."""
+        return self._values.get(name)
+
+
+def signals_of(predicate: Predicate) -> frozenset[str]:
+    """What can change a condition's truth: event types, `@attribute` and `!purpose|channel`."""
+    return frozenset(
+        (*predicate.events, *(f"@{name}" for name in predicate.attributes), *(f"!{pair}" for pair in predicate.purposes))
+    )
+
+
+class StepProgram:
+    """One step with its compiled conditions and expressions, in the order the plan lists them. `timed` says whether a
+    wait's condition can become true by time alone."""
+
+    __slots__ = ("conditions", "names", "step", "timed", "values")
+
+    def __init__(
+        self, step: AnyStep, conditions: tuple[Condition, ...], names: tuple[str, ...], values: tuple[Function, ...]
+    ) -> None:
+        self.step = step
+        self.conditions = conditions
+        self.names = names
+        self.values = values
+        self.timed = isinstance(step, Wait) and step.when is not None and conditions[-1].flip is not None
+
+
+class JourneyProgram:
+    """One version of a journey, ready to run. `watch` are the signals its exits and goal listen to; `timed` says
+    whether time alone can change one of these, `flips` whether it can change any condition of the journey."""
+
+    __slots__ = (
+        "content",
+        "content_names",
+        "exits",
+        "first",
+        "flips",
+        "goal",
+        "goal_value",
+        "journey",
+        "kept",
+        "name",
+        "steps",
+        "timed",
+        "version",
+        "watch",
+        "where",
+    )
+
+    def __init__(self, journey: Journey, compiled: Compiled, contents: dict[str, Content]) -> None:
+        self.journey = journey
+        self.name = journey.name
+        self.version = journey.digest[:16]
+        self.content = {step.id: contents[step.content] for step in journey.steps if isinstance(step, Send)}
+        self.first = journey.steps[0].id if journey.steps else ""
+        self.content_names = {step: f"{content.name}@{content.digest}" for step, content in self.content.items()}
+        self.where = compiled.optional(f"{self.version}/where")
+        self.exits = tuple((compiled.condition(f"{self.version}/exit{i}"), rule.reason) for i, rule in enumerate(journey.exits))
+        self.goal = compiled.optional(f"{self.version}/goal")
+        self.goal_value = compiled.optional_value(f"{self.version}/value")
+        self.kept = tuple((path, compiled.value(f"{self.version}/kept/{path}")) for path, _ in journey.trigger_fields)
+        self.steps = {step.id: _step_program(step, contents, compiled, f"{self.version}/{step.id}") for step in journey.steps}
+        standing = [condition for condition, _ in self.exits] + ([self.goal] if self.goal else [])
+        self.watch = frozenset().union(*(condition.signals for condition in standing))
+        self.timed = any(condition.flip for condition in standing)
+        self.flips = self.timed or any(step.timed for step in self.steps.values())
+
+
+class Handler:
+    """What one event type means to a program: how its data are read, and who listens."""
+
+    __slots__ = ("attributes", "consent", "entrances", "features", "listened", "receipt", "signals", "validator")
+
+    def __init__(self, event: str, validate: Validator) -> None:
+        self.validator = validate
+        self.signals = frozenset((event,))
+        self.receipt = event in RECEIPTS
+        self.consent = event == CONSENT_EVENT
+        self.features: list[tuple[Feature, Function | None]] = []
+        self.attributes: list[tuple[str, Function]] = []
+        self.entrances: list[JourneyProgram] = []
+        self.listened = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether an event of the type can change nothing for a subject without entries."""
+        return not (self.features or self.attributes or self.entrances or self.receipt or self.consent)
+
+
+class Program:
+    """Executable plans. Read only after `load`; one per process."""
+
+    __slots__ = ("channels", "contents", "digest", "environment", "flips", "handlers", "journeys", "plan", "rules")
+
+    def __init__(self, plan: Plan, environment: str, rules: ContactRules) -> None:
+        self.plan = plan
+        self.digest = plan.digest
+        self.environment = environment
+        self.rules = rules
+        self.journeys: dict[str, JourneyProgram] = {}
+        self.handlers: dict[str, Handler] = {}
+        self.contents: dict[str, Content] = {}
+        self.flips = False
+        self.channels = frozenset(step.channel for journey in plan.journeys for step in journey.steps if isinstance(step, Send))
+
+
+def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = ()) -> Program:
+    """Make a plan executable, with the journeys of `earlier` plans for the entries still in them.
+
+    `environment` salts effect keys. Raises `KernelUnknown` and `ZonesDiffer`.
+    """
+    if plan.kernel != KERNEL:
+        raise KernelUnknown(f"the plan is for kernel {plan.kernel}, this release has kernel {KERNEL}")
+    if plan.zones and plan.zones != zones.digest:
+        raise ZonesDiffer(f"the plan names zone tables {plan.zones[:12]}, these are {zones.digest[:12]}")
+    plans = (plan, *earlier)
+    compiled = _compile(plans)
+    tests = {rule.name: compiled.value(f"suppression/{rule.name}") for rule in plan.policy.suppressions}
+    program = Program(plan, environment, ContactRules(plan.policy, tests, zones))
+    for each in plans:
+        contents = {content.name: content for content in each.contents}
+        program.contents.update({f"{content.name}@{content.digest}": content for content in each.contents})
+        for journey in each.journeys:
+            version = journey.digest[:16]
+            if version not in program.journeys:
+                program.journeys[version] = JourneyProgram(journey, compiled, contents)
+    program.flips = any(journey.flips for journey in program.journeys.values())
+    _handlers(program, plans, compiled)
+    return program
+
+
+def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> None:
+    for each in reversed(plans):
+        for contract in each.contracts:
+            program.handlers[contract.event] = Handler(contract.event, validator(contract))
+    handlers = program.handlers
+    for feature in merged_features(plans):
+        if feature.event in handlers:
+            where = compiled.value(f"feature/{feature.key}") if feature.where is not None else None
+            handlers[feature.event].features.append((feature, where))
+    for attribute in program.plan.attributes:
+        for event, path in attribute.sources:
+            if event in handlers:
+                handlers[event].attributes.append((attribute.name, compiled.value(f"attribute/{attribute.name}/{event}/{path}")))
+    for journey in program.plan.journeys:
+        if journey.enter.event in handlers:
+            handlers[journey.enter.event].entrances.append(program.journeys[journey.digest[:16]])
+    listened = frozenset().union(*(_listens(journey) for journey in program.journeys.values()))
+    for event, handler in handlers.items():
+        handler.listened = event in listened or any(f"@{name}" in listened for name, _ in handler.attributes)
+
+
+def merged_features(plans: Sequence[Plan]) -> list[Feature]:
+    """The features of all plans, each key once with its widest window, in key order."""
+    merged: dict[str, Feature] = {}
+    for feature in (feature for plan in plans for feature in plan.features):
+        known = merged.get(feature.key)
+        if known is None or known.window_us < feature.window_us:
+            merged[feature.key] = feature
+    return [merged[key] for key in sorted(merged)]
+
+
+def _listens(journey: JourneyProgram) -> frozenset[str]:
+    found = set(journey.watch)
+    for step in journey.steps.values():
+        if isinstance(step.step, Wait):
+            found.add(step.step.until)
+            if step.step.when is not None:
+                found |= signals_of(step.step.when)
+    return frozenset(found)
+
+
+def _step_program(step: AnyStep, contents: dict[str, Content], compiled: Compiled, name: str) -> StepProgram:
+    expressions = _expressions(step, contents)
+    return StepProgram(
+        step,
+        tuple(compiled.condition(f"{name}/{i}") for i in range(len(_predicates(step)))),
+        tuple(label for label, _ in expressions),
+        tuple(compiled.value(f"{name}={i}") for i in range(len(expressions))),
+    )
+
+
+def _predicates(step: AnyStep) -> tuple[Predicate, ...]:
+    if isinstance(step, Branch):
+        return tuple(edge.when for edge in step.edges)
+    if isinstance(step, Wait):
+        return tuple(predicate for predicate in (step.where, step.when) if predicate is not None)
+    return ()
+
+
+def _expressions(step: AnyStep, contents: dict[str, Content]) -> tuple[tuple[str, Expr], ...]:
+    if isinstance(step, Send):
+        return contents[step.content].variables
+    if isinstance(step, Set):
+        return tuple((a.name, a.value) for a in (*step.attributes, *step.variables))
+    if isinstance(step, Emit | Call):
+        return tuple((a.name, a.value) for a in step.data)
+    return ()
+
+
+def _compile(plans: Sequence[Plan]) -> Compiled:
+    compiled = Compiled()
+    features = merged_features(plans)
+    for suppression in plans[0].policy.suppressions:
+        compiled.add_value(f"suppression/{suppression.name}", suppression.when.expr, "kept")
+    for feature in features:
+        if feature.where is not None:
+            compiled.add_value(f"feature/{feature.key}", feature.where, "payload")
+    for attribute in plans[0].attributes:
+        for event, path in attribute.sources:
+            compiled.add_value(f"attribute/{attribute.name}/{event}/{path}", Field(attribute.type, "trigger", path), "payload")
+    for plan in plans:
+        contents = {content.name: content for content in plan.contents}
+        for journey in plan.journeys:
+            _collect(journey, contents, compiled)
+    compiled.compile(features)
+    return compiled
+
+
+def _collect(journey: Journey, contents: dict[str, Content], compiled: Compiled) -> None:
+    version = journey.digest[:16]
+    if journey.enter.where is not None:
+        compiled.add_condition(f"{version}/where", journey.enter.where, "payload")
+    for i, rule in enumerate(journey.exits):
+        compiled.add_condition(f"{version}/exit{i}", rule.when, "payload")
+    if journey.goal is not None:
+        compiled.add_condition(f"{version}/goal", journey.goal.when, "payload")
+        if journey.goal.value is not None:
+            compiled.add_value(f"{version}/value", journey.goal.value, "payload")
+    for path, kind in journey.trigger_fields:
+        compiled.add_value(f"{version}/kept/{path}", Field(kind, "trigger", path), "payload")
+    for step in journey.steps:
+        name = f"{version}/{step.id}"
+        for i, predicate in enumerate(_predicates(step)):
+            awaits = isinstance(step, Wait) and predicate is step.where
+            compiled.add_condition(f"{name}/{i}", predicate, "payload" if awaits else "kept")
+        for i, (_, expr) in enumerate(_expressions(step, contents)):
+            compiled.add_value(f"{name}={i}", expr, "kept")

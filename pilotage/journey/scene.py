@@ -1,0 +1,33 @@
+"""The scene of one journey: what its steps, and the contents they send, are read against."""
+
+import msgspec
+
+from pilotage.journey.document import Scalar
+from pilotage.journey.names import Desk
+from pilotage.predicate.ir import Expr, Type
+from pilotage.predicate.parse import Scope
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """What the steps of one journey are read against. `scope` is that of steps after entry; it is None where the entry
+    event is unknown, and then nothing that reads `trigger` is judged. `reads` gathers, by content, the resolved
+    variables of the contents sent; `lost` the names of steps that edges lead to and that do not exist."""
+
+    desk: Desk
+    journey: str
+    purpose: str
+    entry: str
+    steps: frozenset[str]
+    variables: dict[str, Type]
+    scope: Scope
+    reads: dict[str, dict[str, Expr]]
+    lost: list[str]
+
+    @property
+    def blind(self) -> bool:
+        """Whether the entry event is unknown, so that `trigger` cannot be judged."""
+        return not self.entry
+
+    def judged(self, scalar: Scalar | None) -> Scalar | None:
+        """The condition or value, or None where it reads a trigger that is not known."""
+        return None if scalar is not None and self.blind and "trigger." in scalar.text else scalar

@@ -1,0 +1,137 @@
+"""The working copy of one `advance`: a new state that shares what is not changed, and what has been decided so far.
+
+The state that was given is never touched: a section is copied before its first change, an entry is replaced, not
+changed. So an `advance` that fails has changed nothing.
+"""
+
+from collections import deque
+from copy import copy
+from typing import Any
+
+from pilotage.event.digest import key128
+from pilotage.event.envelope import Event
+from pilotage.journey.outcome import Action, Decision
+from pilotage.journey.program import Program
+from pilotage.profile.state import Entry, Reservation, State
+
+DERIVED_MAX = 64
+"""How many derived events one external event may cause before it is refused."""
+
+
+class TooManyDerived(ValueError):
+    """The event set off a chain of derived events that does not end. Break the chain between the journeys named."""
+
+
+class Derived:
+    """Something that happened inside: an emitted event with its payload, or a change that conditions read."""
+
+    __slots__ = ("event", "payload", "signals")
+
+    def __init__(self, signals: frozenset[str], event: Event | None = None, payload: Any = None) -> None:
+        self.signals = signals
+        self.event = event
+        self.payload = payload
+
+
+class Work:
+    """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due."""
+
+    __slots__ = ("_owned", "actions", "cancelled", "chain", "decisions", "derived", "ended", "now", "program", "state")
+
+    def __init__(self, program: Program, state: State, now: int) -> None:
+        self.program = program
+        self.now = now
+        self.state = State(
+            state.subject, state.attributes, state.consents, state.features, state.entries, state.visits, state.budget
+        )
+        self.actions: list[Action] = []
+        self.decisions: list[Decision] = []
+        self.cancelled: list[bytes] = []
+        self.derived: deque[Derived] = deque()
+        self.chain: list[str] = []
+        self.ended: set[str] = set()
+        self._owned: set[str] = set()
+
+    def own(self, section: str) -> Any:
+        """The section of the state, copied the first time it is about to change."""
+        if section not in self._owned:
+            self._owned.add(section)
+            setattr(self.state, section, copy(getattr(self.state, section)))
+        return getattr(self.state, section)
+
+    def changed(self) -> bool:
+        """Whether any section was changed."""
+        return bool(self._owned)
+
+    def replace(self, old: Entry) -> Entry:
+        """A copy of the entry to change, put in its place."""
+        entries = self.own("entries")
+        new = copy(old)
+        entries[_place(entries, old.id)] = new
+        return new
+
+    def drop(self, entry: Entry) -> None:
+        """Remove an ended entry."""
+        entries = self.own("entries")
+        del entries[_place(entries, entry.id)]
+        self.ended.add(entry.journey)
+
+    def alive(self, entry: Entry) -> bool:
+        """Whether the entry is still in the state, as this very copy."""
+        return any(each is entry for each in self.state.entries)
+
+    def derive(self, derived: Derived, name: str) -> None:
+        """Queue something that follows from what is happening, at the same instant, after what is queued already."""
+        self.chain.append(name)
+        if len(self.chain) > DERIVED_MAX:
+            raise TooManyDerived(f"more than {DERIVED_MAX} derived events: {' → '.join(self.chain[:8])} → …")
+        self.derived.append(derived)
+
+    def decide(
+        self,
+        entry: Entry,
+        verb: str,
+        reason: str = "",
+        rule: str = "",
+        inputs: dict[str, Any] | None = None,
+        lost: tuple[str, ...] = (),
+        effect: bytes = b"",
+        step: str | None = None,
+    ) -> None:
+        """Record a decision about an entry at the instant being decided."""
+        where = entry.step if step is None else step
+        decided = Decision(self.now, entry.journey, entry.version, entry.id, where, verb, reason, rule, inputs or {}, lost, effect)
+        self.decisions.append(decided)
+
+    def effect(self, entry: Entry) -> bytes:
+        """The effect key of the entry's step, acting once more: hash(environment, entry id, step path, occurrence)."""
+        count = entry.occurrence.get(entry.step, 0) + 1
+        entry.occurrence = {**entry.occurrence, entry.step: count}
+        return key128(self.program.environment, entry.id, entry.step, count)
+
+    def cancel_pending(self, reason: str, journey: str = "", purpose: str = "", channel: str = "") -> None:
+        """Cancel messages decided but not handed over, of a journey or of a purpose (on a channel, or all). Their
+        places in the budgets stay until the receipt says whether they left after all."""
+        for held in self.state.budget:
+            if held.pending and journey in ("", held.journey) and purpose in ("", held.purpose) and channel in ("", held.channel):
+                self.cancelled.append(held.effect)
+                self.decisions.append(Decision(self.now, held.journey, "", b"", "", "cancelled", reason, effect=held.effect))
+
+    def settle_reservation(self, effect: bytes, sent: bool) -> bool:
+        """Take a receipt into the budgets: handed over now, or given back. False if no reservation has this effect."""
+        for place, held in enumerate(self.state.budget):
+            if held.effect == effect:
+                budget = self.own("budget")
+                if sent:
+                    budget[place] = Reservation(effect, held.channel, held.purpose, held.journey, self.now, pending=False)
+                else:
+                    del budget[place]
+                return True
+        return False
+
+
+def _place(entries: list[Entry], entry_id: bytes) -> int:
+    for place, entry in enumerate(entries):
+        if entry.id == entry_id:
+            return place
+    raise LookupError("the entry is not in the state")

@@ -1,0 +1,34 @@
+"""Whom an environment may reach: in production everybody, elsewhere only who is on its allow list.
+
+A pattern (`*@test.example`, `+49151*`) is compared with the recipient; one with a channel in front (`inbox:*`,
+`call:desk`, `email:*@test.example`) only on that channel. Case does not matter.
+"""
+
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from pilotage.journey.outcome import Action
+
+NOT_ALLOWED = "not on the allow list of a non-production environment"
+LOCAL_CHANNELS = frozenset({"console"})
+"""Channels that reach only whoever started the process; they need no pattern."""
+
+
+class AllowList(msgspec.Struct, frozen=True):
+    """`production` allows everybody. `patterns` are shell patterns. `local` names the channels that reach nobody outside."""
+
+    production: bool = False
+    patterns: tuple[str, ...] = ()
+    local: frozenset[str] = LOCAL_CHANNELS
+
+    def allows(self, action: Action) -> bool:
+        """Whether the action may reach its recipient, or for a call its endpoint, in this environment."""
+        if self.production or (action.kind == "send" and action.target in self.local):
+            return True
+        if action.kind == "call":
+            names: tuple[str, ...] = (f"call:{action.target}".lower(),)
+        else:
+            recipient = action.recipient.lower()
+            names = (recipient, f"{action.target}:{recipient}".lower())
+        return any(fnmatchcase(name, pattern.lower()) for pattern in self.patterns for name in names)

@@ -1,0 +1,207 @@
+"""The data folder: one folder is one environment of one company, and everything the system keeps is in it.
+
+`environment.json` says which format the folder has, what the environment is called and which plans were ever active;
+`secret.key` holds the secret that subject ids and links are made with; `front/` and `shards/0` to `shards/7` are stores;
+`plans/` and `zones/` hold plans and zone tables by digest. A folder of a newer format is refused, never guessed at.
+"""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from pilotage.event.zone import Zones
+from pilotage.journey.plan import KERNEL, Plan, decode_plan, encode_plan
+
+FORMAT = 1
+"""The format of the folders this release makes and the newest it opens."""
+
+SHARDS = 8
+SECRET_BYTES = 32
+
+
+class FolderMissing(FileNotFoundError):
+    """There is no data folder there. Make one by starting Pilotage with this folder once, or name another."""
+
+
+class FolderNewer(RuntimeError):
+    """The folder was written by a newer release. Start that release or a newer one; nothing was changed."""
+
+
+class FolderBroken(RuntimeError):
+    """A file of the data folder is missing or damaged. Restore the folder from a backup."""
+
+
+class FolderBusy(RuntimeError):
+    """Another process runs on the data folder. Stop it, or name another folder."""
+
+
+class OtherEnvironment(RuntimeError):
+    """The folder belongs to another environment than the workspace names. Use one folder for each environment."""
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """What `environment.json` says. `plans` are the digests of all plans ever active, the newest last; entries in
+    flight finish under the one they began with. `kernels` are the kernel versions those plans name."""
+
+    format: int
+    name: str
+    production: bool
+    shards: int = SHARDS
+    kernels: tuple[int, ...] = (KERNEL,)
+    plans: tuple[str, ...] = ()
+
+
+class DataFolder:
+    """An open data folder. The process that holds it is its only owner until `close`, or its end."""
+
+    def __init__(self, path: Path, environment: Environment, secret: bytes, lock: int) -> None:
+        self.path = path
+        self.environment = environment
+        self.secret = secret
+        self._lock = lock
+
+    @property
+    def front(self) -> Path:
+        """Where the front's own store lies."""
+        return self.path / "front"
+
+    def shard(self, number: int) -> Path:
+        """Where a shard's store lies."""
+        return self.path / "shards" / str(number)
+
+    def activate(self, plan: Plan, zones: Zones) -> None:
+        """Store a plan with its zone tables and make it the newest active one."""
+        _write_file(self.path / "plans" / plan.digest, encode_plan(plan))
+        _write_file(self.path / "zones" / zones.digest, zones.packed)
+        plans = (*(digest for digest in self.environment.plans if digest != plan.digest), plan.digest)
+        kernels = tuple(sorted({*self.environment.kernels, plan.kernel}))
+        if plans != self.environment.plans:
+            self.environment = msgspec.structs.replace(self.environment, plans=plans, kernels=kernels)
+            _write_environment(self.path, self.environment)
+
+    def plans(self) -> tuple[Plan, ...]:
+        """All plans ever active, the newest last; `FolderBroken` if one is missing."""
+        return read_plans(self.path, self.environment.plans)
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        os.close(self._lock)
+
+
+def open_folder(path: Path, name: str, *, production: bool = False, create: bool = True) -> DataFolder:
+    """Open a data folder, or make it where there is none. Raises what the errors above describe."""
+    if not (path / "environment.json").exists():
+        if not create:
+            raise FolderMissing(f"{path} is no data folder; start Pilotage with it once, or name another")
+        _make(path, Environment(format=FORMAT, name=name, production=production))
+    environment = read_environment(path)
+    if (environment.name, environment.production) != (name, production):
+        raise OtherEnvironment(
+            f"{path} belongs to {_described(environment.name, environment.production)}, "
+            f"not to {_described(name, production)}; use one folder for each environment"
+        )
+    lock = _lock(path)
+    return DataFolder(path, environment, read_secret(path), lock)
+
+
+def read_environment(path: Path) -> Environment:
+    """What a folder says about itself; readable without owning it."""
+    try:
+        raw = (path / "environment.json").read_bytes()
+        version = msgspec.json.decode(raw).get("format", 0)
+        if version > FORMAT:
+            raise FolderNewer(f"{path} has format {version}, this release reads up to {FORMAT}; start a newer release")
+        environment = msgspec.json.decode(raw, type=Environment)
+    except FileNotFoundError as fault:
+        raise FolderMissing(f"{path} is no data folder") from fault
+    except (msgspec.DecodeError, AttributeError, TypeError) as fault:
+        raise FolderBroken(f"{path / 'environment.json'} cannot be read ({fault}); restore the folder from a backup") from fault
+    if max(environment.kernels) > KERNEL:
+        raise FolderNewer(f"{path} needs kernel {max(environment.kernels)}, this release has {KERNEL}; start a newer release")
+    if environment.shards != SHARDS:
+        raise FolderBroken(f"{path} says it has {environment.shards} shards, every folder has {SHARDS}; restore it from a backup")
+    return environment
+
+
+def read_secret(path: Path) -> bytes:
+    """The environment's secret; without it no subject can be found again, so a missing one is never made anew."""
+    try:
+        secret = (path / "secret.key").read_bytes()
+    except FileNotFoundError as fault:
+        raise FolderBroken(f"{path / 'secret.key'} is missing; restore it from a backup") from fault
+    if len(secret) != SECRET_BYTES:
+        raise FolderBroken(f"{path / 'secret.key'} must hold {SECRET_BYTES} bytes, not {len(secret)}; restore it from a backup")
+    return secret
+
+
+def read_plans(path: Path, digests: Sequence[str]) -> tuple[Plan, ...]:
+    """Stored plans by their digests."""
+    plans = []
+    for digest in digests:
+        try:
+            plan = decode_plan((path / "plans" / digest).read_bytes())
+        except (FileNotFoundError, msgspec.DecodeError) as fault:
+            raise FolderBroken(f"plan {digest[:16]} of {path} cannot be read ({fault}); restore the folder from a backup") from fault
+        if plan.digest != digest:
+            raise FolderBroken(f"plan {digest[:16]} of {path} is not what its name says; restore the folder from a backup")
+        plans.append(plan)
+    return tuple(plans)
+
+
+def read_zones(path: Path, digest: str) -> Zones:
+    """Stored zone tables by their digest."""
+    try:
+        zones = Zones((path / "zones" / digest).read_bytes())
+    except FileNotFoundError as fault:
+        raise FolderBroken(f"zone tables {digest[:16]} of {path} are missing; restore the folder from a backup") from fault
+    if zones.digest != digest:
+        raise FolderBroken(f"zone tables {digest[:16]} of {path} are not what their name says; restore the folder from a backup")
+    return zones
+
+
+def _described(name: str, production: bool) -> str:
+    return f"the {'production' if production else 'non-production'} environment {name!r}"
+
+
+def _make(path: Path, environment: Environment) -> None:
+    """Make a folder; `environment.json` is written last, so a folder half made is made again."""
+    for part in ("front", "plans", "zones", *(f"shards/{number}" for number in range(SHARDS))):
+        (path / part).mkdir(parents=True, exist_ok=True)
+    key = path / "secret.key"
+    if not key.exists() or len(key.read_bytes()) != SECRET_BYTES:
+        _write_file(key, secrets.token_bytes(SECRET_BYTES), mode=0o600)
+    _write_environment(path, environment)
+
+
+def _write_environment(path: Path, environment: Environment) -> None:
+    _write_file(path / "environment.json", msgspec.json.format(msgspec.json.encode(environment), indent=2) + b"\n")
+
+
+def _write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file whole or not at all: to a neighbour first, synced, then moved into its place."""
+    neighbour = path.with_name(path.name + ".new")
+    handle = os.open(neighbour, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    neighbour.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _lock(path: Path) -> int:
+    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as fault:
+        os.close(handle)
+        raise FolderBusy(f"another process runs on {path}; stop it, or name another folder") from fault
+    return handle

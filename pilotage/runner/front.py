@@ -1,0 +1,298 @@
+"""The front: the one ordered place between the sources and the shards.
+
+It decides whom each event is about, keeps the links that this makes and the events that were refused, and hands every
+event to the owner of its subject's shard. It acknowledges only what is durable: events in their shards, links before the
+events that made them, refused events in the quarantine. Submissions go through in the order they came, so one worker or
+several decide alike.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from pilotage.event.envelope import Event
+from pilotage.profile.identity import Unidentified, resolve
+from pilotage.runner.arrival import Arrival, Result
+from pilotage.runner.clock import Clock
+from pilotage.runner.lane import Lane
+from pilotage.runner.quarantine import DISCARDED, HELD, RESUBMITTED, Quarantine
+from pilotage.runner.store import Batch, Store
+from pilotage.runner.telemetry import Telemetry
+from pilotage.runner.ticket import EVENT_BYTES, Answers, Work, shard_of
+from pilotage.source.intake import Admitted
+from pilotage.source.quarantine import Quarantined, quarantined_event
+from pilotage.source.sink import Overloaded, Submitted, Unavailable
+
+LINKS_CACHED = 200_000
+"""How many links are kept in memory beside the store."""
+
+WAITING_EVENTS_MAX = 20_000
+"""How many events may wait for a link to become durable before senders are asked for patience."""
+
+
+class Owner(Protocol):
+    """Whoever runs some of the shards: the engine of this process, or a worker process behind a wire."""
+
+    numbers: frozenset[int]
+
+    def submit(self, work: Work, *, urgent: bool = False) -> "asyncio.Future[Answers]":
+        """Queue arrivals; resolves when durable. Raises `Overloaded` or `Unavailable`."""
+
+    def admit(self, events: int, size_bytes: int) -> None:
+        """Raise `Overloaded` if so much more would not fit."""
+
+
+class Resubmitted(msgspec.Struct, frozen=True):
+    """What became of rows put through again: `accepted` are in their shards now (or already were), `refused` were refused
+    again and are back in the quarantine with the new reason."""
+
+    accepted: int
+    refused: int
+
+
+class _Submission:
+    """One submission on its way through the front. `turn` resolves when it has been handed to the owners."""
+
+    __slots__ = ("accepted", "answers", "arrivals", "refused", "turn")
+
+    def __init__(self, accepted: Sequence[Event], turn: "asyncio.Future[None]") -> None:
+        self.accepted = accepted
+        self.turn = turn
+        self.refused: list[Quarantined] = []
+        self.arrivals: list[Arrival] = []
+        self.answers: list[asyncio.Future[Answers]] = []
+
+
+class Front:
+    """The sink of all sources. Make it inside a running event loop.
+
+    `reread` reads quarantined events again with the contracts of now (`Intake.resubmit`). `on_fault` is told when the
+    front's own store can no longer be written; from then on everything is `Unavailable`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        secret: bytes,
+        owners: Sequence[Owner],
+        clock: Clock,
+        reread: Callable[[Sequence[Quarantined]], Admitted],
+        on_fault: Callable[[BaseException], None] = lambda fault: None,
+    ) -> None:
+        self.quarantine = Quarantine(store)
+        self.telemetry = Telemetry()
+        self._lane = Lane(store, on_fault)
+        self._store = store
+        self._secret = secret
+        self._owner_of = {number: owner for owner in owners for number in owner.numbers}
+        self._clock = clock
+        self._reread = reread
+        self._links: dict[bytes, bytes | None] = {}
+        self._waiting: deque[_Submission] = deque()
+        self._waiting_events = 0
+        self._linking: asyncio.Task[None] | None = None
+        self._resubmitting = asyncio.Lock()
+        self._closed = False
+
+    async def submit(self, accepted: Sequence[Event], refused: Sequence[Quarantined]) -> Submitted:
+        """Take events and refusals in; returns when all of them are durable.
+
+        Raises `Overloaded` before anything is taken, or `Unavailable`: then some may be durable and some not, and sending
+        the same again is safe."""
+        try:
+            results, rejected = await self._through(self._enqueue(accepted))
+            if refused or rejected:
+                rows = Batch()
+                self.quarantine.add(rows, (*refused, *rejected))
+                await self._lane.write(rows)
+        except OSError as fault:
+            self.telemetry.add("intake", ("unavailable",), len(accepted) + len(refused))
+            raise Unavailable(f"the front's store cannot be written: {fault}") from fault
+        except (Overloaded, Unavailable) as refusal:
+            self.telemetry.add("intake", (type(refusal).__name__.lower(),), len(accepted) + len(refused))
+            raise
+        duplicates = sum(result.duplicate for result in results)
+        self.telemetry.add("intake", ("accepted",), len(accepted) - len(rejected))
+        self.telemetry.add("intake", ("duplicate",), duplicates)
+        for each in (*refused, *rejected):
+            self.telemetry.add("quarantined", (each.stage,))
+        return Submitted(
+            accepted=len(accepted) - len(rejected),
+            quarantined=len(refused) + len(rejected),
+            duplicates=duplicates,
+            refused=tuple(rejected),
+        )
+
+    async def submit_internal(self, subject: bytes, event: Event) -> Result:
+        """Apply an event of the system's own (a receipt, a click, a withdrawal of consent) to a known subject."""
+        self._refuse_closed()
+        number = shard_of(subject)
+        answers = await self._owner_of[number].submit({number: [Arrival(subject, event)]}, urgent=True)
+        result = answers[number][0]
+        if result.error is not None:
+            rows = Batch()
+            self.quarantine.add(rows, [self._refused_by_kernel(event, result.error)])
+            await self._lane.write(rows)
+        return result
+
+    async def resubmit(self, numbers: Sequence[int]) -> Resubmitted:
+        """Put quarantined events through again, in the order they were received, after a fix.
+
+        A row is marked only once its event is durable in its shard (or refused anew), so a crash between the two leads to
+        a repetition, which dedupes, and never to a loss. Raises `NotQuarantined` for a number there is none of."""
+        async with self._resubmitting:
+            rows = [row for number in sorted(set(numbers)) if (row := self.quarantine.get(number)).status == HELD]
+            read = [(row.number, self._reread([row.event])) for row in rows]
+            submission = self._enqueue([event for _, admitted in read for event in admitted.accepted])
+            _, rejected = await self._through(submission)
+            still = {(refused.source, refused.id): refused for refused in (*rejected, *(r for _, a in read for r in a.refused))}
+            marks = Batch()
+            done = []
+            for row, (number, admitted) in zip(rows, read, strict=True):
+                named = admitted.accepted or admitted.refused or [row.event]
+                again = still.get((named[0].source, named[0].id))
+                if again is None:
+                    done.append(number)
+                else:
+                    self.quarantine.amend(marks, number, again)
+            self.quarantine.mark(marks, done, RESUBMITTED, self._clock.now_us())
+            await self._lane.write(marks)
+            return Resubmitted(accepted=len(done), refused=len(rows) - len(done))
+
+    async def discard(self, numbers: Sequence[int]) -> int:
+        """Mark held rows as not worth resubmitting; they stay listed. Returns how many were marked."""
+        async with self._resubmitting:
+            held = [number for number in sorted(set(numbers)) if self.quarantine.get(number).status == HELD]
+            marks = Batch()
+            self.quarantine.mark(marks, held, DISCARDED, self._clock.now_us())
+            await self._lane.write(marks)
+            return len(held)
+
+    async def close(self) -> None:
+        """Take nothing more and finish writing what was taken."""
+        self._closed = True
+        if self._linking is not None:
+            await self._linking
+        await self._lane.close()
+
+    def subject_of(self, event: Event) -> bytes:
+        """The subject an event would go to now; `Unidentified` if it names nobody."""
+        return resolve(self._secret, event, self._linked).subject
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise Unavailable("the system is stopping")
+        if self._lane.fault is not None:
+            raise Unavailable(f"the front's store cannot be written: {self._lane.fault}")
+
+    def _enqueue(self, accepted: Sequence[Event]) -> _Submission:
+        self._refuse_closed()
+        if self._waiting_events and self._waiting_events + len(accepted) > WAITING_EVENTS_MAX:
+            raise Overloaded(0.5)
+        submission = _Submission(accepted, asyncio.get_running_loop().create_future())
+        self._waiting.append(submission)
+        self._waiting_events += len(accepted)
+        if self._linking is None:
+            self._turns()
+        return submission
+
+    def _turns(self) -> None:
+        """Give each waiting submission its turn. One that makes links waits until they are durable, and all after it wait
+        behind it."""
+        while self._waiting:
+            submission = self._waiting.popleft()
+            self._waiting_events -= len(submission.accepted)
+            links = self._identify(submission)
+            if links.operations:
+                self._linking = asyncio.create_task(self._hand_linked(submission, links), name="link")
+                return
+            self._hand(submission)
+
+    async def _hand_linked(self, submission: _Submission, links: Batch) -> None:
+        try:
+            await self._lane.write(links)
+        except OSError as fault:
+            _fail(submission.turn, fault)
+        else:
+            self._hand(submission)
+        self._linking = None
+        self._turns()
+
+    def _identify(self, submission: _Submission) -> Batch:
+        """Say whom each event is about; the links made come back as writes, and count from here on."""
+        links = Batch()
+        for event in submission.accepted:
+            try:
+                resolution = resolve(self._secret, event, self._linked)
+            except Unidentified as fault:
+                submission.refused.append(quarantined_event(event, self._clock.now_us(), "identity", fault.reason, fault.path, fault.cure))
+                continue
+            for key, subject in resolution.links:
+                links.put("link", key, subject)
+                self._links[key] = subject
+            submission.arrivals.append(Arrival(resolution.subject, event))
+        return links
+
+    def _linked(self, key: bytes) -> bytes | None:
+        if key in self._links:
+            return self._links[key]
+        if len(self._links) >= LINKS_CACHED and self._linking is None:
+            for old in list(self._links)[: LINKS_CACHED // 4]:
+                del self._links[old]
+        subject = self._links[key] = self._store.get("link", key)
+        return subject
+
+    def _hand(self, submission: _Submission) -> None:
+        """Hand the events to the owners of their shards, all or none of them."""
+        try:
+            plan = self._route(submission)
+            for owner, work, size_bytes in plan:
+                owner.admit(sum(map(len, work.values())), size_bytes)
+            submission.answers = [owner.submit(work) for owner, work, _ in plan]
+        except (Overloaded, Unavailable) as refusal:
+            _fail(submission.turn, refusal)
+        else:
+            if not submission.turn.done():
+                submission.turn.set_result(None)
+
+    def _route(self, submission: _Submission) -> list[tuple[Owner, Work, int]]:
+        routes: dict[int, tuple[Owner, Work]] = {}
+        sizes: dict[int, int] = {}
+        for arrival in submission.arrivals:
+            number = shard_of(arrival.subject)
+            owner = self._owner_of[number]
+            _, work = routes.setdefault(id(owner), (owner, {}))
+            work.setdefault(number, []).append(arrival)
+            sizes[id(owner)] = sizes.get(id(owner), 0) + len(arrival.event.data) + EVENT_BYTES
+        return [(owner, work, sizes[key]) for key, (owner, work) in routes.items()]
+
+    async def _through(self, submission: _Submission) -> tuple[list[Result], list[Quarantined]]:
+        """The results in the order of the arrivals, once all are durable, and what the identity or the kernel refused."""
+        await submission.turn
+        answers: Answers = {}
+        for future in submission.answers:
+            answers.update(await future)
+        taken = dict.fromkeys(answers, 0)
+        results = []
+        rejected = submission.refused
+        for arrival in submission.arrivals:
+            number = shard_of(arrival.subject)
+            result = answers[number][taken[number]]
+            taken[number] += 1
+            results.append(result)
+            if result.error is not None:
+                rejected.append(self._refused_by_kernel(arrival.event, result.error))
+        return results, rejected
+
+    def _refused_by_kernel(self, event: Event, error: Exception) -> Quarantined:
+        path, cure = str(getattr(error, "path", "$")), str(getattr(error, "cure", ""))
+        return quarantined_event(event, self._clock.now_us(), "kernel", str(error) or type(error).__name__, path, cure)
+
+
+def _fail(future: "asyncio.Future[None]", fault: BaseException) -> None:
+    if not future.done():
+        future.set_exception(fault)
+        future.exception()

@@ -1,0 +1,177 @@
+"""What one may ask the owner of some shards, and the shape of each answer.
+
+Questions cross to worker processes, so they and their answers are plain data with one encoding.
+"""
+
+from typing import Any
+
+import msgspec
+
+from pilotage.runner.arrival import Told
+from pilotage.runner.digests import Digests
+from pilotage.runner.outbox import ActionRow, Status
+from pilotage.runner.telemetry import Snapshot
+
+
+class ReadState(msgspec.Struct, frozen=True, tag="state"):
+    """A subject's state. Answer: `Known`, or None for an unknown subject."""
+
+    subject: bytes
+
+
+class ReadStory(msgspec.Struct, frozen=True, tag="story"):
+    """A subject's records with what was decided, newest first, at most `limit`, only those before position `before`
+    (0: from the newest). Answer: list of `Told`."""
+
+    subject: bytes
+    limit: int = 1_000
+    before: int = 0
+
+
+class ReadActions(msgspec.Struct, frozen=True, tag="actions"):
+    """A subject's actions that are still listed. Answer: list of `ActionRow`."""
+
+    subject: bytes
+
+
+class ListSubjects(msgspec.Struct, frozen=True, tag="subjects"):
+    """Subjects of partitions first to last in order of (partition, subject), after one. Answer: list of ids."""
+
+    first: int = 0
+    last: int = 1023
+    after: bytes = b""
+    limit: int = 100
+
+
+class ListActions(msgspec.Struct, frozen=True, tag="listed"):
+    """Action rows of some statuses in key order after a key: dead letters, unknown fates, what waits. Answer: list of
+    `ActionRow`."""
+
+    statuses: tuple[Status, ...]
+    limit: int = 100
+    after: bytes = b""
+
+
+class Redrive(msgspec.Struct, frozen=True, tag="redrive"):
+    """Put dead letters back with all their attempts. Answer: how many."""
+
+    rows: tuple[ActionRow, ...]
+
+
+class ReadRows(msgspec.Struct, frozen=True, tag="rows"):
+    """Rows of a table with start ≤ key < stop, over the owner's shards in order (reverse: backwards). Answer: list of
+    (key, value)."""
+
+    table: str
+    start: bytes
+    stop: bytes
+    limit: int = 1_000
+    reverse: bool = False
+
+
+class PutRows(msgspec.Struct, frozen=True, tag="put"):
+    """Write rows durably (value None removes); keys begin with their partition. Answer: how many."""
+
+    table: str
+    rows: tuple[tuple[bytes, bytes | None], ...]
+
+
+class SwitchesChanged(msgspec.Struct, frozen=True, tag="switches"):
+    """The names of the channels and journeys whose kill switch is set, all of them. Answer: how many."""
+
+    channels: tuple[str, ...] = ()
+    journeys: tuple[str, ...] = ()
+
+
+class ReadDigests(msgspec.Struct, frozen=True, tag="digests"):
+    """Digests of everything decided, made and known. Answer: `Digests`."""
+
+
+class ReadTelemetry(msgspec.Struct, frozen=True, tag="telemetry"):
+    """Answer: `Snapshot`."""
+
+
+class ReadHealth(msgspec.Struct, frozen=True, tag="health"):
+    """Answer: `Health`."""
+
+
+class AdoptPlan(msgspec.Struct, frozen=True, tag="adopt"):
+    """Go on under the plan of a digest, which the data folder holds as its newest. Answer: the digest."""
+
+    plan: str
+
+
+Question = (
+    ReadState
+    | ReadStory
+    | ReadActions
+    | ListSubjects
+    | ListActions
+    | Redrive
+    | ReadRows
+    | PutRows
+    | SwitchesChanged
+    | ReadDigests
+    | ReadTelemetry
+    | ReadHealth
+    | AdoptPlan
+)
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A subject's canonical state bytes (see `profile.state.decode_state`), and the log position they are at."""
+
+    state: bytes
+    position: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How an owner is: `queued` events, `lag` records to advance again after a crash now, `stuck` subjects that cannot be
+    woken, `next_due_us` the next wake-up (0: none), `dispatch` (waiting, busy) per queue, `memory` sizes."""
+
+    queued: int
+    lag: int
+    stuck: int
+    next_due_us: int
+    dispatch: dict[str, tuple[int, int]]
+    memory: dict[str, int]
+
+
+ANSWERS: dict[type, Any] = {
+    ReadState: Known | None,
+    ReadStory: list[Told],
+    ReadActions: list[ActionRow],
+    ListSubjects: list[bytes],
+    ListActions: list[ActionRow],
+    Redrive: int,
+    ReadRows: list[tuple[bytes, bytes]],
+    PutRows: int,
+    SwitchesChanged: int,
+    ReadDigests: Digests,
+    ReadTelemetry: Snapshot,
+    ReadHealth: Health,
+    AdoptPlan: str,
+}
+
+_encoder = msgspec.msgpack.Encoder()
+_question_decoder = msgspec.msgpack.Decoder(Question)
+_answer_decoders = {kind: msgspec.msgpack.Decoder(answer) for kind, answer in ANSWERS.items()}
+
+
+def encode(value: Any) -> bytes:
+    """The bytes of a question or an answer."""
+    return _encoder.encode(value)
+
+
+def decode_question(raw: bytes) -> Question:
+    """The question of its bytes."""
+    question: Question = _question_decoder.decode(raw)
+    return question
+
+
+def decode_answer(question: Question, raw: bytes) -> Any:
+    """The answer to a question, of its bytes."""
+    return _answer_decoders[type(question)].decode(raw)
+
+
+__all__ = ["ANSWERS", "Health", "Known", "Question", "decode_answer", "decode_question", "encode"]

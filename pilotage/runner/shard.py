@@ -1,0 +1,401 @@
+"""One shard: the subjects of 128 virtual partitions, advanced event by event over one store.
+
+A shard is a plain state machine: no tasks, no clock, no chance. The engine hands it arrivals and the time, seals what was
+done into one durable batch, writes that batch in another thread while the shard goes on, and tells the shard when it is
+on disk. States, dedupe keys and timers follow later, a little at a time; the log rebuilds them after a crash.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
+from itertools import groupby
+from typing import Any
+
+from pilotage.event.envelope import Event, wake_event
+from pilotage.event.time import DAY_US
+from pilotage.journey.outcome import Action, Decision
+from pilotage.profile.state import State
+from pilotage.runner.arrival import Advance, Arrival, Limits, NotSettled, OutOfOrder, Result, Sealed, Stuck, Told
+from pilotage.runner.layout import state_key, state_range, subject_of
+from pilotage.runner.log import LogBroken, LogReader, Record, Segment, encode_segment, last_segment, segments_from, trim_log
+from pilotage.runner.outbox import ActionRow, action_key, cancel_row, decode_row, pending_row
+from pilotage.runner.recovery import (
+    Diverged,
+    KernelDiverged,
+    Marker,
+    Owner,
+    PlanMissing,
+    check_decisions,
+    claim_store,
+    put_marker,
+    read_marker,
+)
+from pilotage.runner.seen import Seen, event_hash
+from pilotage.runner.states import States
+from pilotage.runner.store import Batch, Store
+from pilotage.runner.timers import Timers
+
+__all__ = ["Advance", "Arrival", "Limits", "NotSettled", "OutOfOrder", "Result", "Sealed", "Shard", "Stuck", "Told"]
+
+
+class Shard:
+    """The durable state machine of one shard. Not thread-safe: all calls come from one thread; `Store.write` of a sealed
+    batch and `Store.flush` may run in another. After a failed write the shard is ahead of its disk: drop it and recover
+    a new one."""
+
+    def __init__(
+        self,
+        number: int,
+        store: Store,
+        program: Any,
+        environment: str,
+        *,
+        advance: Advance,
+        plan: str = "",
+        programs: Callable[[str], Any] | None = None,
+        limits: Limits = Limits(),
+    ) -> None:
+        """`plan` is the digest of the plan `program` executes; `programs` finds the program of an earlier plan that the
+        log was written under. Call `recover` before anything else."""
+        self.number = number
+        self.store = store
+        self.limits = limits
+        self.durable = 0
+        """The last position that is on disk."""
+        self.position = 0
+        """The last position given."""
+        self.stuck: dict[bytes, Stuck] = {}
+        self._program = program
+        self._plan = plan
+        self._programs = programs
+        self._advance = advance
+        self._owner = Owner(number, environment)
+        self._stamp_us = 0
+        self._day_ends_us = 0
+        self._marker = Marker()
+        self._target: Marker | None = None
+        self._flushing = False
+        self._moved: Marker | None = None
+        self._states = States(store, decoded_max=limits.decoded_max, packed_bytes_max=limits.packed_bytes_max)
+        self._seen = Seen(store)
+        self._timers = Timers(store, self._states.wake_of_dirty)
+        self._reader = LogReader(store)
+        self._in_flight: list[Segment] = []
+        self._open()
+
+    # Applying
+
+    def apply(self, arrivals: Sequence[Arrival], clock_us: int) -> list[Result]:
+        """Advance each arrival's subject, in order; one result each. An event that was applied before is a duplicate; one
+        that `advance` refuses leaves its subject as it was."""
+        hashes = [event_hash(arrival.event) for arrival in arrivals]
+        if arrivals:
+            self._turn_day(max(arrivals[0].received_us or clock_us, self._stamp_us))
+        known = self._seen.known(hashes)
+        self._states.load([arrival.subject for arrival in arrivals])
+        results = [
+            Result(0, True) if seen else self._take(arrival, hashed, clock_us)
+            for arrival, hashed, seen in zip(arrivals, hashes, known, strict=True)
+        ]
+        self._states.trim()
+        return results
+
+    def wake(self, now_us: int, limit: int) -> int:
+        """Let up to `limit` subjects whose wake-up is due at or before `now_us` settle; returns how many were looked at
+        (less than `limit`: none is left). A subject whose wake-up fails is listed in `stuck`."""
+        now_us = max(now_us, self._stamp_us)
+        due = self._timers.pop_due(now_us, limit)
+        cold = {subject for _, subject in due if not self._states.holds(subject)}
+        self._states.load([subject for _, subject in due])
+        self._turn_day(now_us)
+        for due_us, subject in due:
+            if self._states.get(subject).wake_us == due_us:
+                self._settle(subject, due_us, now_us)
+            elif subject in cold:
+                self._states.drop_timer(due_us, subject)
+        self._states.trim()
+        return len(due)
+
+    def next_due_us(self) -> int:
+        """The earliest instant at which `wake` may have something to do, 0 when nobody waits."""
+        return self._timers.next_due_us()
+
+    def adopt(self, program: Any, plan: str) -> None:
+        """Go on under another program. Seal first: one segment has one plan."""
+        if self._records:
+            raise OutOfOrder("records are open under the previous plan; seal them before adopting another")
+        self._program, self._plan = program, plan
+
+    def _take(self, arrival: Arrival, hashed: bytes, clock_us: int) -> Result:
+        earlier = self._seen.fresh_position(hashed)
+        if earlier:
+            return Result(earlier, True)
+        now_us = arrival.received_us or clock_us
+        if now_us < self._stamp_us:
+            now_us = self._stamp_us
+        try:
+            self._step(arrival.subject, arrival.event, now_us)
+        except Exception as error:  # noqa: BLE001  # whatever the kernel cannot take is refused with its reason, never half applied
+            return Result(0, False, error)
+        if now_us >= self._day_ends_us:
+            self._turn_day(now_us)
+        self._seen.add(hashed, self.position)
+        return Result(self.position)
+
+    def _settle(self, subject: bytes, due_us: int, now_us: int) -> None:
+        try:
+            self._step(subject, None, now_us)
+        except Exception as error:  # noqa: BLE001  # one subject that cannot be woken must not stop the others
+            self.stuck[subject] = Stuck(subject, due_us, error)
+
+    def _step(self, subject: bytes, event: Event | None, now_us: int) -> list[Decision]:
+        """Advance one loaded subject and add it to the open segment; nothing is changed if `advance` raises."""
+        states = self._states
+        entry = states.dirty.get(subject)
+        clean = entry is None
+        if entry is None:
+            entry = states.clean[subject]
+        outcome = self._advance(self._program, entry.state, wake_event(now_us) if event is None else event, now_us)
+        wake_us = outcome.wake_at_us
+        if wake_us and wake_us <= now_us:
+            if event is None:
+                raise NotSettled(f"after a wake-up at {now_us} the subject asks to be woken at {wake_us}")
+            wake_us = now_us + 1
+        if clean:
+            states.soil(entry)
+        elif entry.position < self._first:
+            entry.keep(self.durable)
+        self._records.append(Record(subject, now_us, entry.position, event))
+        self._decisions.append(outcome.decisions)
+        if outcome.actions:
+            self._actions.extend(outcome.actions)
+        if outcome.cancelled:
+            self._cancelled.extend((subject, effect) for effect in outcome.cancelled)
+        self._stamp_us = now_us
+        self.position = entry.position = self.position + 1
+        entry.state = outcome.state
+        if wake_us != entry.wake_us or subject in self.stuck:
+            self.stuck.pop(subject, None)
+            entry.wake_us = wake_us
+            if wake_us:
+                self._timers.push(wake_us, subject)
+        return outcome.decisions
+
+    def _turn_day(self, now_us: int) -> None:
+        if now_us >= self._day_ends_us:
+            self._day_ends_us = (now_us // DAY_US + 1) * DAY_US
+            self._seen.turn_to(now_us)
+
+    # Committing
+
+    def seal(self) -> Sealed | None:
+        """Everything since the last seal as one durable batch, or None when there is nothing to write. Several sealed
+        batches may be under way; write and commit them in order."""
+        moved, self._moved = self._moved, None
+        if not self._records and moved is None:
+            return None
+        batch = Batch()
+        segment = Segment(self._first, self._plan, self._records, self._decisions)
+        if self._records:
+            batch.put("log", *encode_segment(segment))
+            self._in_flight.append(segment)
+        for action in self._actions:
+            batch.put("action", *pending_row(action))
+        for subject, effect in self._cancelled:
+            batch.put("action", *cancel_row(subject, effect))
+        if moved is not None:
+            put_marker(batch, moved)
+        sealed = Sealed(batch, segment, self._actions, self._cancelled, moved)
+        self._open()
+        return sealed
+
+    def committed(self, sealed: Sealed) -> None:
+        """A sealed batch is on disk: its positions are durable."""
+        if sealed.segment.records:
+            if sealed.segment.first != self.durable + 1:
+                raise OutOfOrder(f"positions from {sealed.segment.first} were committed, but {self.durable + 1} comes next")
+            self.durable = sealed.segment.last
+            del self._in_flight[0]
+        if sealed.marker is not None:
+            self._marker = sealed.marker
+
+    def _open(self) -> None:
+        """Begin a new segment."""
+        self._first = self.position + 1
+        self._records: list[Record] = []
+        self._decisions: list[list[Decision]] = []
+        self._actions: list[Action] = []
+        self._cancelled: list[tuple[bytes, bytes]] = []
+
+    def made(self) -> tuple[list[Action], list[tuple[bytes, bytes]]]:
+        """The actions and cancellations decided since the last seal; for replay, which hands actions over as they arise."""
+        return self._actions, self._cancelled
+
+    # Saving
+
+    @property
+    def lag(self) -> int:
+        """How many records a crash now would have to advance again."""
+        return self.durable - self._marker.position
+
+    @property
+    def unsaved(self) -> int:
+        """How many rows the current saving cycle still has to write; 0 between cycles."""
+        return self._states.unsaved + self._seen.unsaved
+
+    def quota(self, applied: int) -> int:
+        """How many rows to save after `applied` events, so that a cycle begun at half of `lag_max` ends before it."""
+        if self._target is None:
+            return applied if self.lag * 2 >= self.limits.lag_max and not self.needs_flush else 0
+        left = max(1, self.limits.lag_max * 9 // 10 - self.lag)
+        return -(-self.unsaved * applied // left) if left > applied else self.unsaved
+
+    def save(self, limit: int) -> int:
+        """Write up to `limit` rows that the log could rebuild; returns how many were written. When a cycle is complete
+        `needs_flush` turns true; nothing is saved until `flushed`."""
+        if self.needs_flush or (self._target is None and not self._begin()):
+            return 0
+        batch = Batch()
+        done = self._states.save(batch, limit, self.durable)
+        hashes = self._seen.save(batch, limit - len(done))
+        if batch.operations:
+            self.store.write(batch, durable=False)
+        self._states.saved(done)
+        self._states.trim()
+        if self.unsaved == 0:
+            self._seen.end()
+            self._flushing = True
+        return len(done) + hashes
+
+    @property
+    def needs_flush(self) -> bool:
+        """Whether a saving cycle is complete: call `store.flush()`, in another thread if you like, then `flushed`."""
+        return self._flushing
+
+    def flushed(self) -> None:
+        """What the last cycle saved is on disk: the next sealed batch moves the marker."""
+        if self._flushing:
+            self._moved, self._target, self._flushing = self._target, None, False
+
+    def forget(self, before_us: int) -> int:
+        """Remove log segments received before an instant; returns how many. Stories end there then."""
+        return trim_log(self.store, self._marker.position, before_us)
+
+    def _begin(self) -> bool:
+        """Begin a saving cycle, unless everything durable is saved."""
+        if self.durable == (self._moved or self._marker).position:
+            return False
+        self._target = Marker(self.durable, self._stamp_us)
+        self._states.begin(self.durable)
+        self._seen.begin(self.durable)
+        return True
+
+    # Recovering
+
+    def recover(self, diverged: Diverged | None = None) -> int:
+        """Bring the shard to the end of its log; returns how many records were advanced again. `KernelDiverged` if one
+        does not come out as logged, unless `diverged` takes it as a warning; `ForeignStore`, `LogBroken`, `PlanMissing`,
+        `UnreadableValue` as they say."""
+        claim_store(self.store, self._owner)
+        self._marker = read_marker(self.store)
+        self.position = self.durable = self._marker.position
+        self._stamp_us = self._marker.stamp_us
+        if self._stamp_us:
+            self._turn_day(self._stamp_us)
+        again = 0
+        for segment in segments_from(self.store, self._marker.position + 1):
+            again += self._again(segment, diverged)
+        last = last_segment(self.store)
+        if (last.last if last is not None else 0) != self.position:
+            raise LogBroken(self.position + 1, last.last + 1 if last is not None else 1)
+        self._open()
+        return again
+
+    def _again(self, segment: Segment, diverged: Diverged | None) -> int:
+        """Advance one logged segment again; returns how many records that took."""
+        present, self._program = self._program, self._program_of(segment)
+        self._states.load([record.subject for record in segment.records])
+        again = 0
+        for position, (record, logged) in enumerate(zip(segment.records, segment.decisions, strict=True), segment.first):
+            if position <= self.durable:
+                continue
+            self._turn_day(record.received_us)
+            again += self._advance_again(position, record, logged, diverged)
+            if record.event is not None:
+                self._seen.add(event_hash(record.event), position)
+        self._program = present
+        self.durable = self.position
+        self._open()
+        return again
+
+    def _advance_again(self, position: int, record: Record, logged: list[Decision], diverged: Diverged | None) -> int:
+        """Advance one record again unless its subject's stored state reflects it already; then only its timer, which may
+        have been lost apart from the state, is set again."""
+        entry = self._states.get(record.subject)
+        if entry.position >= position:
+            self._states.soil(entry)
+            entry.saved_wake_us = 0
+            if entry.wake_us:
+                self._timers.push(entry.wake_us, record.subject)
+            self.position, self._stamp_us = position, record.received_us
+            return 0
+        try:
+            check_decisions(position, record.subject, logged, self._step(record.subject, record.event, record.received_us))
+        except KernelDiverged as error:
+            if diverged is None:
+                raise
+            diverged(error)
+        return 1
+
+    def _program_of(self, segment: Segment) -> Any:
+        if segment.plan == self._plan:
+            return self._program
+        program = self._programs(segment.plan) if self._programs is not None else None
+        if program is None:
+            raise PlanMissing(segment.plan, segment.first)
+        return program
+
+    # Reading
+
+    def read(self, subject: bytes) -> tuple[State, int] | None:
+        """A subject's state and the position it is at, or None for an unknown subject."""
+        entry = self._states.peek(subject)
+        return (entry.state, entry.position) if entry.position else None
+
+    def story(self, subject: bytes) -> Iterator[Told]:
+        """A subject's records with what was decided, newest first, as far back as the log is kept."""
+        position = self._states.peek(subject).position
+        while position:
+            segment = self._segment_at(position)
+            if segment is None:
+                return
+            number = position - segment.first
+            record = segment.records[number]
+            yield Told(position, record, segment.decisions[number])
+            position = record.previous
+
+    def subjects(self, first: int = 0, last: int = 1023, after: bytes | None = None) -> Iterator[bytes]:
+        """All known subjects of the partitions first to last, in order of (partition, subject), those after `after`."""
+        start, stop = state_range(first, last)
+        if after is not None:
+            start = max(start, state_key(after) + b"\0")
+        stored = (key for key, _ in self._states.stored(start, stop))
+        for key, _ in groupby(merge(self._states.in_memory(start, stop), stored)):
+            yield subject_of(key)
+
+    def actions(self, subject: bytes) -> Iterator[ActionRow]:
+        """The committed actions of a subject and what has become of them."""
+        start, stop = action_key(subject, bytes(16)), action_key(subject, b"\xff" * 16) + b"\0"
+        for _, value in self.store.scan("action", start, stop):
+            yield decode_row(value)
+
+    def sizes(self) -> dict[str, int]:
+        """What is in memory, for metrics: states dirty, clean and packed, hashes and timers."""
+        return {**self._states.sizes(), "seen": len(self._seen), "timers": len(self._timers)}
+
+    def _segment_at(self, position: int) -> Segment | None:
+        if position >= self._first:
+            return Segment(self._first, self._plan, self._records, self._decisions)
+        for segment in self._in_flight:
+            if segment.first <= position <= segment.last:
+                return segment
+        return self._reader.segment_at(position)

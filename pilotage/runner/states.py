@@ -1,0 +1,213 @@
+"""The states of one shard's subjects: in memory while they are changed and used, on disk in between.
+
+A changed state is *dirty* until the saver has written it; a saved one stays decoded for a while (*clean*), then encoded
+(*packed*), then only in the store. All three are bounded, first in, first out; a subject that is used again starts anew.
+A state may be saved only when the log records it reflects are durable, so a dirty one keeps the versions it had at the
+ends of the group commits that are still being written.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from pilotage.profile.state import State, decode_state, encode_state
+from pilotage.runner.layout import pack_state, state_key, timer_key, unpack_state
+from pilotage.runner.store import Batch, Store
+
+
+class Version(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a subject was at a position."""
+
+    position: int
+    wake_us: int
+    state: State
+
+
+class Entry(msgspec.Struct, gc=False):
+    """One subject in memory: its state at `position` (0: nothing applied yet) and its wake-up. `saved_wake_us` is the
+    wake-up its stored timer has. `raw` is the stored value while it equals the state. `versions` are earlier ones, each
+    the last of a group commit, oldest first."""
+
+    subject: bytes
+    key: bytes
+    position: int
+    wake_us: int
+    saved_wake_us: int
+    state: State
+    raw: bytes = b""
+    versions: tuple[Version, ...] = ()
+
+    def newest(self, durable: int) -> "Version | Entry | None":
+        """The newest version whose records are all durable, or None."""
+        if self.position <= durable:
+            return self
+        for version in reversed(self.versions):
+            if version.position <= durable:
+                return version
+        return None
+
+    def keep(self, durable: int) -> None:
+        """Before the first change in a new group commit: keep the state at the end of the one before, which can be
+        saved when that commit is durable. Versions older than the newest durable one are dropped."""
+        present = Version(self.position, self.wake_us, self.state)
+        if self.position <= durable:
+            self.versions = (present,)
+        else:
+            durable_ones = [number for number, version in enumerate(self.versions) if version.position <= durable]
+            self.versions = (*self.versions[durable_ones[-1] if durable_ones else 0 :], present)
+
+
+_by_key = attrgetter("key")
+_EVICTED = 256
+"""How many entries leave memory at a time: taking them one by one would scan the dictionary's gaps again and again."""
+
+
+class States:
+    """The memory in front of the table `state` of one shard."""
+
+    def __init__(self, store: Store, *, decoded_max: int, packed_bytes_max: int) -> None:
+        self._store = store
+        self._decoded_max = decoded_max
+        self._packed_bytes_max = packed_bytes_max
+        self.dirty: dict[bytes, Entry] = {}
+        self.clean: dict[bytes, Entry] = {}
+        self._packed: dict[bytes, bytes] = {}
+        self._packed_bytes = 0
+        self._unsaved: list[Entry] = []
+        self._stale_timers: list[bytes] = []
+
+    def load(self, subjects: Iterable[bytes]) -> None:
+        """Bring subjects into memory, with one read of the store for all that are not there. An unknown subject gets an
+        empty state at position 0. What is loaded stays at least until the next `trim`."""
+        dirty, clean = self.dirty, self.clean
+        missing: list[bytes] = []
+        for subject in subjects:
+            if subject not in dirty and subject not in clean:
+                raw = self._packed.pop(subject, None)
+                if raw is None:
+                    missing.append(subject)
+                    continue
+                self._packed_bytes -= len(raw)
+                clean[subject] = _entry(subject, state_key(subject), raw)
+        if not missing:
+            return
+        wanted = sorted((state_key(subject), subject) for subject in set(missing))
+        for (key, subject), raw in zip(wanted, self._store.get_many("state", [key for key, _ in wanted]), strict=True):
+            clean[subject] = _entry(subject, key, raw)
+
+    def get(self, subject: bytes) -> Entry:
+        """A subject's entry; it must have been loaded."""
+        entry = self.dirty.get(subject)
+        return self.clean[subject] if entry is None else entry
+
+    def holds(self, subject: bytes) -> bool:
+        """Whether a subject is decoded in memory."""
+        return subject in self.dirty or subject in self.clean
+
+    def soil(self, entry: Entry) -> None:
+        """Make a clean entry dirty, because it is about to change."""
+        self.clean.pop(entry.subject, None)
+        self.dirty[entry.subject] = entry
+        entry.raw = b""
+
+    def peek(self, subject: bytes) -> Entry:
+        """A subject's entry without moving anything; position 0 for an unknown subject."""
+        entry = self.dirty.get(subject) or self.clean.get(subject)
+        if entry is not None:
+            return entry
+        raw = self._packed.get(subject) or self._store.get("state", state_key(subject))
+        return _entry(subject, b"", raw)
+
+    def wake_of_dirty(self, subject: bytes) -> int | None:
+        """The wake-up of a subject whose state is not saved (0: none), None for all others."""
+        entry = self.dirty.get(subject)
+        return None if entry is None else entry.wake_us
+
+    def drop_timer(self, due_us: int, subject: bytes) -> None:
+        """Forget a stored wake-up that does not match its subject's state (a crash may leave one behind)."""
+        self._stale_timers.append(timer_key(due_us, subject))
+
+    @property
+    def unsaved(self) -> int:
+        """How many states of the current saving cycle are still to be saved."""
+        return len(self._unsaved)
+
+    def begin(self, durable: int) -> None:
+        """Start saving, in key order, every dirty state that has a version at or before `durable`."""
+        self._unsaved = sorted((e for e in self.dirty.values() if e.newest(durable) is not None), key=_by_key, reverse=True)
+
+    def save(self, batch: Batch, limit: int, durable: int) -> list[tuple[Entry, bytes]]:
+        """Add up to `limit` states of the cycle, and their timers, to a derived batch; returns what `saved` wants."""
+        done: list[tuple[Entry, bytes]] = []
+        while self._unsaved and len(done) < limit:
+            entry = self._unsaved.pop()
+            version = entry.newest(durable)
+            if version is None:
+                raise AssertionError("a state in a saving cycle has a durable version: durable positions only grow")
+            raw = pack_state(version.position, version.wake_us, encode_state(version.state))
+            batch.put("state", entry.key, raw)
+            _put_timer(batch, entry, version.wake_us)
+            done.append((entry, raw))
+        for key in self._stale_timers:
+            batch.delete("timer", key)
+        self._stale_timers = []
+        return done
+
+    def saved(self, done: list[tuple[Entry, bytes]]) -> None:
+        """The batch is written: what was saved as it is now becomes clean."""
+        for entry, raw in done:
+            position, entry.saved_wake_us, _ = unpack_state(raw)
+            if position == entry.position:
+                entry.raw = raw
+                entry.versions = ()
+                self.dirty.pop(entry.subject, None)
+                self.clean[entry.subject] = entry
+
+    def trim(self) -> None:
+        """Bring memory back within its bounds. Dirty states are never dropped."""
+        over = len(self.dirty) + len(self.clean) - self._decoded_max
+        if over > 0 and self.clean:
+            self._pack(list(islice(self.clean, max(over, _EVICTED))))
+        while self._packed_bytes > self._packed_bytes_max:
+            for subject in list(islice(self._packed, _EVICTED)):
+                self._packed_bytes -= len(self._packed.pop(subject))
+
+    def in_memory(self, start: bytes, stop: bytes) -> list[bytes]:
+        """The keys of all unsaved subjects with start ≤ key < stop, sorted."""
+        return sorted(entry.key for entry in self.dirty.values() if start <= entry.key < stop)
+
+    def sizes(self) -> dict[str, int]:
+        """How many states are dirty, clean and packed, and the bytes of the packed."""
+        return {"dirty": len(self.dirty), "clean": len(self.clean), "packed": len(self._packed), "packed_bytes": self._packed_bytes}
+
+    def stored(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Stored states with start ≤ key < stop."""
+        return self._store.scan("state", start, stop)
+
+    def _pack(self, subjects: list[bytes]) -> None:
+        for subject in subjects:
+            raw = self.clean.pop(subject).raw
+            if raw:
+                self._packed[subject] = raw
+                self._packed_bytes += len(raw)
+
+
+def _entry(subject: bytes, key: bytes, raw: Any) -> Entry:
+    """The entry of a stored value, or of a subject that has none."""
+    if raw is None:
+        return Entry(subject, key, 0, 0, 0, State(subject=subject))
+    position, wake_us, body = unpack_state(raw)
+    return Entry(subject, key, position, wake_us, wake_us, decode_state(body), raw)  # type: ignore[arg-type]  # msgspec reads any buffer
+
+
+def _put_timer(batch: Batch, entry: Entry, wake_us: int) -> None:
+    """Move a subject's stored timer to its present wake-up."""
+    if wake_us == entry.saved_wake_us:
+        return
+    if entry.saved_wake_us:
+        batch.delete("timer", timer_key(entry.saved_wake_us, entry.subject))
+    if wake_us:
+        batch.put("timer", timer_key(wake_us, entry.subject), b"")

@@ -1,0 +1,145 @@
+"""What waits: bounded in memory, each channel for itself, the cancelled never."""
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotage.channel.ratelimit import RateLimit
+from pilotage.event.time import HOUR_US, SECOND_US
+from pilotage.runner.dispatcher import DispatchLimits
+from pilotage.runner.outbox import Status, cancel_row, decode_row, pending_row
+from tests.runner.dispatch_world import START_US, Scripted, World, make, run
+
+
+def test_a_cancelled_message_never_leaves() -> None:
+    """What was cancelled before its claim does not leave, also after a crash; what was already claimed is listed."""
+
+    async def story() -> None:
+        world = World(Scripted())
+        world.channel.gate.clear()
+        world.decide(make(1), make(2, not_before_us=START_US + HOUR_US))
+        await world.channel.called.wait()
+        world.revoke(make(1), make(2))
+        assert [make(1).effect] == [row.action.effect for row in world.dispatcher.late]
+        await world.crash()  # before anything was let go: rows and cancellations are still on disk
+        world.channel.gate.set()
+        world.disk.update([pending_row(make(3)), cancel_row(make(3).subject, make(3).effect)])
+        await world.restart()
+        world.clock.advance(2 * HOUR_US)
+        await world.until(lambda: world.fates() == ["message.unknown"])
+        await world.settled()
+        assert [make(1).effect.hex()] == [message.idempotency_key for message in world.channel.sent]
+        rows = [decode_row(value) for value in world.disk.values()]
+        assert [(Status.UNKNOWN, True)] == [(row.status, row.late) for row in rows]
+
+    run(story())
+
+
+def test_a_cancellation_during_the_claim_is_in_time() -> None:
+    """A message cancelled while its claim is being committed is not handed over."""
+
+    async def story() -> None:
+        world = World(Scripted())
+
+        async def cancel_now() -> None:
+            world.before_commit = None
+            world.revoke(make())
+
+        world.before_commit = cancel_now
+        world.decide(make())
+        await world.until(lambda: world.disk == {})
+        await world.settled()
+        assert ([], {}) == (world.channel.sent, world.receipts)
+
+    run(story())
+
+
+def test_a_slow_channel_slows_only_its_own_queue() -> None:
+    """A channel that does not answer fills its own slots; others go on, and its limit on calls at once holds."""
+
+    async def story() -> None:
+        slow, quick = Scripted(), Scripted()
+        slow.gate.clear()
+        world = World(quick, channels={"mail": quick, "slow": slow})
+        world.rates = {"slow": RateLimit(concurrency=2)}
+        world.dispatcher = world._make()
+        world.decide(*(make(number, target="slow") for number in range(20)), *(make(100 + number) for number in range(20)))
+        await world.until(lambda: len(world.receipts) == 20)
+        assert 2 == len(slow.sent)
+        slow.gate.set()
+        await world.until(lambda: len(world.receipts) == 40)
+        assert 2 == slow.most_at_once
+        await world.settled()
+
+    run(story())
+
+
+def test_a_rate_limit_holds_per_second() -> None:
+    """Ten a second means ten at once and then one each tenth of a second, without polling."""
+
+    async def story() -> None:
+        world = World(Scripted())
+        world.rates = {"mail": RateLimit(per_s=10)}
+        world.dispatcher = world._make()
+        world.decide(*(make(number) for number in range(25)))
+        await world.until(lambda: len(world.receipts) == 10)
+        world.clock.advance(SECOND_US // 2 + 10)
+        await world.until(lambda: len(world.receipts) == 15)
+        world.clock.advance(SECOND_US + 10)
+        await world.until(lambda: len(world.receipts) == 25)
+        await world.settled()
+
+    run(story())
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=60), st.sets(st.integers(0, 59)), st.integers(2, 9))
+def test_memory_is_bounded_and_nothing_is_forgotten(delays: list[int], revoked: set[int], rows_in_memory: int) -> None:
+    """However many wait and whatever fits in memory, each leaves once, none before its time, the cancelled never."""
+
+    async def story() -> None:
+        world = World(Scripted())
+        world.limits = DispatchLimits(rows_in_memory=rows_in_memory, page_rows=5)
+        world.dispatcher = world._make()
+        actions = [make(number, not_before_us=START_US + 1 + delay * SECOND_US) for number, delay in enumerate(delays)]
+        world.decide(*actions)
+        gone = [action for number, action in enumerate(actions) if number in revoked]
+        world.revoke(*gone)
+        for second in range(52):
+            world.clock.set(START_US + 1 + second * SECOND_US)
+            due = {action.effect for action in actions if action.not_before_us <= world.clock.now_us()} - {action.effect for action in gone}
+            await world.until(lambda due=due: len(world.receipts) >= len(due))  # type: ignore[misc]  # bound now
+            assert {effect.hex() for effect in due} == {message.idempotency_key for message in world.channel.sent}
+            assert all(waiting <= rows_in_memory for waiting, _, _ in world.dispatcher.depth().values())
+        assert len(actions) - len(gone) == len(world.channel.sent)
+        await world.settled()
+        await world.restart()
+        await world.settled()
+        assert ({}, 0) == (world.disk, world.repeats)
+
+    run(story())
+
+
+def test_a_long_backlog_is_read_once() -> None:
+    """Draining many times what fits in memory reads each row from disk a few times, not once per filling."""
+
+    async def story() -> None:
+        read = 0
+
+        async def counted(after: bytes, limit: int) -> Sequence[tuple[bytes, bytes]]:
+            nonlocal read
+            page = await world.page(after, limit)
+            read += len(page)
+            return page
+
+        world = World(Scripted(), page=counted)
+        world.limits = DispatchLimits(rows_in_memory=10, page_rows=5)
+        world.dispatcher = world._make()
+        world.decide(*(make(number) for number in range(400)))
+        await world.until(lambda: len(world.receipts) == 400)
+        await world.settled()
+        assert 400 == len({message.idempotency_key for message in world.channel.sent}) == len(world.channel.sent)
+        assert read < 4 * 400
+
+    run(story())

@@ -2,8 +2,8 @@
 
 In README.md and docs/, a block fenced as `console` is typed line by line: a line that begins with `$ ` is a command, and the
 lines below it are what it prints, where `…` stands for any text (alone on a line: for any number of lines). A block fenced
-as `python` is run as a program that continues the page's earlier ones. All blocks of a page run in order in one fresh folder. A word `shown` after the language
-(`console shown`) keeps a block from being run; `text`, `sh`, `yaml` and other languages never are.
+as `python` is run as a program that continues the page's earlier ones. All blocks of a page run in order in one fresh folder.
+A word `shown` after the language (`console shown`) keeps a block from being run; `text`, `sh`, `yaml` and others never are.
 """
 
 import re
@@ -148,5 +148,5 @@ def _run(arguments: list[str], folder: Path, environment: Mapping[str, str], pla
         check=False,
     )
     if run.returncode != 0:
-        raise PageBroken(f"{place}: `{arguments[-1]}` ends with status {run.returncode} and prints:\n{run.stdout}")
+        raise PageBroken(f"{place}: `{arguments[-1].strip()}` ends with status {run.returncode} and prints:\n{run.stdout}")
     return run.stdout

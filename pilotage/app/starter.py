@@ -147,6 +147,31 @@ steps:
   - {id: remind, send: console, content: first-order, recipient: email, expires: 2d, on_blocked: end}
 """
 
+_SAMPLE = """\
+when,what,customer,email,first_name,country,product,order,total,purpose,channel,granted
+2026-03-02T09:00:00Z,customer.signed_up,ada,ada@example.test,Ada,DE,,,,,,
+2026-03-02T09:00:05Z,consent.changed,ada,,,,,,,marketing.onboarding,console,true
+2026-03-02T10:30:00Z,customer.signed_up,ben,ben@example.test,Ben,FR,,,,,,
+2026-03-02T19:30:00Z,product.viewed,ada,,,,lamp,,,,,
+2026-03-04T12:00:00Z,order.placed,ada,,,,,A-1,59.90,,,
+2026-03-04T12:05:00Z,order.placed,ben,,,,,A-2,-1,,,
+"""
+
+_SAMPLE_MAPPING = """\
+# How the rows of sample.csv (six invented events of two invented customers) become events.
+schema: 1
+kind: mapping
+source: sample
+type: {column: what}
+time: {column: when}
+identifiers: {user_id: customer}
+events:
+  customer.signed_up: {data: {email: email, first_name: first_name, country: country}}
+  product.viewed: {data: {product_id: product}}
+  order.placed: {data: {order_id: order, total: {column: total, type: number}}}
+  consent.changed: {data: {purpose: purpose, channel: channel, granted: {column: granted, type: boolean}}}
+"""
+
 _FILES = {
     "profile.yaml": _PROFILE,
     "contracts/shop.odcs.yaml": _CONTRACT,
@@ -154,6 +179,8 @@ _FILES = {
     "content/welcome.yaml": _WELCOME,
     "content/first-order.yaml": _NUDGE,
     "journeys/welcome.yaml": _JOURNEY,
+    "sample/sample.csv": _SAMPLE,
+    "sample/mapping.yaml": _SAMPLE_MAPPING,
 }
 
 

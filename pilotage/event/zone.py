@@ -72,6 +72,8 @@ class Zones:
             return found
         table = self._zone(zone)
         after = moment(found).astimezone(table).utcoffset()
+        if moment(us).astimezone(table).utcoffset() == after:  # the clock has jumped over it already: not before tomorrow
+            return self.next_reached(found, zone, minute)
         low, high = max(us, found - 86_400_000_000), found
         while high - low > 1:
             middle = (low + high) // 2

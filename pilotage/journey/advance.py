@@ -83,6 +83,7 @@ def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> 
         update_features(work, handler, event, payload)
     if handler.receipt:
         apply_receipt(work, event, payload)
+    work.signals |= signals
     if work.state.entries and handler.listened:
         for entry in list(work.state.entries):
             if work.alive(entry):
@@ -99,18 +100,24 @@ def _drain(work: Work) -> None:
         if derived.event is not None:
             _take_event(work, work.program.handlers[derived.event.type], derived.event, derived.payload)
             continue
+        work.signals |= derived.signals
         for entry in list(work.state.entries):
             if work.alive(entry):
                 take(work, entry, "", None, derived.signals)
 
 
 def _refresh(work: Work) -> None:
-    """Bring the due instants of entries whose conditions can change by time alone up to what is known now."""
+    """Bring the due instants of entries whose conditions can change by time alone up to what is known now.
+
+    An entry that has not moved keeps its instant unless something that its timed conditions read was taken: between two
+    flips the passing of time alone changes nothing about the next one."""
     if not (work.program.flips and work.changed()):
         return
     journeys = work.program.journeys
+    before = set(map(id, work.before))
     for entry in work.state.entries[:]:
-        if not journeys[entry.version].flips:
+        flips = journeys[entry.version].flips
+        if not flips or (id(entry) in before and flips.isdisjoint(work.signals)):
             continue
         due_us = due_of(work, entry)
         if due_us != entry.due_us:

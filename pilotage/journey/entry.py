@@ -90,7 +90,7 @@ def _entry_refusal(
     if journey.where is not None:
         inputs = journey.where.inputs(state, payload, {}, work.now, event.type)
         if journey.where.truth(state, payload, {}, work.now, event.type) is not True:
-            return f"{journey.where.text} is not true", inputs
+            return journey.unmet, inputs
     visit, rule = state.visits.get(name), journey.journey.enter
     if visit is None or rule.reentry == "always":
         return "", inputs

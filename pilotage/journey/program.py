@@ -32,6 +32,10 @@ RECEIPTS = frozenset(
 """The built-in event types that say what became of an action."""
 
 
+TIME = "now"
+"""Stands among a timed condition's signals for the passing of time, so that one that reads nothing else has a signal."""
+
+
 class KernelUnknown(ValueError):
     """The plan was compiled for a kernel this release does not have. Use a release of Pilotage that declares it."""
 
@@ -126,7 +130,8 @@ class StepProgram:
 
 class JourneyProgram:
     """One version of a journey, ready to run. `watch` are the signals its exits and goal listen to; `timed` says
-    whether time alone can change one of these, `flips` whether it can change any condition of the journey."""
+    whether time alone can change one of these. `flips` are the signals of all conditions that time alone can change, empty
+    if there are none. `unmet` is the reason why an event does not start an entry whose condition is not true."""
 
     __slots__ = (
         "content",
@@ -141,6 +146,7 @@ class JourneyProgram:
         "name",
         "steps",
         "timed",
+        "unmet",
         "version",
         "watch",
         "where",
@@ -162,7 +168,9 @@ class JourneyProgram:
         standing = [condition for condition, _ in self.exits] + ([self.goal] if self.goal else [])
         self.watch = frozenset().union(*(condition.signals for condition in standing))
         self.timed = any(condition.flip for condition in standing)
-        self.flips = self.timed or any(step.timed for step in self.steps.values())
+        waited = [step.conditions[-1] for step in self.steps.values() if step.timed]
+        self.flips = frozenset().union(*(condition.signals | {TIME} for condition in (*standing, *waited) if condition.flip))
+        self.unmet = f"{self.where.text} is not true" if self.where else ""
 
 
 class Handler:

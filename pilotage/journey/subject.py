@@ -7,7 +7,7 @@ from pilotage.event.envelope import Event
 from pilotage.journey.entry import receive, redecide
 from pilotage.journey.program import Handler
 from pilotage.journey.steps import set_attributes
-from pilotage.journey.work import Work
+from pilotage.journey.work import NOTHING, Work
 from pilotage.profile.state import Grant
 
 INSTANTS_MAX = 4096
@@ -19,7 +19,9 @@ _HANDED_OVER = frozenset(("message.sent", "message.unknown"))
 def update_attributes(work: Work, handler: Handler, event: Event, payload: Any) -> frozenset[str]:
     """Set the attributes that the event's fields feed; a field that is missing or null leaves its attribute as it is."""
     found = {name: read(work.state, payload, {}, work.now, event.type) for name, read in handler.attributes}
-    return set_attributes(work, {name: value for name, value in found.items() if value is not None})
+    known = work.state.attributes
+    new = {name: value for name, value in found.items() if value is not None and known.get(name) != value}
+    return set_attributes(work, new) if new else NOTHING
 
 
 def apply_consent(work: Work, event: Event, payload: Any) -> frozenset[str]:

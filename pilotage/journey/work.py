@@ -18,6 +18,9 @@ DERIVED_MAX = 64
 """How many derived events one external event may cause before it is refused."""
 
 
+NOTHING: frozenset[str] = frozenset()
+
+
 class TooManyDerived(ValueError):
     """The event set off a chain of derived events that does not end. Break the chain between the journeys named."""
 
@@ -34,9 +37,12 @@ class Derived:
 
 
 class Work:
-    """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due."""
+    """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due.
+    `before` are the entries as they came, `signals` what has been taken so far."""
 
-    __slots__ = ("_owned", "actions", "cancelled", "chain", "decisions", "derived", "ended", "now", "program", "state")
+    __slots__ = (
+        "_owned", "actions", "before", "cancelled", "chain", "decisions", "derived", "ended", "now", "program", "signals", "state"
+    )  # fmt: skip
 
     def __init__(self, program: Program, state: State, now: int) -> None:
         self.program = program
@@ -44,6 +50,8 @@ class Work:
         self.state = State(
             state.subject, state.attributes, state.consents, state.features, state.entries, state.visits, state.budget
         )
+        self.before = state.entries
+        self.signals: frozenset[str] = NOTHING
         self.actions: list[Action] = []
         self.decisions: list[Decision] = []
         self.cancelled: list[bytes] = []

@@ -53,6 +53,8 @@ def _shown(part: Expr, writer: Writer) -> str:
 
 
 def _show(value: Any) -> bool | int | str | None:
+    if type(value) is str:  # by far the most frequent
+        return value
     match value:
         case Decimal() | float():
             return readable(Type.NUMBER, number(value))

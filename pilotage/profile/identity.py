@@ -22,10 +22,12 @@ _STRONG_ORDER = {"email": 0, "phone": 1}
 
 class Resolution(msgspec.Struct, frozen=True, gc=False):
     """The subject an event is about, and the links it makes: pairs of a weak identifier's key and the subject it belongs to
-    from now on, to be stored before or with the event."""
+    from now on, to be stored before or with the event. `own` is the weak identifier's own subject when a link led from it to
+    another; that one may have had the same event before the link was made."""
 
     subject: bytes
     links: tuple[tuple[bytes, bytes], ...] = ()
+    own: bytes = b""
 
 
 class Unidentified(ValueError):
@@ -56,7 +58,8 @@ def resolve(secret: bytes, event: Event, linked: Callable[[bytes], bytes | None]
     anonymous = identifiers.get("anonymous_id")
     if anonymous:
         key = subject_id(secret, "anonymous_id", anonymous)
-        return Resolution(linked(key) or key)
+        subject = linked(key) or key
+        return Resolution(subject, (), b"" if subject == key else key)
     return Resolution(_by_other(secret, event))
 
 

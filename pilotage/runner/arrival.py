@@ -29,11 +29,13 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Arrival(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An event and the subject it is about. `received_us` 0 means now; replay gives the instant itself."""
+    """An event and the subject it is about. `received_us` 0 means now; replay gives the instant itself. A `probe` only asks
+    whether the event was applied before (then it is a duplicate); it is never applied itself."""
 
     subject: bytes
     event: Event
     received_us: int = 0
+    probe: bool = False
 
 
 class Result(msgspec.Struct, frozen=True, array_like=True):

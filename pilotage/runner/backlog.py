@@ -5,7 +5,7 @@ goes on. It finds cancellations beside the rows they cancel, and at start also w
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -28,7 +28,8 @@ class LeftOver(msgspec.Struct):
 
 
 class Backlog:
-    """The queues. `begin` is called with each new one; `let_go` takes rows that may be removed."""
+    """The queues. `begin` is called with each new one; `let_go` takes rows that may be removed, `withdraw` barred rows
+    that a scan found cancelled: it ends when their rows are gone."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Backlog:
         page_rows: int,
         begin: Callable[[ChannelQueue], None],
         let_go: Callable[[Rows], None],
+        withdraw: Callable[[list[ActionRow]], Awaitable[None]],
     ) -> None:
         self.queues: dict[str, ChannelQueue] = {}
         self._ports = ports
@@ -48,6 +50,9 @@ class Backlog:
         self._page_rows = page_rows
         self._begin = begin
         self._let_go = let_go
+        self._withdraw = withdraw
+        self._barred: set[bytes] = set()
+        self._found: list[ActionRow] = []
         self._lock = asyncio.Lock()
         self._cursor = b""
         self._dropped: set[bytes] | None = None
@@ -64,17 +69,30 @@ class Backlog:
             self._begin(queue)
         return queue
 
-    def knows(self, effect: bytes) -> bool:
-        """Whether an action waits in memory or is busy."""
-        return any(effect in queue for queue in self.queues.values())
+    def queue_with(self, effect: bytes) -> ChannelQueue | None:
+        """The queue in whose memory an action waits or is busy."""
+        return next((queue for queue in self.queues.values() if effect in queue), None)
 
-    def cancel_elsewhere(self, subject: bytes, effect: bytes) -> None:
-        """A cancelled action is not in memory: it is on disk, where a scan finds row and cancellation together, or it has
-        ended and its cancellation is void."""
+    def bar(self, effect: bytes) -> None:
+        """A cancelled action: no scan may bring it into memory any more."""
+        self._barred.add(effect)
+        self._drop(effect)
+
+    def unbar(self, effect: bytes) -> None:
+        """Its row is gone from the disk; a scan that has read it before leaves it out."""
+        self._barred.discard(effect)
+        self._drop(effect)
+
+    def _drop(self, effect: bytes) -> None:
         if self._dropped is not None:
             self._dropped.add(effect)
-        elif not any(queue.spilled for queue in self.queues.values()):
-            self._let_go([(cancel_key(subject, effect), None)])
+
+    async def find(self, subject: bytes, effect: bytes) -> ActionRow | None:
+        """An action's row on disk, or None when it has gone."""
+        key = action_key(subject, effect)
+        before = (int.from_bytes(key, "big") - 1).to_bytes(len(key), "big")
+        page = await self._ports.page(before, 1)
+        return decode_row(page[0][1]) if page and page[0][0] == key else None
 
     async def scan(self, *, first: bool = False) -> LeftOver:
         """Read the action table and fill the queues. With `first` it is read through, and also what an earlier process
@@ -113,7 +131,7 @@ class Backlog:
         """Read the partitions from `begin` to before `end` (empty: the last); the partition to go on with if the hungry
         queues had enough before, else nothing. Partitions are read whole, for a partition's cancellations come after
         its rows."""
-        seen: dict[bytes, Status] = {}
+        seen: dict[bytes, ActionRow] = {}
         after, partition = begin, b""
         while page := await self._ports.page(after, self._page_rows):
             for key, value in page:
@@ -129,11 +147,16 @@ class Backlog:
                 else:
                     seen[effect] = self._row(decode_row(value), left)
             after = page[-1][0]
+            if self._found:
+                found, self._found = self._found, []
+                await self._withdraw(found)
             await asyncio.sleep(0)  # other work goes on between pages
         return b""
 
-    def _row(self, row: ActionRow, left: LeftOver | None) -> Status:
+    def _row(self, row: ActionRow, left: LeftOver | None) -> ActionRow:
         if row.status is Status.PENDING:
+            if row.action.effect in self._barred:
+                return row
             if row.held and not self._ports.paused(row.action):
                 row = outbox.deferred(row, self._clock.now_us(), "")
             self.queue(row.action).offer(row)
@@ -141,19 +164,33 @@ class Backlog:
             left.claimed.append(row)
         elif left is not None and not row.receipted:
             left.unreceipted.append(row)
-        return row.status
+        return row
 
-    def _cancellation(self, subject: bytes, effect: bytes, status: Status | None, left: LeftOver | None) -> None:
-        if self.knows(effect):
-            return  # the dispatcher has been told, or is about to be
-        assert self._dropped is not None
-        self._dropped.add(effect)
-        if status is Status.CLAIMED:
+    def _cancellation(self, subject: bytes, effect: bytes, row: ActionRow | None, left: LeftOver | None) -> None:
+        """A cancellation was found on disk, and the row it cancels before it, unless that has gone."""
+        if row is not None and row.status is Status.CLAIMED:
             if left is not None:
                 left.late.add(effect)
-            return
-        gone = [(action_key(subject, effect), None)] if status is Status.PENDING else []
-        self._let_go([*gone, (cancel_key(subject, effect), None)])
+        elif effect in self._barred or self.queue_with(effect) is not None:
+            return  # the dispatcher has been told, or is about to be
+        elif row is not None and row.status is Status.PENDING:
+            self.bar(effect)
+            self._found.append(row)
+        else:
+            self._let_go([(cancel_key(subject, effect), None)])
+
+    async def forget(self, before_us: int) -> int:
+        """Let go of actions at their end that have been listed since before an instant; how many."""
+        gone: list[tuple[bytes, None]] = []
+        after = b""
+        while page := await self._ports.page(after, self._page_rows):
+            for key, value in page:
+                if split_key(key)[0] != CANCEL and outbox.listed_since(decode_row(value), before_us):
+                    gone.append((key, None))
+            after = page[-1][0]
+            await asyncio.sleep(0)  # other work goes on between pages
+        self._let_go(gone)
+        return len(gone)
 
     def look_again(self) -> None:
         """A kill switch was set or lifted: what it held and holds no more is due now."""
@@ -166,3 +203,16 @@ class Backlog:
             if queue.spilled:
                 queue.disk_due_us = now_us
             queue.bell.set()
+
+    async def listed(self, statuses: frozenset[Status], limit: int, after: bytes) -> list[ActionRow]:
+        """At most `limit` rows of some statuses, in key order after a key."""
+        found: list[ActionRow] = []
+        while page := await self._ports.page(after, self._page_rows):
+            for key, value in page:
+                if split_key(key)[0] != CANCEL and (row := decode_row(value)).status in statuses:
+                    found.append(row)
+                    if len(found) == limit:
+                        return found
+            after = page[-1][0]
+            await asyncio.sleep(0)  # other work goes on between pages
+        return found

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Iterable
 
 from pilotage.channel.ratelimit import Bucket, RateLimit
+from pilotage.runner.clock import Clock
 from pilotage.runner.outbox import NEVER_US, ActionRow
 
 
@@ -96,6 +97,19 @@ class ChannelQueue:
     def wants_scan(self, now_us: int) -> bool:
         """Whether rows on disk are due and there is room for them, or nothing in memory is due."""
         return self.disk_due_us <= now_us and (len(self._rows) <= self._rows_max // 2 or self.head_us() > now_us)
+
+    async def rest(self, clock: Clock, until_us: int) -> None:
+        """Sleep until an instant or until something changes."""
+        if until_us >= NEVER_US:
+            await self.bell.wait()
+            return
+        bell = asyncio.ensure_future(self.bell.wait())
+        alarm = asyncio.ensure_future(clock.sleep_until(until_us))
+        try:
+            await asyncio.wait({bell, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            bell.cancel()
+            alarm.cancel()
 
     # A scan reads the disk in pieces while work goes on; what is taken meanwhile is remembered, so that what was read
     # before it is not queued again.

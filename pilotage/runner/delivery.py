@@ -112,7 +112,7 @@ def settle(ports: Ports, row: ActionRow, receipt: Receipt, now_us: int) -> Actio
     if receipt.fate is Fate.UNKNOWN:
         return unknown(ports, row, reason, now_us)
     if row.late:
-        return outbox.finished(row, Status.CANCELLED, f"cancelled before it was handed over: {reason}")
+        return outbox.finished(row, Status.CANCELLED, f"{outbox.CANCELLED_REASON}: {reason}")
     if row.attempts >= ports.retry.attempts_max:
         return outbox.finished(row, Status.FAILED, f"{reason}, after {row.attempts} attempts")
     return _again(ports, row, reason, now_us, receipt.retry_after_s)

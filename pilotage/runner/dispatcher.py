@@ -7,9 +7,8 @@ makes it recognisable; a crash between claim and outcome leaves the fate unknown
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -17,22 +16,29 @@ import structlog
 from pilotage.channel.channel import Fate, Message, Receipt
 from pilotage.channel.ratelimit import RateLimit
 from pilotage.event.envelope import Event
-from pilotage.event.time import SECOND_US
+from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.journey.outcome import Action
 from pilotage.runner import outbox
 from pilotage.runner.backlog import Backlog
 from pilotage.runner.channel_queue import ChannelQueue
 from pilotage.runner.clock import Clock
 from pilotage.runner.delivery import Ports, Ready, Rows, channel_name, look, queue_name, settle, unknown
-from pilotage.runner.outbox import CANCEL, NEVER_US, ActionRow, Status, cancel_key, decode_row, encode_row, first_row, split_key
+from pilotage.runner.meter import Counts, Meter
+from pilotage.runner.outbox import ActionRow, Status, cancel_key, encode_row, first_row
 from pilotage.runner.receipt import is_kept, receipt_event
+from pilotage.runner.retention import LISTED_DAYS
 from pilotage.source.sink import Overloaded
+
+__all__ = ["Counts", "DispatchLimits", "Dispatcher", "Meter"]
 
 log = structlog.get_logger("pilotage.dispatcher")
 
 TIDY_AFTER_S = 0.05
 """How long finished rows may lie before they are let go, if no other commit takes them along."""
 
+
+LOOKED_UP_AT_ONCE = 256
+"""How many cancelled actions that are not in memory are looked up before their subjects are told."""
 
 LATE_MAX = 1_000
 """How many of the latest late cancellations are held in memory; all of them are on disk."""
@@ -41,39 +47,14 @@ LATE_MAX = 1_000
 class DispatchLimits(msgspec.Struct, frozen=True):
     """Bounds. `rows_in_memory` is per queue; the rest waits on disk. `claims` is how many share a commit. A claim older
     than `claim_to_call_s` of real time is made anew before the call. `send_timeout_s` bounds one hand-over, in real
-    time. `page_rows` is how much of the disk one step of a scan reads."""
+    time. `page_rows` is how much of the disk one step of a scan reads. What is at its end stays listed `listed_days`."""
 
     rows_in_memory: int = 20_000
     claims: int = 256
     claim_to_call_s: float = 0.5
     send_timeout_s: float = 60.0
     page_rows: int = 2_000
-
-
-class Meter(Protocol):
-    """Where counts and durations go; names and queue names only, never a customer."""
-
-    def count(self, name: str, queue: str, by: int = 1) -> None:
-        """Count something that happened (`claimed`, `sent`, `retried`, `failed`, …)."""
-
-    def observe(self, name: str, queue: str, seconds: float) -> None:
-        """Note a duration (`claim_delay`, `hand_over`)."""
-
-
-class Counts:
-    """A meter in memory: `counts[(name, queue)]`, and the last duration by the same key."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[tuple[str, str]] = Counter()
-        self.last_s: dict[tuple[str, str], float] = {}
-
-    def count(self, name: str, queue: str, by: int = 1) -> None:
-        """Count."""
-        self.counts[name, queue] += by
-
-    def observe(self, name: str, queue: str, seconds: float) -> None:
-        """Keep the last duration."""
-        self.last_s[name, queue] = seconds
+    listed_days: int = LISTED_DAYS
 
 
 class Dispatcher:
@@ -103,11 +84,14 @@ class Dispatcher:
         self._calling: set[bytes] = set()
         self._tidy: list[tuple[bytes, bytes | None]] = []
         self._tidying = False
+        self._forget_us = 0
         self._draining = False
         self._resumed = asyncio.Event()
         self._resumed.set()
         bounds = self._limits
-        self._backlog = Backlog(ports, clock, rates or {}, bounds.rows_in_memory, bounds.page_rows, self._start, self._let_go)
+        self._backlog = Backlog(
+            ports, clock, rates or {}, bounds.rows_in_memory, bounds.page_rows, self._start, self._let_go, self._withdraw
+        )
 
     # What commits bring
 
@@ -117,25 +101,65 @@ class Dispatcher:
             self._backlog.queue(action).put(first_row(action))
 
     def cancel(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        """Actions, as (subject, effect), that must not leave any more; their cancellations have been committed. What was
-        handed to a provider already is listed under `late`."""
+        """Actions, as (subject, effect), that must not leave any more; their cancellations have been committed. Of those
+        that have not left the subject is told at once; what was handed to a provider already is listed under `late`."""
+        waiting: list[ActionRow] = []
+        elsewhere: list[tuple[bytes, bytes]] = []
         for subject, effect in pairs:
-            if self._cancel(effect):
-                self._let_go([(cancel_key(subject, effect), None), (outbox.action_key(subject, effect), None)])
-            elif not self._backlog.knows(effect):
-                self._backlog.cancel_elsewhere(subject, effect)
+            queue = self._backlog.queue_with(effect)
+            if queue is None:
+                self._backlog.bar(effect)
+                elsewhere.append((subject, effect))
+            else:
+                waiting += self._cancel_in(queue, effect)
+        if waiting:
+            self._spawn(self._withdraw(waiting), self._tasks, "cancel")
+        if elsewhere:
+            self._spawn(self._cancel_elsewhere(elsewhere), self._tasks, "cancel elsewhere")
 
-    def _cancel(self, effect: bytes) -> bool:
-        """Whether the action was waiting in memory and now is not."""
-        for queue in self._backlog.queues.values():
-            if queue.remove(effect) is not None:
-                self._meter.count("cancelled", queue.name)
-                return True
-            if effect in queue.busy:
-                self._cancelled.add(effect)
-                if effect in self._calling:
-                    self._note_late(queue, effect)
-        return False
+    def _cancel_in(self, queue: ChannelQueue, effect: bytes) -> list[ActionRow]:
+        """The row if it was waiting; one that is busy is marked."""
+        row = queue.remove(effect)
+        if row is not None:
+            self._backlog.bar(effect)
+            return [row]
+        self._cancelled.add(effect)
+        if effect in self._calling:
+            self._note_late(queue, effect)
+        return []
+
+    async def _cancel_elsewhere(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Actions that were not in memory: on disk, or at an end already, which makes the cancellation void."""
+        await self._resumed.wait()
+        for first in range(0, len(pairs), LOOKED_UP_AT_ONCE):
+            rows: list[ActionRow] = []
+            for subject, effect in pairs[first : first + LOOKED_UP_AT_ONCE]:
+                queue = self._backlog.queue_with(effect)
+                found = None if queue is not None else await self._backlog.find(subject, effect)
+                if found is not None and found.status is Status.PENDING:
+                    rows.append(found)
+                    continue
+                self._backlog.unbar(effect)
+                if queue is not None:  # put back while resuming
+                    rows += self._cancel_in(queue, effect)
+                else:
+                    self._let_go([(cancel_key(subject, effect), None)])
+            await self._withdraw(rows)
+
+    async def _withdraw(self, rows: Sequence[ActionRow]) -> None:
+        """Barred actions that have not left and never will: their subjects are told, then row and cancellation go
+        together. A claim is first taken back on disk, so that a crash cannot make its fate unknown."""
+        gone = [outbox.cancelled(row) for row in rows]
+        claims = [encode_row(after) for before, after in zip(rows, gone, strict=True) if before.status is Status.CLAIMED]
+        if claims:
+            await self._commit(claims)
+        for row in gone:
+            self._meter.count("cancelled", queue_name(row.action))
+        await asyncio.gather(*(self._receipt(row) for row in gone))
+        keys = [key for row in gone for key in (row.key, cancel_key(row.action.subject, row.action.effect))]
+        await self._commit([(key, None) for key in keys])
+        for row in gone:
+            self._backlog.unbar(row.action.effect)
 
     def _note_late(self, queue: ChannelQueue, effect: bytes) -> None:
         queue.busy[effect] = outbox.cancelled_late(queue.busy[effect])
@@ -166,20 +190,7 @@ class Dispatcher:
                 await queue.bell.wait()
             else:
                 due_us = min(queue.head_us(), queue.disk_due_us)
-                await self._rest(queue, due_us if tokens else max(due_us, queue.bucket.next_us(now_us)))
-
-    async def _rest(self, queue: ChannelQueue, until_us: int) -> None:
-        """Sleep until an instant or until something changes."""
-        if until_us >= NEVER_US:
-            await queue.bell.wait()
-            return
-        bell = asyncio.ensure_future(queue.bell.wait())
-        alarm = asyncio.ensure_future(self._clock.sleep_until(until_us))
-        try:
-            await asyncio.wait({bell, alarm}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            bell.cancel()
-            alarm.cancel()
+                await queue.rest(self._clock, due_us if tokens else max(due_us, queue.bucket.next_us(now_us)))
 
     async def _begin(self, queue: ChannelQueue, rows: list[ActionRow]) -> None:
         """Check what is due, claim what may leave in one commit, and begin the hand-overs."""
@@ -207,10 +218,7 @@ class Dispatcher:
         for row, message in claims:
             effect = row.action.effect
             if effect in self._cancelled:
-                self._cancelled.discard(effect)
-                queue.done(effect)
-                self._meter.count("cancelled", queue.name)
-                self._let_go([(row.key, None), (cancel_key(row.action.subject, effect), None)])
+                self._cancel_taken(queue, row)
                 continue
             self._meter.count("claimed", queue.name)
             self._meter.observe("claim_delay", queue.name, (row.claimed_us - row.action.not_before_us) / SECOND_US)
@@ -253,10 +261,10 @@ class Dispatcher:
         effect = row.action.effect
         if effect in self._cancelled:
             self._cancelled.discard(effect)
-            if row.finished:
-                self._let_go([(cancel_key(row.action.subject, effect), None)])
-            else:
-                row = outbox.finished(row, Status.CANCELLED)  # row and cancellation go together, in `_tell`
+            if not row.finished:
+                self._cancel_taken(queue, row)
+                return
+            self._let_go([(cancel_key(row.action.subject, effect), None)])
         queue.done(effect)
         if row.finished:
             self._meter.count(row.status.value, queue.name)
@@ -265,15 +273,26 @@ class Dispatcher:
             self._meter.count("held" if row.held else "deferred", queue.name)
             queue.put(row)
 
+    def _cancel_taken(self, queue: ChannelQueue, row: ActionRow) -> None:
+        """A busy row, cancelled before it was handed over."""
+        effect = row.action.effect
+        self._cancelled.discard(effect)
+        self._backlog.bar(effect)
+        queue.done(effect)
+        self._spawn(self._withdraw([row]), self._tasks, "cancel")
+
     # Receipts, and letting rows go
+
+    async def _receipt(self, row: ActionRow) -> None:
+        """Submit the receipt until it is durable."""
+        event = receipt_event(row, self._clock.now_us())
+        while not await self._submitted(row.action.subject, event):
+            pass
 
     async def _tell(self, row: ActionRow) -> None:
         """Submit the receipt until it is durable, then let the row go, or keep it listed."""
         action = row.action
-        if row.status is not Status.CANCELLED:
-            event = receipt_event(row, self._clock.now_us())
-            while not await self._submitted(action.subject, event):
-                pass
+        await self._receipt(row)
         if row.status not in (Status.SENT, Status.CANCELLED):
             log.info("not handed over", queue=queue_name(action), effect=action.effect.hex(), fate=row.status.value, attempts=row.attempts)
         cancelled = [(cancel_key(action.subject, action.effect), None)] if row.late or row.status is Status.CANCELLED else []
@@ -300,6 +319,10 @@ class Dispatcher:
         self._tidying = False
         if self._tidy:
             await self._commit([])
+        now_us = self._clock.now_us()
+        if now_us >= self._forget_us and not self._draining:
+            self._forget_us = now_us + DAY_US
+            await self._backlog.forget(now_us - self._limits.listed_days * DAY_US)
 
     async def _commit(self, rows: Rows) -> None:
         """Commit rows together with what was waiting to be let go. What was let go comes first: a re-driven row stays."""
@@ -334,16 +357,7 @@ class Dispatcher:
 
     async def rows(self, statuses: frozenset[Status], limit: int = 100, after: bytes = b"") -> list[ActionRow]:
         """At most `limit` rows of some statuses, in key order after a key: dead letters, unknown fates, what waits."""
-        found: list[ActionRow] = []
-        while page := await self.ports.page(after, self._limits.page_rows):
-            for key, value in page:
-                if split_key(key)[0] != CANCEL and (row := decode_row(value)).status in statuses:
-                    found.append(row)
-                    if len(found) == limit:
-                        return found
-            after = page[-1][0]
-            await asyncio.sleep(0)  # other work goes on between pages
-        return found
+        return await self._backlog.listed(statuses, limit, after)
 
     async def redrive(self, rows: Sequence[ActionRow]) -> int:
         """Put dead letters, or actions of unknown fate, back with all their attempts and the same keys; how many."""

@@ -19,6 +19,7 @@ from pilotage.event.envelope import Event
 from pilotage.runner.arrival import Arrival, Result, Sealed
 from pilotage.runner.clock import Clock
 from pilotage.runner.pace import Pace
+from pilotage.runner.retention import LOG_DAYS, Retention
 from pilotage.runner.saver import Saver, save_whole
 from pilotage.runner.shard import Shard
 from pilotage.runner.ticket import (
@@ -44,7 +45,8 @@ class EngineLimits(msgspec.Struct, frozen=True):
     advanced before the loop looks at anything else. `commit_events` bounds one group commit, and so does what
     can be advanced in `group_target_s`. `wake_events` is how many due subjects are settled
     between two chunks of live events. `threads` write to the shards' disks side by side: two measured best on two
-    cores (eight small synced writes: 2.3 ms with two threads, 3.4 ms with eight).
+    cores (eight small synced writes: 2.3 ms with two threads, 3.4 ms with eight). The log is kept for `retention_days` (0:
+    for ever); what is older goes, looked for every `forget_every_s` while events come.
     """
 
     queue_events: int = 50_000
@@ -54,6 +56,8 @@ class EngineLimits(msgspec.Struct, frozen=True):
     group_target_s: float = 0.04
     wake_events: int = 96
     threads: int = 2
+    retention_days: int = LOG_DAYS
+    forget_every_s: float = 60.0
 
 
 class _Adoption(msgspec.Struct):
@@ -96,12 +100,14 @@ class Engine:
         self._bell = asyncio.Event()
         self._commit: asyncio.Task[None] | None = None
         self._flush: asyncio.Task[None] | None = None
+        self._forget: asyncio.Task[None] | None = None
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_us = 0
         self._saving_call: asyncio.TimerHandle | None = None
         self._pool = ThreadPoolExecutor(self.limits.threads, thread_name_prefix="commit")
         self._stopping = False
         self._saver = Saver(shards)
+        self._retention = Retention(shards, self.limits.retention_days, self.limits.forget_every_s)
         self._adopting: _Adoption | None = None
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -186,7 +192,7 @@ class Engine:
         """Take nothing more, finish what was taken, save for a while, and let go of the disk threads."""
         self._stopping = True
         self._bell.set()
-        tasks = [task for task in (self._loop_task, self._commit, self._flush) if task is not None]
+        tasks = [task for task in (self._loop_task, self._commit, self._flush, self._forget) if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         self._silence()
         if self.failure is None:
@@ -299,6 +305,7 @@ class Engine:
                 self._saver.marked(shard)
         self._commit = None
         self._answer(commit)
+        self._forget_some()
         self._bell.set()
         for shard, _, sealed in commit.parts:
             if sealed is not None:
@@ -328,6 +335,16 @@ class Engine:
         self._saver.flushed(shard, time.monotonic())
         self._flush = None
         self._bell.set()
+
+    def _forget_some(self) -> None:
+        """Now and then, begin to remove log that is older than it is kept."""
+        if self._forget is None and not self._stopping and self._retention.due(time.monotonic()):
+            self._forget = self._watch(asyncio.create_task(self._forget_old(), name="forget"))
+
+    async def _forget_old(self) -> None:
+        for shard, before_us in self._retention.turns(self._clock.now_us()):
+            await asyncio.get_running_loop().run_in_executor(self._pool, shard.forget, before_us)
+        self._forget = None
 
     async def _save_whole(self) -> None:
         """At a clean stop everything is saved, so that the next start has nothing to advance again."""

@@ -18,6 +18,7 @@ from pilotage.profile.identity import Unidentified, resolve
 from pilotage.runner.arrival import Arrival, Result
 from pilotage.runner.clock import Clock
 from pilotage.runner.lane import Lane
+from pilotage.runner.links import LinkTable, may_be_older
 from pilotage.runner.quarantine import DISCARDED, HELD, RESUBMITTED, Quarantine
 from pilotage.runner.store import Batch, Store
 from pilotage.runner.telemetry import Telemetry
@@ -26,11 +27,11 @@ from pilotage.source.intake import Admitted
 from pilotage.source.quarantine import Quarantined, quarantined_event
 from pilotage.source.sink import Overloaded, Submitted, Unavailable
 
-LINKS_CACHED = 200_000
-"""How many links are kept in memory beside the store."""
-
 WAITING_EVENTS_MAX = 20_000
 """How many events may wait for a link to become durable before senders are asked for patience."""
+
+HELD_EVENTS_MAX = 2_000
+"""How many events are held back together; more wait for the next turn, so that nothing else waits for long."""
 
 
 class Owner(Protocol):
@@ -54,9 +55,27 @@ class Resubmitted(msgspec.Struct, frozen=True):
 
 
 class _Submission:
-    """One submission on its way through the front. `turn` resolves when it has been handed to the owners."""
+    """One submission on its way through the front. `turn` resolves when it has been handed to the owners.
 
-    __slots__ = ("accepted", "answers", "arrivals", "refused", "turn")
+    `links` are the writes it makes, `linked` the keys they link. `probes` are questions that must be answered first, each
+    with the place of the arrival it is about; `asked` are the subjects they ask. `repeated` counts the events found to
+    have been applied before. `numbers` are the shards of the arrivals.
+    """
+
+    __slots__ = (
+        "accepted",
+        "answers",
+        "arrivals",
+        "asked",
+        "identified",
+        "linked",
+        "links",
+        "numbers",
+        "probes",
+        "refused",
+        "repeated",
+        "turn",
+    )
 
     def __init__(self, accepted: Sequence[Event], turn: "asyncio.Future[None]") -> None:
         self.accepted = accepted
@@ -64,6 +83,13 @@ class _Submission:
         self.refused: list[Quarantined] = []
         self.arrivals: list[Arrival] = []
         self.answers: list[asyncio.Future[Answers]] = []
+        self.identified = False
+        self.links = Batch()
+        self.linked: set[bytes] = set()
+        self.probes: list[tuple[int, Arrival]] = []
+        self.asked: set[bytes] = set()
+        self.repeated = 0
+        self.numbers: list[int] = []
 
 
 class Front:
@@ -85,15 +111,14 @@ class Front:
         self.quarantine = Quarantine(store)
         self.telemetry = Telemetry()
         self._lane = Lane(store, on_fault)
-        self._store = store
         self._secret = secret
         self._owner_of = {number: owner for owner in owners for number in owner.numbers}
         self._clock = clock
         self._reread = reread
-        self._links: dict[bytes, bytes | None] = {}
+        self._links = LinkTable(store)
         self._waiting: deque[_Submission] = deque()
         self._waiting_events = 0
-        self._linking: asyncio.Task[None] | None = None
+        self._holding: asyncio.Task[None] | None = None
         self._resubmitting = asyncio.Lock()
         self._closed = False
 
@@ -174,13 +199,13 @@ class Front:
     async def close(self) -> None:
         """Take nothing more and finish writing what was taken."""
         self._closed = True
-        if self._linking is not None:
-            await self._linking
+        while self._holding is not None:
+            await self._holding
         await self._lane.close()
 
     def subject_of(self, event: Event) -> bytes:
         """The subject an event would go to now; `Unidentified` if it names nobody."""
-        return resolve(self._secret, event, self._linked).subject
+        return resolve(self._secret, event, self._links.subject).subject
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -195,60 +220,116 @@ class Front:
         submission = _Submission(accepted, asyncio.get_running_loop().create_future())
         self._waiting.append(submission)
         self._waiting_events += len(accepted)
-        if self._linking is None:
+        if self._holding is None:
             self._turns()
         return submission
 
     def _turns(self) -> None:
-        """Give each waiting submission its turn. One that makes links waits until they are durable, and all after it wait
-        behind it."""
+        """Give each waiting submission its turn. One that makes links waits until they are durable, one that brings events
+        which another subject may have had already until that is known; all after them wait behind them."""
+        self._links.trim()
         while self._waiting:
-            submission = self._waiting.popleft()
-            self._waiting_events -= len(submission.accepted)
-            links = self._identify(submission)
-            if links.operations:
-                self._linking = asyncio.create_task(self._hand_linked(submission, links), name="link")
+            held = self._next_held()
+            if held:
+                self._holding = asyncio.create_task(self._hand_held(held), name="hold")
                 return
-            self._hand(submission)
 
-    async def _hand_linked(self, submission: _Submission, links: Batch) -> None:
-        try:
-            await self._lane.write(links)
-        except OSError as fault:
-            _fail(submission.turn, fault)
-        else:
-            self._hand(submission)
-        self._linking = None
+    def _next_held(self) -> list[_Submission]:
+        """Hand over what need not wait; the submissions that must, with those behind them, as many as can wait together.
+
+        What is asked must come after all that was submitted before: a question about a link made among those held back
+        begins the next turn."""
+        held: list[_Submission] = []
+        linked: set[bytes] = set()
+        events = 0
+        while self._waiting and events < HELD_EVENTS_MAX:
+            submission = self._waiting[0]
+            if not submission.identified:
+                self._identify(submission)
+            linked |= submission.linked
+            if held and not submission.asked.isdisjoint(linked):
+                break
+            self._waiting.popleft()
+            self._waiting_events -= len(submission.accepted)
+            if held or submission.linked or submission.probes:
+                held.append(submission)
+                events += len(submission.accepted)
+            else:
+                self._hand(submission)
+        return held
+
+    async def _hand_held(self, held: Sequence[_Submission]) -> None:
+        links = Batch()
+        for submission in held:
+            links.operations.extend(submission.links.operations)
+            self._ask(submission)
+        fault = await self._written(links)
+        for submission in held:
+            if fault is not None:
+                _fail(submission.turn, fault)
+            elif await self._answered(submission):
+                self._hand(submission)
+        self._holding = None
         self._turns()
 
-    def _identify(self, submission: _Submission) -> Batch:
-        """Say whom each event is about; the links made come back as writes, and count from here on."""
-        links = Batch()
+    async def _written(self, links: Batch) -> OSError | None:
+        """Make links durable; what stopped that, or None."""
+        try:
+            if links.operations:
+                await self._lane.write(links)
+        except OSError as fault:
+            return fault
+        return None
+
+    def _ask(self, submission: _Submission) -> None:
+        """Send the questions of a submission, behind everything that its shards were sent before."""
+        try:
+            probes = [probe for _, probe in submission.probes]
+            routes = self._route(probes, _shards_of(probes))
+            submission.answers = [owner.submit(work, urgent=True) for owner, work, _ in routes]
+        except Unavailable as refusal:
+            _fail(submission.turn, refusal)
+
+    async def _answered(self, submission: _Submission) -> bool:
+        """Leave out the events that were applied before; whether the submission can go on."""
+        if submission.turn.done() or not submission.probes:
+            return not submission.turn.done()
+        try:
+            results = await _results(_shards_of([probe for _, probe in submission.probes]), submission.answers)
+        except Unavailable as refusal:
+            _fail(submission.turn, refusal)
+            return False
+        known = {place for (place, _), result in zip(submission.probes, results, strict=True) if result.duplicate}
+        submission.arrivals = [arrival for place, arrival in enumerate(submission.arrivals) if place not in known]
+        submission.repeated += len(known)
+        return True
+
+    def _identify(self, submission: _Submission) -> None:
+        """Say whom each event is about. The links made count from here on."""
+        submission.identified = True
+        now_us = self._clock.now_us()
         for event in submission.accepted:
             try:
-                resolution = resolve(self._secret, event, self._linked)
+                resolution = resolve(self._secret, event, self._links.subject)
             except Unidentified as fault:
-                submission.refused.append(quarantined_event(event, self._clock.now_us(), "identity", fault.reason, fault.path, fault.cure))
+                submission.refused.append(quarantined_event(event, now_us, "identity", fault.reason, fault.path, fault.cure))
                 continue
             for key, subject in resolution.links:
-                links.put("link", key, subject)
-                self._links[key] = subject
+                self._links.add(submission.links, key, subject, now_us)
+                submission.linked.add(key)
+            if resolution.own and may_be_older(event, self._links.made_us(resolution.own), now_us):
+                if resolution.own in submission.linked and _brought(submission.arrivals, resolution.own, event):
+                    submission.repeated += 1
+                    continue
+                submission.probes.append((len(submission.arrivals), Arrival(resolution.own, event, probe=True)))
+                submission.asked.add(resolution.own)
             submission.arrivals.append(Arrival(resolution.subject, event))
-        return links
-
-    def _linked(self, key: bytes) -> bytes | None:
-        if key in self._links:
-            return self._links[key]
-        if len(self._links) >= LINKS_CACHED and self._linking is None:
-            for old in list(self._links)[: LINKS_CACHED // 4]:
-                del self._links[old]
-        subject = self._links[key] = self._store.get("link", key)
-        return subject
 
     def _hand(self, submission: _Submission) -> None:
         """Hand the events to the owners of their shards, all or none of them."""
         try:
-            plan = self._route(submission)
+            submission.numbers = _shards_of(submission.arrivals)
+            plan = self._route(submission.arrivals, submission.numbers)
             for owner, work, size_bytes in plan:
                 owner.admit(sum(map(len, work.values())), size_bytes)
             submission.answers = [owner.submit(work) for owner, work, _ in plan]
@@ -258,10 +339,10 @@ class Front:
             if not submission.turn.done():
                 submission.turn.set_result(None)
 
-    def _route(self, submission: _Submission) -> list[tuple[Owner, Work, int]]:
+    def _route(self, arrivals: Sequence[Arrival], numbers: Sequence[int]) -> list[tuple[Owner, Work, int]]:
         routes: dict[int, tuple[Owner, Work]] = {}
         sizes: dict[int, int] = {}
-        for arrival in submission.arrivals:
+        for arrival in arrivals:
             number = shard_of(arrival.subject)
             owner = self._owner_of[number]
             _, work = routes.setdefault(id(owner), (owner, {}))
@@ -272,24 +353,34 @@ class Front:
     async def _through(self, submission: _Submission) -> tuple[list[Result], list[Quarantined]]:
         """The results in the order of the arrivals, once all are durable, and what the identity or the kernel refused."""
         await submission.turn
-        answers: Answers = {}
-        for future in submission.answers:
-            answers.update(await future)
-        taken = dict.fromkeys(answers, 0)
-        results = []
+        results = await _results(submission.numbers, submission.answers)
         rejected = submission.refused
-        for arrival in submission.arrivals:
-            number = shard_of(arrival.subject)
-            result = answers[number][taken[number]]
-            taken[number] += 1
-            results.append(result)
+        for arrival, result in zip(submission.arrivals, results, strict=True):
             if result.error is not None:
                 rejected.append(self._refused_by_kernel(arrival.event, result.error))
-        return results, rejected
+        return [*results, *(Result(0, True) for _ in range(submission.repeated))], rejected
 
     def _refused_by_kernel(self, event: Event, error: Exception) -> Quarantined:
         path, cure = str(getattr(error, "path", "$")), str(getattr(error, "cure", ""))
         return quarantined_event(event, self._clock.now_us(), "kernel", str(error) or type(error).__name__, path, cure)
+
+
+def _shards_of(arrivals: Sequence[Arrival]) -> list[int]:
+    return [shard_of(arrival.subject) for arrival in arrivals]
+
+
+async def _results(numbers: Sequence[int], answers: "Sequence[asyncio.Future[Answers]]") -> list[Result]:
+    """The results in the order of the arrivals, of which these are the shards, once all are durable."""
+    by_shard: Answers = {}
+    for future in answers:
+        by_shard.update(await future)
+    ordered = {number: iter(results) for number, results in by_shard.items()}
+    return [next(ordered[number]) for number in numbers]
+
+
+def _brought(arrivals: Sequence[Arrival], subject: bytes, event: Event) -> bool:
+    """Whether the same submission brought an event for a subject already."""
+    return any(each.subject == subject and (each.event.source, each.event.id) == (event.source, event.id) for each in arrivals)
 
 
 def _fail(future: "asyncio.Future[None]", fault: BaseException) -> None:

@@ -4,6 +4,7 @@ It is the truth a shard is rebuilt from. Positions count from 1 without gaps; a 
 record names its subject's previous position, so one subject's story is read by walking back, not by scanning.
 """
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -89,19 +90,23 @@ def last_segment(store: Store) -> Segment | None:
 
 
 def trim_log(store: Store, saved: int, before_us: int) -> int:
-    """Remove the oldest segments whose last record was received before an instant, durably; returns how many. What lies
-    behind the position `saved` (the marker) stays, since recovery needs it, and so does the newest segment, which says
-    where positions go on."""
-    stop, removed, keep = b"", 0, last_segment(store)
-    for key, value in store.scan("log"):
-        segment = decode_segment(value)
-        if keep is None or segment.first == keep.first or segment.last > saved or segment.records[-1].received_us >= before_us:
-            stop = key
-            break
-        removed += 1
-    if removed:
-        store.delete_range("log", b"", stop)
-    return removed
+    """Remove the oldest segments whose last record was received before an instant, durably; returns how many records went.
+    What lies behind the position `saved` (the marker) stays, since recovery needs it, and so does the newest segment, which
+    says where positions go on. Of a long log only a few segments are read."""
+    oldest = next((position_of(key) for key, _ in store.scan("log")), 0)
+    newest = next((position_of(key) for key, _ in store.scan("log", reverse=True)), 0)
+    reader = LogReader(store, kept=2)
+
+    def stays(position: int) -> bool:
+        segment = reader.segment_at(position)
+        return segment is None or segment.last > saved or segment.records[-1].received_us >= before_us
+
+    first = oldest + bisect_left(range(oldest, newest), True, key=stays)
+    keep = reader.segment_at(first)
+    if keep is None or keep.first == oldest:
+        return 0
+    store.delete_range("log", b"", position_key(keep.first))
+    return keep.first - oldest
 
 
 class LogReader:

@@ -20,6 +20,8 @@ CANCEL = 2
 """The kind byte of a cancellation."""
 FORMAT = 1
 SCHEMA = 1
+CANCELLED_REASON = "cancelled before it left"
+"""What the receipt of an action says that was cancelled in time."""
 
 _KEY = struct.Struct(">HB16s16s")
 _HEADER = struct.Struct(">BHI")
@@ -166,9 +168,19 @@ def receipted(row: ActionRow) -> ActionRow:
     return msgspec.structs.replace(row, receipted=True, body=b"")
 
 
+def cancelled(row: ActionRow) -> ActionRow:
+    """Cancelled, and it has not left; its receipt is not yet in the log."""
+    return finished(row, Status.CANCELLED, CANCELLED_REASON)
+
+
 def cancelled_late(row: ActionRow) -> ActionRow:
     """Cancelled after its claim: whatever becomes of it, it stays listed."""
     return msgspec.structs.replace(row, late=True)
+
+
+def listed_since(row: ActionRow, before_us: int) -> bool:
+    """Whether an action is at its end, told, and last moved before an instant."""
+    return row.finished and row.receipted and max(row.claimed_us, row.next_us, row.action.not_before_us) < before_us
 
 
 def redriven(row: ActionRow, now_us: int) -> ActionRow:

@@ -9,6 +9,8 @@ from pilotage.runner.outbox import ActionRow, Status
 
 SOURCE = "pilotage"
 _KEPT = frozenset({Status.FAILED, Status.UNKNOWN})
+_FATES = {Status.CANCELLED: Status.REFUSED}
+"""What a journey is told of fates it has no word for: a cancelled message was refused, and frees its place in the budgets."""
 
 
 def receipt_event(row: ActionRow, now_us: int) -> Event:
@@ -19,11 +21,15 @@ def receipt_event(row: ActionRow, now_us: int) -> Event:
     data: dict[str, Any] = {"effect": action.effect.hex()}
     if action.kind == "call":
         answered = row.status is Status.SENT
-        data["body" if answered else "reason"] = row.body.decode() if answered else f"{row.status}: {row.reason}"
+        data["body" if answered else "reason"] = row.body.decode() if answered else _why(row)
         return _event(identity, "call.answered" if answered else "call.failed", data, now_us)
     data |= {"channel": action.target, "purpose": action.purpose, "journey": action.journey}
     data |= {"reason": row.reason, "provider_id": row.provider_id}
-    return _event(identity, f"message.{row.status}", data, now_us)
+    return _event(identity, f"message.{_FATES.get(row.status, row.status)}", data, now_us)
+
+
+def _why(row: ActionRow) -> str:
+    return row.reason if row.status is Status.CANCELLED else f"{row.status}: {row.reason}"
 
 
 def _event(identity: str, kind: str, data: dict[str, Any], now_us: int) -> Event:
@@ -32,6 +38,6 @@ def _event(identity: str, kind: str, data: dict[str, Any], now_us: int) -> Event
 
 
 def is_kept(row: ActionRow) -> bool:
-    """Whether a finished row stays listed after its receipt: dead letters, unknown fates, and what was cancelled too
-    late."""
-    return row.status in _KEPT or row.late
+    """Whether a finished row stays listed after its receipt: dead letters, unknown fates, and what left although it was
+    cancelled."""
+    return row.status in _KEPT or (row.late and row.status is not Status.CANCELLED)

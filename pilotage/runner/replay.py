@@ -22,7 +22,8 @@ from pilotage.profile.state import State
 from pilotage.runner.arrival import Arrival, Result, Sealed
 from pilotage.runner.delivery import expires, within_expiry
 from pilotage.runner.digests import Digests, digests_of, unite
-from pilotage.runner.outbox import ActionRow, Status, cancel_key, claimed, encode_row, finished, first_row, receipted
+from pilotage.runner.links import may_be_older
+from pilotage.runner.outbox import ActionRow, Status, cancel_key, cancelled, claimed, encode_row, finished, first_row, receipted
 from pilotage.runner.receipt import receipt_event
 from pilotage.runner.saver import save_whole
 from pilotage.runner.shard import Shard
@@ -100,6 +101,7 @@ class Replay:
         self._secret = secret
         self._recheck = recheck
         self._links = {} if links is None else links
+        self._linked_us: dict[bytes, int] = {}
         self._group_events = group_events
         self._on_refused = on_refused
         self._on_handed_over = on_handed_over
@@ -128,8 +130,10 @@ class Replay:
             except Unidentified as fault:
                 self._refuse(quarantined_event(item, item.occurred_us, "identity", fault.reason, fault.path, fault.cure))
                 continue
-            self._links.update(resolution.links)
-            self._take(resolution.subject, item)
+            for key, subject in resolution.links:
+                self._links[key] = subject
+                self._linked_us[key] = item.occurred_us
+            self._take(resolution.subject, item, resolution.own)
 
     def at(self, subject: bytes, event: Event) -> None:
         """Take in one event whose subject is known, at its time (a reaction of the demo's customers, for example)."""
@@ -184,7 +188,7 @@ class Replay:
         self._ungrouped = 0
         self._on_progress(self.read, self.now_us)
 
-    def _take(self, subject: bytes, event: Event) -> None:
+    def _take(self, subject: bytes, event: Event, own: bytes = b"") -> None:
         now_us = event.occurred_us
         if now_us < self.now_us:
             raise HistoryUnsorted(event, self.now_us)
@@ -192,7 +196,8 @@ class Replay:
             self.settle(now_us)
         self.now_us = now_us
         self._from_us = self._from_us or now_us
-        result = self._apply(subject, event, now_us)
+        known = own and self._had(own, event, now_us)
+        result = Result(0, True) if known else self._apply(subject, event, now_us)
         if result.error is not None:
             self._refuse(quarantined_event(event, now_us, "kernel", str(result.error)))
         else:
@@ -200,6 +205,14 @@ class Replay:
             self.duplicates += result.duplicate
         if now_us >= self._horizon_us:
             self.settle(now_us)
+
+    def _had(self, own: bytes, event: Event, now_us: int) -> bool:
+        """Whether an anonymous id's own subject had an event before the id was linked to another."""
+        linked_us = self._linked_us.get(own, now_us)
+        if not may_be_older(event, linked_us, now_us):
+            return False
+        shard = self._shards[shard_of(own)]
+        return shard.apply((Arrival(own, event, now_us, probe=True),), now_us)[0].duplicate
 
     def _apply(self, subject: bytes, event: Event, now_us: int) -> Result:
         number = shard_of(subject)
@@ -213,14 +226,14 @@ class Replay:
 
     def _gather(self, number: int, shard: Shard) -> None:
         """Take note of what a shard decided just now, and of when it wants to be woken."""
-        actions, cancelled = shard.made()
+        actions, dropped_now = shard.made()
         taken, dropped = self._taken[number]
-        if len(actions) > taken or len(cancelled) > dropped:
+        if len(actions) > taken or len(dropped_now) > dropped:
+            self._taken[number] = (len(actions), len(dropped_now))
             for action in actions[taken:]:
                 self._await(max(action.not_before_us, self.now_us), action)
-            for subject, effect in cancelled[dropped:]:
+            for subject, effect in dropped_now[dropped:]:
                 self._cancel(number, subject, effect)
-            self._taken[number] = (len(actions), len(cancelled))
         self._due[number] = _due_us(shard)
         self._look_ahead()
 
@@ -234,9 +247,9 @@ class Replay:
 
     def _cancel(self, number: int, subject: bytes, effect: bytes) -> None:
         action = self._open.pop(effect, None)
-        if action is not None:
-            self._keep(number, finished(first_row(action), Status.CANCELLED))
         self._rows[number].append(("action", cancel_key(subject, effect), None))
+        if action is not None:
+            self._told(cancelled(first_row(action)), self.now_us)
 
     def _wake(self, number: int, at_us: int) -> None:
         """Let everybody due at an instant settle; each may be due again at the same instant only by a new decision."""
@@ -264,13 +277,15 @@ class Replay:
             self._on_handed_over(action, at_us)
         row = first_row(action)
         row = finished(claimed(row, at_us) if status is Status.SENT else row, status, reason)
-        receipt = receipt_event(row, at_us)
-        self._keep(number, row)
-        self.receipts[receipt.type] += 1
-        self._apply(action.subject, receipt, at_us)
+        self._told(row, at_us)
 
-    def _keep(self, number: int, row: ActionRow) -> None:
-        self._rows[number].append(("action", *encode_row(receipted(row))))
+    def _told(self, row: ActionRow, at_us: int) -> None:
+        """Keep the row at its end, and let its subject know at the same instant."""
+        subject = row.action.subject
+        receipt = receipt_event(row, at_us)
+        self._rows[shard_of(subject)].append(("action", *encode_row(receipted(row))))
+        self.receipts[receipt.type] += 1
+        self._apply(subject, receipt, at_us)
 
     def _refuse(self, refused: Quarantined) -> None:
         self.quarantined += 1

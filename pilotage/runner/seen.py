@@ -4,6 +4,7 @@ Hashes are stored under the day they were received (`day u16 | hash`), so that o
 today and yesterday. New ones stay in memory until the saver has written them; the log rebuilds them after a crash.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
@@ -83,12 +84,12 @@ class Seen:
         self.unsaved = len(self._saving)
 
     def save(self, batch: Batch, limit: int) -> int:
-        """Add up to `limit` hashes of the cycle to a derived batch; returns how many."""
+        """Add up to `limit` hashes of the cycle to a derived batch; returns how many. Those of days past are done with."""
         day, today = self._day, self._today
         pairs = islice(self._cycle, limit)
         keys = [(today if (marked & 0xFFFF) == day else _day_key(marked & 0xFFFF)) + hashed for hashed, marked in pairs]
         keys.sort()
-        for key in keys:
+        for key in keys[bisect_left(keys, self._yesterday) :]:
             batch.put("seen", key, b"")
         self.unsaved -= len(keys)
         return len(keys)

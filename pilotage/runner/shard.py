@@ -129,6 +129,8 @@ class Shard:
         earlier = self._seen.fresh_position(hashed)
         if earlier:
             return Result(earlier, True)
+        if arrival.probe:
+            return Result(0)
         now_us = arrival.received_us or clock_us
         if now_us < self._stamp_us:
             now_us = self._stamp_us
@@ -277,7 +279,8 @@ class Shard:
             self._moved, self._target, self._flushing = self._target, None, False
 
     def forget(self, before_us: int) -> int:
-        """Remove log segments received before an instant; returns how many. Stories end there then."""
+        """Remove log segments received before an instant; returns how many records went. Stories end there then. May run in
+        another thread."""
         return trim_log(self.store, self._marker.position, before_us)
 
     def _begin(self) -> bool:

@@ -60,6 +60,9 @@ class Entry(msgspec.Struct, gc=False):
             self.versions = (*self.versions[durable_ones[-1] if durable_ones else 0 :], present)
 
 
+Saved = tuple[Entry, int, int, bytes]
+"""A saved entry: the position and the wake-up it was saved with, and the value written."""
+
 _by_key = attrgetter("key")
 _EVICTED = 256
 """How many entries leave memory at a time: taking them one by one would scan the dictionary's gaps again and again."""
@@ -139,9 +142,9 @@ class States:
         """Start saving, in key order, every dirty state that has a version at or before `durable`."""
         self._unsaved = sorted((e for e in self.dirty.values() if e.newest(durable) is not None), key=_by_key, reverse=True)
 
-    def save(self, batch: Batch, limit: int, durable: int) -> list[tuple[Entry, bytes]]:
+    def save(self, batch: Batch, limit: int, durable: int) -> list[Saved]:
         """Add up to `limit` states of the cycle, and their timers, to a derived batch; returns what `saved` wants."""
-        done: list[tuple[Entry, bytes]] = []
+        done: list[Saved] = []
         while self._unsaved and len(done) < limit:
             entry = self._unsaved.pop()
             version = entry.newest(durable)
@@ -150,16 +153,16 @@ class States:
             raw = pack_state(version.position, version.wake_us, encode_state(version.state))
             batch.put("state", entry.key, raw)
             _put_timer(batch, entry, version.wake_us)
-            done.append((entry, raw))
+            done.append((entry, version.position, version.wake_us, raw))
         for key in self._stale_timers:
             batch.delete("timer", key)
         self._stale_timers = []
         return done
 
-    def saved(self, done: list[tuple[Entry, bytes]]) -> None:
+    def saved(self, done: list[Saved]) -> None:
         """The batch is written: what was saved as it is now becomes clean."""
-        for entry, raw in done:
-            position, entry.saved_wake_us, _ = unpack_state(raw)
+        for entry, position, wake_us, raw in done:
+            entry.saved_wake_us = wake_us
             if position == entry.position:
                 entry.raw = raw
                 entry.versions = ()

@@ -94,20 +94,11 @@ class Telemetry:
     def committed(self, shard: int, sealed: Sealed, now_us: int) -> bytes | None:
         """Learn from a committed batch; now and then returns a value to write under `RESTING_KEY` in the table `meta`."""
         records, resting = sealed.segment.records, self._resting.setdefault(shard, Counter())
-        steps = self._counts.setdefault("decisions", Counter())
-        latency = self._durations.setdefault("latency", {})
-        wakes = 0
-        for record, decisions in zip(records, sealed.segment.decisions, strict=True):
-            wakes += record.event is None
-            for decision in decisions:
-                steps[decision.journey, decision.step, decision.verb] += 1
-                step = (decision.journey, decision.step)
-                histogram = latency.get(step)
-                if histogram is None:
-                    histogram = latency[step] = Histogram()
-                histogram.add(max(0.0, (now_us - decision.at_us) / 1e6))
-            if decisions:
+        self._decided(sealed.segment.decisions, now_us)
+        for decisions in sealed.segment.decisions:
+            if any(decision.entry for decision in decisions):
                 _move(resting, decisions)
+        wakes = sum(record.event is None for record in records)
         self.add("events", (), len(records) - wakes)
         self.add("wakes", (), wakes)
         for action in sealed.actions:
@@ -117,6 +108,18 @@ class Telemetry:
             return None
         self._noted[shard] = sealed.segment.last
         return _packed(sealed.segment.last, resting)
+
+    def _decided(self, decided: Sequence[Sequence[Decision]], now_us: int) -> None:
+        """Count decisions and how long they took to be committed. Most of a batch have the same journey, step, verb and
+        instant as many others, so they are counted first and then noted once per kind."""
+        steps = self._counts.setdefault("decisions", Counter())
+        latency = self._durations.setdefault("latency", {})
+        for (journey, step, verb, at_us), times in Counter([(d.journey, d.step, d.verb, d.at_us) for ds in decided for d in ds]).items():
+            steps[journey, step, verb] += times
+            histogram = latency.get((journey, step))
+            if histogram is None:
+                histogram = latency[journey, step] = Histogram()
+            histogram.add(max(0.0, (now_us - at_us) / 1e6), times)
 
     def restore(self, shard: int, store: Store) -> None:
         """At the start: how many entries rest where, from what was written down and the log after it."""

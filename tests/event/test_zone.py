@@ -35,6 +35,12 @@ def test_what_ends_in_a_gap_ends_when_the_clock_jumps() -> None:
     assert instant_text(ZONES.next_reached(before, "Europe/Berlin", 150)) == "2026-03-29T01:00:00Z"
 
 
+def test_a_minute_that_was_skipped_already_is_reached_the_day_after() -> None:
+    """Right after the clock has jumped over 02:30, the next time it is reached is tomorrow, not the same jump again."""
+    jump = parse_instant_us("2026-03-29T01:00:00Z")
+    assert instant_text(ZONES.next_reached(jump, "Europe/Berlin", 150)) == "2026-03-30T00:30:00Z"
+
+
 def test_a_repeated_wall_time_is_reached_twice() -> None:
     """Between the two passes of a repeated hour, the next time the clock reads 02:30 is its second pass."""
     between = parse_instant_us("2026-10-25T00:40:00Z")

@@ -29,7 +29,7 @@ def test_an_anonymous_id_is_its_own_subject_until_linked() -> None:
     """An anonymous id is a subject of its own, and once linked the subject it is linked to."""
     key = subject_id(SECRET, "anonymous_id", "a1")
     assert Resolution(key) == resolve(SECRET, event(anonymous_id="a1"), nothing)
-    assert Resolution(b"the user") == resolve(SECRET, event(anonymous_id="a1"), {key: b"the user"}.get)
+    assert Resolution(b"the user", own=key) == resolve(SECRET, event(anonymous_id="a1"), {key: b"the user"}.get)
 
 
 @pytest.mark.parametrize("event_type", ["customer.identified", "customer.aliased"])

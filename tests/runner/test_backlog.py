@@ -1,7 +1,10 @@
 """What waits: bounded in memory, each channel for itself, the cancelled never."""
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +30,7 @@ def test_a_cancelled_message_never_leaves() -> None:
         world.disk.update([pending_row(make(3)), cancel_row(make(3).subject, make(3).effect)])
         await world.restart()
         world.clock.advance(2 * HOUR_US)
-        await world.until(lambda: world.fates() == ["message.unknown"])
+        await world.until(lambda: world.fates() == ["message.refused", "message.refused", "message.unknown"])
         await world.settled()
         assert [make(1).effect.hex()] == [message.idempotency_key for message in world.channel.sent]
         rows = [decode_row(value) for value in world.disk.values()]
@@ -50,7 +53,77 @@ def test_a_cancellation_during_the_claim_is_in_time() -> None:
         world.decide(make())
         await world.until(lambda: world.disk == {})
         await world.settled()
-        assert ([], {}) == (world.channel.sent, world.receipts)
+        assert ([], ["message.refused"]) == (world.channel.sent, world.fates())
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("changes", "fate"), [({}, "message.refused"), ({"kind": "call", "target": "desk", "purpose": ""}, "call.failed")]
+)
+def test_a_cancelled_action_is_told_before_its_row_goes(changes: dict[str, object], fate: str) -> None:
+    """Whoever cancelled learns at once that it has not left; until that is durable, row and cancellation stay on disk."""
+
+    async def story() -> None:
+        world = World(Scripted())
+        action = make(1, not_before_us=START_US + HOUR_US, **changes)
+        world.refusals = [ConnectionError("engine gone")]
+        world.decide(action)
+        world.revoke(action)
+        await world.dispatcher.stopped.wait()
+        assert ({}, 2) == (world.receipts, len(world.disk))
+        await world.restart()
+        await world.until(lambda: world.disk == {})
+        await world.settled()
+        assert [(f"receipt:{action.effect.hex()}:cancelled", fate)] == [(event.id, event.type) for event in world.receipts.values()]
+        assert "cancelled before it left" == json.loads(next(iter(world.receipts.values())).data)["reason"]
+
+    run(story())
+
+
+def test_a_cancelled_row_that_is_only_on_disk_is_told_at_once() -> None:
+    """A cancellation does not wait for the memory to have room: the row is looked up where it lies."""
+
+    async def story() -> None:
+        world = World(Scripted())
+        world.limits = DispatchLimits(rows_in_memory=2, page_rows=5)
+        world.dispatcher = world._make()
+        actions = [make(number, not_before_us=START_US + HOUR_US + number) for number in range(9)]
+        world.decide(*actions)
+        world.revoke(actions[8])
+        await world.until(lambda: len(world.disk) == 8)
+        assert ["message.refused"] == world.fates()
+        world.clock.advance(2 * HOUR_US)
+        await world.until(lambda: world.disk == {})
+        await world.settled()
+        assert {action.effect.hex() for action in actions[:8]} == {message.idempotency_key for message in world.channel.sent}
+
+    run(story())
+
+
+def test_a_crash_while_a_claim_is_taken_back_leaves_one_fate() -> None:
+    """A message cancelled during its claim is told as not having left, and as nothing else, also when told after a crash."""
+
+    async def story() -> None:
+        world = World(Scripted())
+        commits = 0
+
+        async def cancel_now() -> None:
+            nonlocal commits
+            commits += 1
+            if commits == 1:
+                world.revoke(make())
+            elif commits == 2:
+                world.refusals = [ConnectionError("engine gone")]
+
+        world.before_commit = cancel_now
+        world.decide(make())
+        await world.dispatcher.stopped.wait()
+        assert ["cancelled"] == world.statuses()
+        await world.restart()
+        await world.until(lambda: world.disk == {})
+        await world.settled()
+        assert ([], ["message.refused"]) == (world.channel.sent, world.fates())
 
     run(story())
 
@@ -109,7 +182,7 @@ def test_memory_is_bounded_and_nothing_is_forgotten(delays: list[int], revoked: 
         for second in range(52):
             world.clock.set(START_US + 1 + second * SECOND_US)
             due = {action.effect for action in actions if action.not_before_us <= world.clock.now_us()} - {action.effect for action in gone}
-            await world.until(lambda due=due: len(world.receipts) >= len(due))  # type: ignore[misc]  # bound now
+            await world.until(lambda due=due: len(world.receipts) >= len(due) + len(gone))  # type: ignore[misc]  # bound now
             assert {effect.hex() for effect in due} == {message.idempotency_key for message in world.channel.sent}
             assert all(waiting <= rows_in_memory for waiting, _, _ in world.dispatcher.depth().values())
         assert len(actions) - len(gone) == len(world.channel.sent)
@@ -117,6 +190,7 @@ def test_memory_is_bounded_and_nothing_is_forgotten(delays: list[int], revoked: 
         await world.restart()
         await world.settled()
         assert ({}, 0) == (world.disk, world.repeats)
+        assert Counter({"message.sent": len(actions) - len(gone), "message.refused": len(gone)}) == Counter(world.fates())
 
     run(story())
 

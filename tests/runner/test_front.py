@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from pilotage.contract.builtin import CUSTOMER_IDENTIFIED
 from pilotage.contract.model import Contract, FieldSpec
 from pilotage.event.envelope import Event
+from pilotage.event.time import HOUR_US
 from pilotage.profile.identity import subject_id as identified
 from pilotage.runner.clock import VirtualClock
 from pilotage.runner.engine import Engine
@@ -78,6 +80,98 @@ def test_an_anonymous_id_belongs_to_whom_it_was_linked_to_first() -> None:
         assert ["known", "after", "later"] == again.ids_of("user_id", "u")
         assert ["other"] == again.ids_of("user_id", "v")
         await again.close()
+
+    run(scenario)
+
+
+IDENTIFY = event("known", CUSTOMER_IDENTIFIED, user_id="u", anonymous_id="a")
+
+
+def test_an_event_sent_again_after_its_browser_was_linked_is_applied_once() -> None:
+    """What the anonymous subject has had is a duplicate, whoever it would go to now; what is new goes to the person."""
+
+    async def scenario() -> None:
+        site = Site()
+        await site.front.submit([event("before", anonymous_id="a")], [])
+        await site.front.submit([IDENTIFY], [])
+        again = await site.front.submit([event("before", anonymous_id="a"), event("after", anonymous_id="a")], [])
+        assert (2, 1) == (again.accepted, again.duplicates)
+        assert (["before"], ["known", "after"]) == (site.ids_of("anonymous_id", "a"), site.ids_of("user_id", "u"))
+        await site.close()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("cut", [(1, 1, 1, 1), (3, 1), (1, 2, 1), (2, 2), (4,), (1, 3)])
+def test_it_does_not_matter_how_a_repeat_and_its_link_are_split(cut: tuple[int, ...]) -> None:
+    """The event, the link and the repeat in one submission or several, awaited or not, apply the event once."""
+
+    async def scenario() -> None:
+        site = Site()
+        waited = event("first", CUSTOMER_IDENTIFIED, user_id="v", anonymous_id="b")
+        everything = [waited, event("before", anonymous_id="a"), IDENTIFY, event("before", anonymous_id="a")]
+        submitted = []
+        for size in cut:
+            submitted.append(asyncio.ensure_future(site.front.submit(everything[:size], [])))
+            del everything[:size]
+        answers = await asyncio.gather(*submitted)
+        assert (4, 1) == (sum(answer.accepted for answer in answers), sum(answer.duplicates for answer in answers))
+        assert (["before"], ["known"]) == (site.ids_of("anonymous_id", "a"), site.ids_of("user_id", "u"))
+        await site.close()
+
+    run(scenario)
+
+
+def test_an_unacknowledged_event_is_applied_once_after_a_crash_and_a_link() -> None:
+    """The anonymous subject had the event when the process died; the sender repeats it after the link, and it is known."""
+
+    async def scenario() -> None:
+        site = Site()
+        await site.front.submit([event("before", anonymous_id="a")], [])  # durable, and the acknowledgement is lost
+        again = Site(store=site.store.crash(), stores=[store.crash() for store in site.stores])
+        await again.front.submit([IDENTIFY], [])
+        third = Site(store=again.store.crash(), stores=[store.crash() for store in again.stores])
+        answer = await third.front.submit([event("before", anonymous_id="a")], [])
+        assert (1, 1) == (answer.accepted, answer.duplicates)
+        assert (["before"], ["known"]) == (third.ids_of("anonymous_id", "a"), third.ids_of("user_id", "u"))
+        for each in (site, again, third):
+            await each.close()
+
+    run(scenario)
+
+
+def test_a_retry_after_a_lost_acknowledgement_is_a_success() -> None:
+    """An event that is durable already is answered as accepted and as a duplicate, also after a crash."""
+
+    async def scenario() -> None:
+        site = Site()
+        await site.front.submit([event("one", user_id="u")], [])
+        again = Site(store=site.store.crash(), stores=[store.crash() for store in site.stores])
+        for front in (site.front, again.front):
+            answer = await front.submit([event("one", user_id="u")], [])
+            assert (1, 1, 0) == (answer.accepted, answer.duplicates, answer.quarantined)
+        assert ["one"] == again.ids_of("user_id", "u")
+        await site.close()
+        await again.close()
+
+    run(scenario)
+
+
+def test_only_what_may_be_older_than_its_link_is_asked_for() -> None:
+    """Events with a user id, of browsers never linked, or clearly after the link cost no question to another shard."""
+
+    async def scenario() -> None:
+        site = Site()
+        asked = []
+        submit = site.engine.submit
+        site.engine.submit = lambda work, **how: asked.extend(a for part in work.values() for a in part if a.probe) or submit(work, **how)  # type: ignore[method-assign]
+        await site.front.submit([IDENTIFY], [])
+        later = msgspec.structs.replace(event("later", anonymous_id="a"), occurred_us=START_US + 2 * HOUR_US)
+        await site.front.submit([event("plain", user_id="u"), event("other", anonymous_id="b"), later], [])
+        assert [] == asked
+        await site.front.submit([event("early", anonymous_id="a")], [])
+        assert ["early"] == [arrival.event.id for arrival in asked]
+        await site.close()
 
     run(scenario)
 

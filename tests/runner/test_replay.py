@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pilotage.contract.builtin import CUSTOMER_IDENTIFIED
 from pilotage.decision.eligibility import ALLOWED, Later, Refused, Verdict
 from pilotage.event.envelope import Event
 from pilotage.event.time import HOUR_US, MINUTE_US
@@ -138,3 +139,24 @@ def test_rows_tell_what_became_of_each_action() -> None:
     subject = identified(SECRET, "user_id", "one")
     [row] = shards[shard_of(subject)].actions(subject)
     assert (Status.SENT, True, 1) == (row.status, row.receipted, row.attempts)
+
+
+def test_a_repeat_of_an_event_from_before_a_link_is_a_duplicate() -> None:
+    """History that holds an anonymous event again after its link counts it once."""
+    known = Event("known", "shop", CUSTOMER_IDENTIFIED, START_US, b"{}", {"user_id": "u", "anonymous_id": "a"})
+    once = Event("once", "shop", "toy.add", START_US, b"{}", {"anonymous_id": "a"})
+    assert (3, 1) == ((outcome := replayed([once, known, once])).accepted, outcome.duplicates)
+    assert 0 == replayed([known, once]).duplicates
+
+
+def test_what_is_cancelled_before_it_leaves_is_told() -> None:
+    """A message held back and then cancelled gets its receipt at the instant of the cancellation, and never leaves."""
+
+    def held(state: Any, action: Action, now_us: int) -> Verdict:
+        return Later(now_us + 12 * HOUR_US, "quiet_hours:night", "quiet hours night")
+
+    add = Event("add", "shop", "toy.add", START_US, b"{}", {"user_id": "u"})
+    stop = Event("stop", "shop", "toy.stop", START_US + 3 * HOUR_US // 2, b"{}", {"user_id": "u"})
+    left: list[Action] = []
+    outcome = replayed([add, stop], recheck=held, on_handed_over=lambda action, at_us: left.append(action))
+    assert ({"message.refused": 1}, []) == (outcome.receipts, left)

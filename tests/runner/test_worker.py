@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pilotage.contract.builtin import CUSTOMER_IDENTIFIED
 from pilotage.event.envelope import Event
 from pilotage.profile.identity import subject_id as identified
 from pilotage.profile.state import decode_state
@@ -71,6 +72,26 @@ async def in_workers(folder: Path, workers: int, everything: list[Event], group:
     await front.close()
     await supervisor.stop()
     return found
+
+
+def test_a_repeat_after_a_link_is_known_to_another_process(tmp_path: Path) -> None:
+    """An event that a browser's own subject has had, in one worker, is a duplicate when it comes for the person, in another."""
+
+    async def scenario() -> None:
+        shards = {name: shard_of(identified(SECRET, "anonymous_id", name)) % 2 for name in map(str, range(50))}
+        person = shard_of(identified(SECRET, "user_id", "u")) % 2
+        browser = next(name for name, shard in shards.items() if shard != person)
+        supervisor = Supervisor(assignments(tmp_path, 2), pytest.fail)
+        await supervisor.start()
+        front = make_front(supervisor.remotes)
+        once = Event("once", "shop", "toy.add", START_US, b"{}", {"anonymous_id": browser})
+        known = Event("known", "shop", CUSTOMER_IDENTIFIED, START_US, b"{}", {"user_id": "u", "anonymous_id": browser})
+        answers = [await front.submit(part, []) for part in ([once], [known], [once])]
+        assert [0, 0, 1] == [answer.duplicates for answer in answers]
+        await front.close()
+        await supervisor.stop()
+
+    run(scenario)
 
 
 def test_one_process_and_two_workers_decide_alike(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""The command line. Each command says what it does, prints text or JSON, and ends with a documented exit code.
+
+A person's mistake never shows a traceback: it is told where it is, what it is, and what to do.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import msgspec
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+import pilotage
+from pilotage.app.exits import BUSY, CONFIG, INTERRUPTED, NO_INPUT, OK, STORE_FULL, USAGE, Trouble
+from pilotage.app.terminal import error_console
+
+CODES: dict[str, int] = {
+    "StoreFull": STORE_FULL,
+    "FolderBusy": BUSY,
+    "StoreLocked": BUSY,
+    "FolderMissing": NO_INPUT,
+    "FileBroken": NO_INPUT,
+    "WorkspaceInvalid": CONFIG,
+    "DocumentBroken": CONFIG,
+    "OtherEnvironment": CONFIG,
+    "FolderNewer": CONFIG,
+    "FolderBroken": CONFIG,
+    "StoreDamaged": CONFIG,
+    "UnreadableValue": CONFIG,
+    "ChannelMisconfigured": CONFIG,
+    "UnknownChannel": CONFIG,
+    "BadSecret": CONFIG,
+}
+"""The exit code of each exception that is a person's or a machine's trouble and not our fault. By name, so that knowing them
+loads nothing."""
+
+COMMANDS = {
+    "init": ("commands_workspace:init_command", "Begin a workspace: a small, complete one that runs at once."),
+    "check": ("commands_workspace:check_command", "Check a workspace: every document, name, condition and binding."),
+    "run": ("running:run_command", "Run: take events in, decide, send, and serve the API."),
+    "replay": ("replaying:replay_command", "Replay a file of history through the journeys, on its own clock."),
+    "why": ("commands_records:why_command", "Why did this customer get this? Their story, with every reason."),
+    "subjects": ("commands_records:subjects_command", "List who is known, or show what is known about one of them."),
+    "quarantine": ("commands_records:quarantine", "Refused events: list them, look at one, put them through again."),
+    "actions": ("commands_records:actions", "Messages and calls that wait or could not be handed over."),
+    "demo": ("demo:demo_command", "See it all at work: a fictional retailer, live in the terminal."),
+    "bench": ("speed:bench_command", "Measure how fast this machine replays the demo's events."),
+}
+"""Where each command is, and its line in the list. Named, not imported: a command loads what it needs and no more."""
+
+
+def application(wanted: str = "") -> App:
+    """The command line. The help of the command that is wanted is its own, of the others their line in the list."""
+    made = App(
+        name="pilotage",
+        help="Governed customer journeys: events in, one pure function decides, coordinated actions out.",
+        version=pilotage.__version__,
+        help_format="plaintext",
+        error_console=error_console(),
+    )
+    for name, (place, line) in COMMANDS.items():
+        made.command(f"pilotage.app.{place}", name=name, **({} if name == wanted else {"help": line}))
+    return made
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line; its exit code."""
+    as_json = "--json" in arguments
+    try:
+        app = application(arguments[0] if arguments else "")
+        return int(app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value") or 0)
+    except CycloptsError as mistake:
+        return _told(Trouble(" ".join(str(mistake).split()), USAGE, f"'{_command(arguments)} --help' says how it is used"), as_json)
+    except Trouble as trouble:
+        return _told(trouble, as_json)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        return OK
+    except Exception as fault:
+        code = _code(fault)
+        if code is None:
+            raise
+        return _told(Trouble(_words(fault), code), as_json)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The command line up to the command that was meant, as far as there is one."""
+    known = next((argument for argument in arguments if argument in COMMANDS), "")
+    return f"pilotage {known}".strip()
+
+
+def _code(fault: Exception) -> int | None:
+    """The exit code of a person's or a machine's trouble; None for a fault of our own, which shows its traceback."""
+    found = next((CODES[kind.__name__] for kind in type(fault).__mro__ if kind.__name__ in CODES), None)
+    return NO_INPUT if found is None and isinstance(fault, OSError) else found
+
+
+def _words(fault: Exception) -> str:
+    if isinstance(fault, OSError) and fault.strerror and type(fault).__name__ not in CODES:
+        return f"{fault.filename}: {fault.strerror}" if fault.filename else fault.strerror
+    return str(fault)
+
+
+def _told(trouble: Trouble, as_json: bool) -> int:
+    if as_json:
+        told = {"error": trouble.message, "cure": trouble.cure, "code": trouble.code}
+        sys.stderr.write(msgspec.json.encode(told).decode() + "\n")
+    else:
+        out = error_console()
+        out.print("[bold red]error:[/]", end=" ")
+        out.print(trouble.message, markup=False)
+        if trouble.cure:
+            out.print(f"  {trouble.cure}", markup=False, style="dim")
+    return trouble.code
+
+
+def main() -> None:
+    """The entry point of the command `pilotage`."""
+    raise SystemExit(invoke(sys.argv[1:]))
+
+
+__all__ = ["COMMANDS", "application", "invoke", "main"]

@@ -1,0 +1,53 @@
+"""What the API asks of the running system, and how it is handed to the handlers."""
+
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from litestar.params import Dependency
+
+from pilotage.app.access import Access
+from pilotage.app.problems import BadAsk
+from pilotage.app.records import Records
+from pilotage.runner.clock import Clock
+from pilotage.runner.folder import DataFolder
+from pilotage.runner.front import Front
+from pilotage.runner.station import Station
+from pilotage.runner.supervisor import Supervisor
+from pilotage.source.http import Ingest
+
+
+class Desk(Protocol):
+    """The running system as the API sees it; what is None has not been made yet."""
+
+    records: Records | None
+    front: Front | None
+    station: Station | None
+    supervisor: Supervisor | None
+    ingest: Ingest | None
+    access: Access
+    clock: Clock
+    folder: DataFolder
+
+    @property
+    def unready(self) -> str:
+        """Why the system cannot take events now, or nothing."""
+
+
+if TYPE_CHECKING:
+    At = Desk
+else:
+    At = Annotated[object, Dependency(skip_validation=True)]
+"""The type of a handler's parameter `desk`."""
+
+
+def records_of(desk: Desk) -> Records:
+    """The reader; 503 until the shards have recovered."""
+    if desk.records is None:
+        raise BadAsk(503, f"Not yet: {desk.unready}.", {"Retry-After": "2"})
+    return desk.records
+
+
+def front_of(desk: Desk) -> Front:
+    """The front; 503 until the shards have recovered."""
+    if desk.front is None:
+        raise BadAsk(503, f"Not yet: {desk.unready}.", {"Retry-After": "2"})
+    return desk.front

@@ -1,0 +1,171 @@
+"""What a process needs to run shards: executable plans, channels, links and the dispatcher's checks, put together.
+
+The same function equips the only process and each worker process; a worker reads the workspace and the data folder
+itself, so nothing but their names crosses to it.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from opentelemetry import trace
+
+from pilotage.app.workspace import Workspace, load
+from pilotage.channel import console, inbox, smtp, webhook
+from pilotage.channel.channel import Channel, Message
+from pilotage.channel.links import Links
+from pilotage.channel.registry import Build, build_channels, rate_limits
+from pilotage.channel.services import Services
+from pilotage.event.digest import key128
+from pilotage.journey.advance import advance
+from pilotage.journey.outcome import Action
+from pilotage.journey.program import Program
+from pilotage.journey.program import load as load_program
+from pilotage.journey.recheck import recheck_action
+from pilotage.runner.allow import AllowList
+from pilotage.runner.clock import Clock, SystemClock
+from pilotage.runner.compose import WEBHOOK, Composer
+from pilotage.runner.delivery import Ports
+from pilotage.runner.dispatcher import Dispatcher
+from pilotage.runner.folder import read_environment, read_plans, read_secret, read_zones
+from pilotage.runner.station import Equipment, Station
+from pilotage.runner.ticket import shard_of, shard_of_key
+from pilotage.runner.wire import Assignment
+
+BUILT_IN: dict[str, Build] = {"console": console.build, "email": smtp.build, "inbox": inbox.build, "webhook": webhook.build}
+"""The channels that Pilotage brings; others are found by entry point."""
+
+TRACED_RECORDS = 20
+"""How far back in a subject's story the event that led to a message is looked for, when traces are kept."""
+
+
+class WorkerSettings(msgspec.Struct, frozen=True):
+    """What a worker process needs to know beyond its data folder."""
+
+    workspace: str
+    origin: str
+    workers: int
+
+
+class Programs:
+    """The executable programs of a data folder's plans, each loaded once. `PlanUnknown` for a digest it never had."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loaded: dict[str, Program] = {}
+
+    def __call__(self, digest: str) -> Program:
+        """The program of a plan, with the journeys of all other plans for the entries still in them."""
+        found = self._loaded.get(digest)
+        if found is None:
+            environment = read_environment(self._folder)
+            if digest not in environment.plans:
+                raise PlanUnknown(f"the data folder has no plan {digest[:16]}; it was mixed from two, restore it from a backup")
+            plans = {plan.digest: plan for plan in read_plans(self._folder, environment.plans)}
+            plan = plans.pop(digest)
+            earlier = tuple(reversed(plans.values()))
+            found = self._loaded[digest] = load_program(plan, read_zones(self._folder, plan.zones), environment.name, earlier)
+        return found
+
+
+class PlanUnknown(LookupError):
+    """The data folder names no such plan. It was mixed from two folders; restore it from a backup."""
+
+
+def link_secret(secret: bytes) -> bytes:
+    """The secret that signs links, derived from the environment's."""
+    return key128(secret, "links") + key128(secret, "links, second half")
+
+
+def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, workers: int = 1) -> Equipment:
+    """What runs some shards of a data folder whose newest plan is the one in force."""
+    programs = Programs(folder)
+    environment = read_environment(folder)
+    links = Links(origin, (link_secret(read_secret(folder)),))
+
+    def make_dispatcher(station: Station) -> Dispatcher:
+        ports = _ports(station, programs(environment.plans[-1]), workspace, links, clock)
+        return Dispatcher(ports, clock, rate_limits(workspace.channels, workers), meter=station.telemetry)
+
+    return Equipment(
+        environment=environment.name,
+        plan=environment.plans[-1],
+        program=programs,
+        advance=advance,
+        clock=clock,
+        make_dispatcher=make_dispatcher,
+    )
+
+
+def equip(assignment: Assignment) -> Equipment:
+    """Equip a worker process; the supervisor names this function."""
+    settings = msgspec.msgpack.decode(assignment.settings, type=WorkerSettings)
+    workspace = load(Path(settings.workspace), os.environ)
+    return equipment(Path(assignment.folder), workspace, settings.origin, SystemClock(), settings.workers)
+
+
+def make_channels(bindings: Mapping[str, Mapping[str, Any]], services: Services) -> dict[str, Channel]:
+    """The environment's channels; calls have theirs as soon as an endpoint is bound. Raises `ChannelMisconfigured` or
+    `UnknownChannel`."""
+    channels: dict[str, Channel] = {}
+    wanted = dict(bindings)
+    if services.endpoints:
+        wanted.setdefault(WEBHOOK, {})
+    for name, settings in wanted.items():
+        build = BUILT_IN.get(str(settings.get("uses", name)))
+        if build is None:
+            channels |= build_channels({name: settings}, services)
+        else:
+            channels[name] = build({key: value for key, value in settings.items() if key not in ("rate", "uses")}, services)
+    return channels
+
+
+def _ports(station: Station, program: Program, workspace: Workspace, links: Links, clock: Clock) -> Ports:
+    async def inbox_put(rows: Sequence[tuple[bytes, bytes]]) -> None:
+        await station.engine.commit_rows(rows, "inbox")
+
+    def inbox_scan(start: bytes, stop: bytes) -> Any:
+        return station.engine.shards[shard_of_key(start)].store.scan("inbox", start, stop, reverse=True)
+
+    def contact_class(purpose: str) -> str:
+        known = program.rules.purposes.get(purpose)
+        return known.contact_class if known is not None else "marketing"  # the strictest class for what nobody knows
+
+    composer = Composer(program.contents.get, contact_class, links)
+    allowed = workspace.environment
+    return Ports(
+        commit_rows=station.commit_rows,
+        submit=station.submit_event,
+        page=station.page,
+        recheck=lambda action, now_us: recheck_action(program, station.state(action.subject), action, now_us),
+        compose=_traced(station, composer.message) if _tracing() else composer.message,
+        contact_class=contact_class,
+        paused=station.paused,
+        channels=make_channels(workspace.channels, Services(clock.now_us, workspace.endpoints, inbox_put, inbox_scan)),
+        allow=AllowList(allowed.production, allowed.allow),
+    )
+
+
+def _tracing() -> bool:
+    """Whether an OpenTelemetry SDK is in force, so that looking for an event's trace is worth its cost."""
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider)
+
+
+def _traced(station: Station, compose: Callable[[Action, int, int], Message]) -> Callable[[Action, int, int], Message]:
+    """Give calls the trace context of the event that led to them."""
+
+    def composed(action: Action, attempt: int, now_us: int) -> Message:
+        message = compose(action, attempt, now_us)
+        parent = _traceparent(station, action) if action.kind == "call" else ""
+        return msgspec.structs.replace(message, headers={**message.headers, "traceparent": parent}) if parent else message
+
+    return composed
+
+
+def _traceparent(station: Station, action: Action) -> str:
+    story = islice(station.engine.shards[shard_of(action.subject)].story(action.subject), TRACED_RECORDS)
+    led = (told for told in story if any(decision.effect == action.effect for decision in told.decisions))
+    return next((told.record.event.traceparent for told in led if told.record.event is not None), "")

@@ -1,0 +1,223 @@
+"""Reaching a data folder from the command line: through the process that runs on it, or by opening it oneself.
+
+A folder has one owner at a time. If a process holds it, its API is asked, with the address and token it left in the folder;
+if nobody does, the folder is opened for reading until the command is done.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import httpx
+import msgspec
+
+from pilotage.app import views
+from pilotage.app.access import TOKEN_FILE
+from pilotage.app.equipment import Programs
+from pilotage.app.exits import BUSY, NEGATIVE, NO_INPUT, UNAVAILABLE, Trouble
+from pilotage.app.records import Records, SubjectUnknown, links_of
+from pilotage.app.system import RUNNING_FILE, Running
+from pilotage.journey.advance import advance
+from pilotage.runner.clock import SystemClock
+from pilotage.runner.folder import DataFolder, FolderBusy, open_folder, read_environment
+from pilotage.runner.outbox import Status
+from pilotage.runner.quarantine import NotQuarantined, Quarantine
+from pilotage.runner.rocks import RocksStore
+from pilotage.runner.station import Equipment, Station, open_station, open_stores
+from pilotage.runner.ticket import SHARDS
+
+ASKING_S = 60.0
+View = TypeVar("View")
+
+
+class Reader(Protocol):
+    """What commands ask of a data folder."""
+
+    async def find(self, identifiers: dict[str, str]) -> str:
+        """The id of the subject that an identifier names."""
+
+    async def subjects(self, after: str, limit: int) -> views.SubjectsPage:
+        """A page of subject ids."""
+
+    async def subject(self, subject: bytes) -> views.SubjectView:
+        """A subject's state."""
+
+    async def timeline(self, subject: bytes, before: int, limit: int) -> views.Timeline:
+        """A part of a subject's story."""
+
+    async def quarantined(self, after: int, limit: int, status: str) -> views.QuarantinePage:
+        """A page of refused events."""
+
+    async def quarantined_event(self, number: int) -> views.QuarantinedWhole:
+        """One refused event."""
+
+    async def resubmit(self, numbers: Sequence[int]) -> views.Resubmission:
+        """Put refused events through again."""
+
+    async def discard(self, numbers: Sequence[int]) -> views.Discarded:
+        """Give refused events up."""
+
+    async def actions(self, statuses: Iterable[Status], after: str, limit: int) -> views.ActionsPage:
+        """A page of listed actions."""
+
+    async def redrive(self, pairs: Sequence[tuple[bytes, bytes]]) -> int:
+        """Put dead letters back."""
+
+
+class Remote:
+    """The reader that asks a running process."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def _ask(self, kind: type[View], method: str, path: str, **what: Any) -> View:
+        try:
+            answer = await self._client.request(method, f"/api/v1{path}", **what)
+        except httpx.HTTPError as fault:
+            raise Trouble(f"the running process does not answer: {fault}", UNAVAILABLE, "see its log") from fault
+        if answer.is_success:
+            return msgspec.json.decode(answer.content, type=kind)
+        try:
+            detail = str(answer.json()["detail"])
+        except (ValueError, KeyError, TypeError):
+            detail = f"HTTP {answer.status_code}"
+        raise Trouble(detail, NEGATIVE if answer.status_code == 404 else UNAVAILABLE)
+
+    async def find(self, identifiers: dict[str, str]) -> str:
+        """See `Reader`."""
+        return (await self._ask(views.Found, "POST", "/subjects/find", json={"identifiers": identifiers})).subject
+
+    async def subjects(self, after: str, limit: int) -> views.SubjectsPage:
+        """See `Reader`."""
+        return await self._ask(views.SubjectsPage, "GET", "/subjects", params=_given(after=after, limit=limit))
+
+    async def subject(self, subject: bytes) -> views.SubjectView:
+        """See `Reader`."""
+        return await self._ask(views.SubjectView, "GET", f"/subjects/{subject.hex()}")
+
+    async def timeline(self, subject: bytes, before: int, limit: int) -> views.Timeline:
+        """See `Reader`."""
+        return await self._ask(views.Timeline, "GET", f"/subjects/{subject.hex()}/timeline", params={"before": before, "limit": limit})
+
+    async def quarantined(self, after: int, limit: int, status: str) -> views.QuarantinePage:
+        """See `Reader`."""
+        return await self._ask(views.QuarantinePage, "GET", "/quarantine", params=_given(after=after, limit=limit, status=status))
+
+    async def quarantined_event(self, number: int) -> views.QuarantinedWhole:
+        """See `Reader`."""
+        return await self._ask(views.QuarantinedWhole, "GET", f"/quarantine/{number}")
+
+    async def resubmit(self, numbers: Sequence[int]) -> views.Resubmission:
+        """See `Reader`."""
+        return await self._ask(views.Resubmission, "POST", "/quarantine/resubmit", json={"numbers": list(numbers)})
+
+    async def discard(self, numbers: Sequence[int]) -> views.Discarded:
+        """See `Reader`."""
+        return await self._ask(views.Discarded, "POST", "/quarantine/discard", json={"numbers": list(numbers)})
+
+    async def actions(self, statuses: Iterable[Status], after: str, limit: int) -> views.ActionsPage:
+        """See `Reader`."""
+        params = [("after", after), ("limit", str(limit)), *(("status", status.value) for status in statuses)]
+        return await self._ask(views.ActionsPage, "GET", "/actions", params=params)
+
+    async def redrive(self, pairs: Sequence[tuple[bytes, bytes]]) -> int:
+        """See `Reader`."""
+        named = [{"subject": subject.hex(), "effect": effect.hex()} for subject, effect in pairs]
+        return (await self._ask(views.Redriven, "POST", "/actions/redrive", json={"actions": named})).redriven
+
+
+class Local:
+    """The reader of a folder that nobody runs on. What would change something needs a running process."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self.find = records.find
+        self.subjects = records.subjects
+        self.subject = records.subject
+        self.timeline = records.timeline
+        self.actions = records.actions
+
+    async def quarantined(self, after: int, limit: int, status: str) -> views.QuarantinePage:
+        """See `Reader`."""
+        return self._records.quarantined(after, limit, status)
+
+    async def quarantined_event(self, number: int) -> views.QuarantinedWhole:
+        """See `Reader`."""
+        return self._records.quarantined_event(number)
+
+    async def resubmit(self, numbers: Sequence[int]) -> views.Resubmission:
+        """Refused: it needs a running process."""
+        raise _not_running()
+
+    async def discard(self, numbers: Sequence[int]) -> views.Discarded:
+        """Refused: it needs a running process."""
+        raise _not_running()
+
+    async def redrive(self, pairs: Sequence[tuple[bytes, bytes]]) -> int:
+        """Refused: it needs a running process."""
+        raise _not_running()
+
+
+def _given(**parameters: str | int) -> dict[str, str | int]:
+    """Query parameters without those that are empty."""
+    return {name: value for name, value in parameters.items() if value != ""}
+
+
+def _not_running() -> Trouble:
+    return Trouble("no process runs on this data folder", UNAVAILABLE, "start one with 'pilotage run', then try again")
+
+
+@contextlib.asynccontextmanager
+async def reach(data: Path) -> AsyncIterator[Reader]:
+    """A reader of a data folder. `Trouble` if there is none, or its process cannot be asked."""
+    if not (data / "environment.json").exists():
+        raise Trouble(f"there is no data folder at {data}", NO_INPUT, "name it with --data, or make one with 'pilotage run'")
+    environment = read_environment(data)
+    try:
+        folder = open_folder(data, environment.name, production=environment.production, create=False)
+    except FolderBusy as busy:
+        async with _client(data, busy) as client:
+            yield Remote(client)
+        return
+    try:
+        async with _opened(folder) as records:
+            yield Local(records)
+    except (SubjectUnknown, NotQuarantined) as unknown:
+        raise Trouble(str(unknown), NEGATIVE, _cure(unknown)) from unknown
+    finally:
+        folder.close()
+
+
+def _cure(unknown: LookupError) -> str:
+    return "'pilotage subjects' lists who is known" if isinstance(unknown, SubjectUnknown) else ""
+
+
+def _client(data: Path, busy: FolderBusy) -> httpx.AsyncClient:
+    try:
+        running = msgspec.json.decode((data / RUNNING_FILE).read_bytes(), type=Running)
+        token = (data / TOKEN_FILE).read_text(encoding="ascii").strip()
+    except (OSError, msgspec.DecodeError) as fault:
+        raise Trouble(f"{busy}; it serves no API", BUSY, "wait for it to end, then try again") from fault
+    return httpx.AsyncClient(base_url=running.url, headers={"authorization": f"Bearer {token}"}, timeout=ASKING_S, trust_env=False)
+
+
+@contextlib.asynccontextmanager
+async def _opened(folder: DataFolder) -> AsyncIterator[Records]:
+    """The records of a folder that this process owns for now. Nothing is decided and nothing leaves."""
+    if not folder.environment.plans:
+        raise Trouble(f"{folder.path} holds nothing yet", NO_INPUT, "start 'pilotage run' with it, or 'pilotage replay --data'")
+    programs = Programs(folder.path)
+    newest = folder.environment.plans[-1]
+    front = RocksStore(folder.front)
+    station: Station | None = None
+    try:
+        stores = open_stores(folder.path, range(SHARDS))
+        equipment = Equipment(folder.environment.name, newest, programs, advance, SystemClock())
+        station = await open_station(stores, equipment)
+        yield Records([station], Quarantine(front), links_of(front), folder.secret, programs(newest))
+    finally:
+        if station is not None:
+            for shard in station.engine.shards.values():
+                shard.store.close()
+        front.close()

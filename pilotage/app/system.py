@@ -1,0 +1,317 @@
+"""The running system: one workspace on one data folder, from the opened lock to the last flushed state.
+
+It opens the folder, puts the plan in force, recovers the shards in this process or in workers, and serves intake, links
+and API over HTTP. It stops in the opposite order: nothing new is taken, hand-overs end, everything is saved.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import uvicorn
+
+from pilotage.app.access import Access, api_token
+from pilotage.app.api import make_api
+from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_secret
+from pilotage.app.exits import BUSY, CONFIG, FAULT, STORE_FULL, UNAVAILABLE, Trouble
+from pilotage.app.planning import unplanned
+from pilotage.app.records import Records, links_of
+from pilotage.app.site import Site
+from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
+from pilotage.channel.hits import LinkServer
+from pilotage.channel.links import Links
+from pilotage.event.envelope import Event
+from pilotage.runner.clock import Clock, SystemClock
+from pilotage.runner.folder import DataFolder, FolderBusy, open_folder
+from pilotage.runner.front import Front
+from pilotage.runner.rocks import RocksStore
+from pilotage.runner.station import Station, open_station, open_stores, shares
+from pilotage.runner.store import StoreFull
+from pilotage.runner.supervisor import Supervisor
+from pilotage.runner.ticket import SHARDS
+from pilotage.runner.wire import Assignment
+from pilotage.source.http import Ingest
+from pilotage.source.intake import Admitted, Intake
+from pilotage.source.quarantine import Quarantined
+from pilotage.source.zones import packaged_zones
+
+RUNNING_FILE = "running.json"
+EQUIP = "pilotage.app.equipment:equip"
+
+log = structlog.get_logger("pilotage")
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What `running.json` in the data folder says while a process runs on it."""
+
+    url: str
+    pid: int
+
+
+class RunOptions(msgspec.Struct, frozen=True):
+    """How to run. Port 0 takes a free one. `public_url` is the address that customers' links lead to, without a final
+    slash; empty: the server's own. `grace_s` bounds how long hand-overs may take to end at a stop."""
+
+    workspace: Path
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    public_url: str = ""
+    grace_s: float = 10.0
+
+
+class _Server(uvicorn.Server):
+    """A server whose signals are somebody else's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signals alone: the system stops the server itself, last."""
+        yield
+
+
+class System:
+    """Make it with `prepare`, `await start()`, then `await ended`, then `await stop()`."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        workspace: Workspace,
+        compiled: Compiled,
+        folder: DataFolder,
+        clock: Clock,
+        listening: socket.socket,
+    ) -> None:
+        self.options = options
+        self.workspace = workspace
+        self.compiled = compiled
+        self.folder = folder
+        self.clock = clock
+        self.listening = listening
+        self.url = url_of(options.host, listening)
+        self.origin = options.public_url.rstrip("/") or self.url
+        self.token = api_token(folder.path)
+        self.access = Access(self.token, folder.secret)
+        self.ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        self.records: Records | None = None
+        self.front: Front | None = None
+        self.station: Station | None = None
+        self.supervisor: Supervisor | None = None
+        self.ingest: Ingest | None = None
+        self.site = Site(make_api(self))
+        self._front_store: RocksStore | None = None
+        self._server = _Server(_server_config(self.site))
+        self._serving: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def unready(self) -> str:
+        """Why the system cannot take events now, or nothing."""
+        if self.site.closed:
+            return self.site.closed
+        if self.station is not None:
+            return "" if self.station.ready else f"the engine has stopped: {self.station.failure}"
+        lost = [sorted(remote.numbers) for remote in self.supervisor.remotes if not remote.ready] if self.supervisor else []
+        return f"the worker of shards {lost[0]} is being started" if lost else ""
+
+    async def start(self) -> None:
+        """Serve, recover, and begin to take events; returns when ready. Raises what keeps it from starting."""
+        self._serving = asyncio.create_task(self._server.serve([self.listening]), name="http")
+        self._write_running()
+        self._front_store = RocksStore(self.folder.front)
+        owners = await self._start_owners()
+        intake = Intake(self.compiled.contracts, self.compiled.segment_names, self.workspace.intake)
+        self.front = Front(self._front_store, self.folder.secret, owners, self.clock, _rereader(intake), self._end)
+        program = Programs(self.folder.path)(self.folder.environment.plans[-1])
+        self.records = Records(owners, self.front.quarantine, links_of(self._front_store), self.folder.secret, program)
+        self.ingest = self.site.intake = Ingest(intake, self.workspace.write_keys, self.front, self.clock.now_us)
+        links = Links(self.origin, (link_secret(self.folder.secret),))
+        self.site.links = LinkServer(links, self._submit, self.clock.now_us)
+        self.site.closed = ""
+        log.info("ready", url=self.url, shards=SHARDS, workers=self.options.workers, plan=self.folder.environment.plans[-1][:16])
+
+    async def _submit(self, subject: bytes, event: Event) -> object:
+        assert self.front is not None
+        return await self.front.submit_internal(subject, event)
+
+    async def _start_owners(self) -> Sequence[Any]:
+        if self.options.workers > 1:
+            settings = msgspec.msgpack.encode(WorkerSettings(self.workspace.folder, self.origin, self.options.workers))
+            folder = str(self.folder.path)
+            assignments = [Assignment(folder, numbers, EQUIP, settings) for numbers in shares(self.options.workers)]
+            self.supervisor = Supervisor(assignments, self._end)
+            await self._unless_ended(self.supervisor.start())
+            return self.supervisor.remotes
+        stores = open_stores(self.folder.path, range(SHARDS))
+        equipped = equipment(self.folder.path, self.workspace, self.origin, self.clock)
+        self.station = await open_station(stores, equipped)
+        await self.station.start()
+        self._watching = asyncio.create_task(self._watch(self.station), name="watch")
+        return [self.station]
+
+    async def _unless_ended(self, starting: Any) -> None:
+        """Wait for the workers, or for the news that one can never start."""
+        task = asyncio.ensure_future(starting)
+        await asyncio.wait({task, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+        if self.ended.done():
+            task.cancel()
+            fault = self.ended.result()
+            raise fault if fault is not None else asyncio.CancelledError
+        await task
+
+    async def _watch(self, station: Station) -> None:
+        await asyncio.shield(station.closed)
+        if station.failure is not None:
+            self._end(station.failure)
+
+    def end(self) -> None:
+        """Ask for an orderly stop; `ended` resolves with None."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _end(self, fault: BaseException) -> None:
+        """The system cannot go on."""
+        if not self.ended.done():
+            self.ended.set_result(fault)
+
+    async def stop(self) -> None:
+        """Take nothing more, let hand-overs end, save everything, and let go of the data folder.
+
+        Every part is stopped even when one fails at it; the first failure is raised in the end."""
+        self.site.closed = "the system is stopping"
+        failures: list[Exception] = []
+        for part in (self._stop_taking, self._stop_deciding, self._stop_serving):
+            try:
+                await part()
+            except Exception as failure:  # noqa: BLE001 - the parts after it must stop all the same
+                log.error("not stopped cleanly", part=part.__name__.removeprefix("_stop_"), fault=f"{type(failure).__name__}: {failure}")
+                failures.append(failure)
+        (self.folder.path / RUNNING_FILE).unlink(missing_ok=True)
+        self.folder.close()
+        gc.unfreeze()  # the station froze what was alive; a process that goes on may let go of it now
+        if failures:
+            raise failures[0]
+
+    async def _stop_taking(self) -> None:
+        if self.front is not None:
+            await self.front.close()
+
+    async def _stop_deciding(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+        if self.station is not None:
+            try:
+                await self.station.stop(self.options.grace_s)
+            finally:
+                channels = self.station.dispatcher.ports.channels if self.station.dispatcher is not None else {}
+                for channel in channels.values():
+                    await channel.close()
+        if self.supervisor is not None:
+            await self.supervisor.stop()
+
+    async def _stop_serving(self) -> None:
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+        if self._front_store is not None:
+            self._front_store.close()
+
+    def _write_running(self) -> None:
+        running = msgspec.json.encode(Running(self.url, os.getpid()))
+        (self.folder.path / RUNNING_FILE).write_bytes(running)
+
+
+def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None = None, listening: socket.socket | None = None) -> System:
+    """Check the workspace, open the data folder and put the plan in force. `Trouble` says what keeps it from running.
+
+    `listening` is a bound socket, where the port had to be known before."""
+    workspace, compiled = runnable(options.workspace, environ)
+    environment = workspace.environment
+    try:
+        folder = open_folder(options.data, environment.name, production=environment.production)
+    except FolderBusy as busy:
+        raise Trouble(str(busy), BUSY) from busy
+    assert compiled.plan is not None
+    try:
+        folder.activate(compiled.plan, packaged_zones())
+        bound = listening or listen(options.host, options.port)
+        return System(options, workspace, compiled, folder, clock or SystemClock(), bound)
+    except BaseException:
+        folder.close()
+        raise
+
+
+def runnable(path: Path, environ: Mapping[str, str]) -> tuple[Workspace, Compiled]:
+    """A workspace that may run, compiled. `Trouble` if it has errors or needs variables that are not set."""
+    workspace = load(path, environ)
+    compiled = compile_workspace(workspace, packaged_zones())
+    if compiled.plan is None:
+        raise unplanned(compiled)
+    if workspace.unset:
+        names = ", ".join(workspace.unset)
+        raise Trouble(f"these environment variables are not set: {names}", CONFIG, "set them, or give each a value as ${NAME:-value}")
+    return workspace, compiled
+
+
+def trouble_of(fault: BaseException) -> Trouble:
+    """What ended the system, as an exit code and words."""
+    if isinstance(fault, StoreFull):
+        return Trouble(str(fault), STORE_FULL)
+    return Trouble(f"{type(fault).__name__}: {fault}", FAULT, "start again; everything acknowledged is on disk")
+
+
+def _rereader(intake: Intake) -> Callable[[Sequence[Quarantined]], Admitted]:
+    """How the front reads quarantined events again."""
+
+    def reread(items: Sequence[Quarantined]) -> Admitted:
+        admitted = Admitted([], [])
+        for item in items:
+            found = intake.reread(item)
+            if isinstance(found, Event):
+                admitted.accepted.append(found)
+            else:
+                admitted.refused.append(found)
+        return admitted
+
+    return reread
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; it answers only once the server accepts on it."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as fault:
+        cure = "choose another with --port, or 0 for any free one"
+        raise Trouble(f"cannot listen on {host}:{port}: {fault.strerror or fault}", UNAVAILABLE, cure) from fault
+    listening.setblocking(False)
+    return listening
+
+
+def url_of(host: str, listening: socket.socket) -> str:
+    """The address of a server on a bound socket, as this machine reaches it."""
+    name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listening.getsockname()[1]}"
+
+
+def _server_config(site: Site) -> uvicorn.Config:
+    return uvicorn.Config(
+        site,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=30,
+    )

@@ -1,0 +1,304 @@
+"""What the API answers and the command line shows: plain data with readable values, the same for both.
+
+Instants are RFC 3339 text in UTC, ids hexadecimal text, decimals text. A field named `after` or `before` is a cursor:
+pass it back to go on.
+"""
+
+from typing import Any
+
+import msgspec
+
+from pilotage.event.time import instant_text
+
+
+class ConsentView(msgspec.Struct, frozen=True):
+    """What the subject last said about a purpose on a channel."""
+
+    purpose: str
+    channel: str
+    granted: bool
+    at: str
+    basis: str
+
+
+class EntryView(msgspec.Struct, frozen=True):
+    """A journey the subject is in now: the step it rests on, since when, and when it next needs attention by time."""
+
+    entry: str
+    journey: str
+    version: str
+    step: str
+    entered: str
+    since: str
+    due: str
+    variables: dict[str, Any]
+
+
+class VisitView(msgspec.Struct, frozen=True):
+    """How often and when last the subject entered a journey."""
+
+    journey: str
+    times: int
+    entered: str
+    left: str
+
+
+class ReservationView(msgspec.Struct, frozen=True):
+    """A message's place in the contact budgets."""
+
+    effect: str
+    channel: str
+    purpose: str
+    journey: str
+    at: str
+    pending: bool
+
+
+class SubjectView(msgspec.Struct, frozen=True):
+    """Everything known about a subject. `personal` names the attributes that are personal data."""
+
+    subject: str
+    position: int
+    zone: str
+    attributes: dict[str, Any]
+    personal: list[str]
+    consents: list[ConsentView]
+    entries: list[EntryView]
+    visits: list[VisitView]
+    budget: list[ReservationView]
+
+
+class SubjectsPage(msgspec.Struct, frozen=True):
+    """A page of subject ids; `after` is the cursor of the next page, empty at the end."""
+
+    subjects: list[str]
+    after: str
+
+
+class DecisionView(msgspec.Struct, frozen=True):
+    """One decision and why: what decided, the values it looked at, and what lost."""
+
+    at: str
+    journey: str
+    version: str
+    entry: str
+    step: str
+    verb: str
+    reason: str
+    rule: str
+    inputs: dict[str, Any]
+    lost: list[str]
+    effect: str
+
+
+class HappeningView(msgspec.Struct, frozen=True):
+    """One record of a subject's story: an event as received, or a wake-up (`type` empty), and what was decided then."""
+
+    position: int
+    received: str
+    type: str
+    source: str
+    id: str
+    occurred: str
+    data: dict[str, Any]
+    decisions: list[DecisionView]
+
+
+class FateView(msgspec.Struct, frozen=True):
+    """What became of a message at an instant."""
+
+    at: str
+    fate: str
+    reason: str
+
+
+class MessageView(msgspec.Struct, frozen=True):
+    """One message or call the story decided, and all that became of it, oldest first; `fate` is the latest."""
+
+    effect: str
+    target: str
+    journey: str
+    step: str
+    decided: str
+    fate: str
+    fates: list[FateView]
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """A part of a subject's story, newest first. `before` is the position to go on from, 0 at the beginning."""
+
+    subject: str
+    zone: str
+    happenings: list[HappeningView]
+    messages: list[MessageView]
+    before: int
+
+
+class QuarantinedView(msgspec.Struct, frozen=True):
+    """A refused event: where and why it was refused, what to do, and whether it was dealt with since."""
+
+    number: int
+    status: str
+    since: str
+    stage: str
+    source: str
+    type: str
+    id: str
+    received: str
+    path: str
+    reason: str
+    cure: str
+
+
+class QuarantinedWhole(QuarantinedView, frozen=True, kw_only=True):
+    """A refused event with its bytes as received; what is not UTF-8 is shown as \\xNN."""
+
+    format: str
+    raw: str
+
+
+class QuarantineKind(msgspec.Struct, frozen=True):
+    """How many events of a kind were refused, and how many of them are still held."""
+
+    stage: str
+    source: str
+    type: str
+    refused: int
+    held: int
+
+
+class QuarantinePage(msgspec.Struct, frozen=True):
+    """A page of refused events in the order received, the counts of all, and the cursor of the next page (0 at the end)."""
+
+    rows: list[QuarantinedView]
+    kinds: list[QuarantineKind]
+    after: int
+
+
+class Resubmission(msgspec.Struct, frozen=True):
+    """What became of events put through again: accepted now, or refused anew and still held."""
+
+    accepted: int
+    refused: int
+
+
+class Discarded(msgspec.Struct, frozen=True):
+    """How many held events were marked as not worth resubmitting."""
+
+    discarded: int
+
+
+class ActionView(msgspec.Struct, frozen=True):
+    """A message or call that is listed: waiting, at its end without success, or of unknown fate."""
+
+    subject: str
+    effect: str
+    kind: str
+    target: str
+    purpose: str
+    journey: str
+    step: str
+    status: str
+    attempts: int
+    next: str
+    expires: str
+    reason: str
+    held: bool
+    late: bool
+
+
+class ActionsPage(msgspec.Struct, frozen=True):
+    """A page of actions, and the cursor of the next page, empty at the end."""
+
+    actions: list[ActionView]
+    after: str
+
+
+class Redriven(msgspec.Struct, frozen=True):
+    """How many actions were put back with all their attempts."""
+
+    redriven: int
+
+
+class StepCount(msgspec.Struct, frozen=True):
+    """One step since this process started, by what was decided there; `waiting` entries rest there now."""
+
+    step: str
+    waiting: int
+    verbs: dict[str, int]
+
+
+class JourneyCount(msgspec.Struct, frozen=True):
+    """One journey of the plan in force, counted."""
+
+    journey: str
+    version: str
+    purpose: str
+    stage: str
+    waiting: int
+    verbs: dict[str, int]
+    steps: list[StepCount]
+
+
+class PlanView(msgspec.Struct, frozen=True):
+    """The plan in force, and the digests of all plans that ever were."""
+
+    digest: str
+    environment: str
+    production: bool
+    kernel: int
+    journeys: dict[str, str]
+    contents: dict[str, str]
+    events: list[str]
+    plans: list[str]
+
+
+class InboxMessageView(msgspec.Struct, frozen=True):
+    """A message in a customer's inbox; `read` is empty while it is unread."""
+
+    id: str
+    title: str
+    body: str
+    link: str
+    at: str
+    read: str
+
+
+class InboxPage(msgspec.Struct, frozen=True):
+    """A page of an inbox, newest first."""
+
+    messages: list[InboxMessageView]
+
+
+class InboxToken(msgspec.Struct, frozen=True):
+    """A token that opens one subject's inbox and nothing else, until it expires."""
+
+    token: str
+    expires: str
+
+
+class MarkedRead(msgspec.Struct, frozen=True):
+    """The ids of the messages that were unread and are read now."""
+
+    read: list[str]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The subject that was looked for."""
+
+    subject: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether the system can take events, and if not, why."""
+
+    status: str
+    reason: str = ""
+
+
+def instant(us: int) -> str:
+    """RFC 3339 text of an instant; empty for 0, which means never or not yet, and for what no calendar holds."""
+    try:
+        return instant_text(us) if us else ""
+    except OverflowError:
+        return ""

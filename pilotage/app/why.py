@@ -1,0 +1,162 @@
+"""The answer to "why": a subject's story as text, every event with what was decided and for what reason.
+
+Times are in the subject's own zone, or in UTC on request. Oldest first, so that it reads as it happened.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from pilotage.app.views import DecisionView, HappeningView, MessageView, SubjectView, Timeline
+from pilotage.event.time import parse_instant_us
+from pilotage.source.zones import packaged_zones
+
+_SENTENCES = {
+    "entered": "enters",
+    "refused": "does not enter: {reason}",
+    "held_out": "is held out: {reason}",
+    "sent": "sends on {reason}",
+    "blocked": "may not send: {reason}",
+    "deferred": "puts the message off: {reason}",
+    "waited": "waits",
+    "resumed": "goes on: {reason}",
+    "timed_out": "has waited long enough for {reason}",
+    "branched": "goes {reason}",
+    "assigned": "is assigned: {reason}",
+    "set": "sets",
+    "emitted": "emits {reason}",
+    "called": "calls {reason}",
+    "answered": "has its answer",
+    "failed": "fails: {reason}",
+    "delivered": "has its receipt: {reason}",
+    "goal": "reaches its goal: {reason}",
+    "exited": "ends: {reason}",
+    "cancelled": "calls the message off: {reason}",
+    "consented": "{reason}",
+}
+_STYLES = {
+    "sent": "bold green", "called": "bold green", "goal": "bold cyan", "blocked": "yellow", "deferred": "yellow", "refused": "dim",
+    "failed": "bold red", "held_out": "magenta", "cancelled": "yellow",
+}  # fmt: skip
+_VALUE_MAX = 60
+_PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "end", "exit step"})
+"""Rules that say no more than the sentence did."""
+_RECEIPTS = ("message.", "call.")
+
+
+class _Zone:
+    """Shows instants in a zone."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def at(self, instant: str) -> datetime:
+        return packaged_zones().local(parse_instant_us(instant), self.name)
+
+    def clock(self, instant: str) -> str:
+        return self.at(instant).strftime("%H:%M:%S")
+
+    def day(self, instant: str) -> str:
+        return self.at(instant).strftime("%A, %-d %B %Y")
+
+    def full(self, instant: str) -> str:
+        return self.at(instant).strftime("%a %-d %b %Y %H:%M:%S")
+
+
+def print_story(console: Console, subject: SubjectView, story: Timeline, *, utc: bool = False) -> None:
+    """Print who the subject is, what happened and why, and what became of each message."""
+    zone = _Zone("UTC" if utc else subject.zone)
+    _print_subject(console, subject, zone)
+    messages = {message.effect: message for message in story.messages}
+    day = ""
+    for happening in reversed(story.happenings):
+        if zone.day(happening.received) != day:
+            day = zone.day(happening.received)
+            console.print(f"\n[bold]{day}[/]")
+        _print_happening(console, happening, messages, zone)
+    if story.messages:
+        _print_messages(console, story.messages, zone)
+    if story.before:
+        console.print(f"\n[dim]There is more before this: --before {story.before}, or a larger --limit.[/]")
+
+
+def _print_subject(console: Console, subject: SubjectView, zone: _Zone) -> None:
+    console.print(f"[bold]{subject.subject}[/]  [dim]times in {zone.name}[/]")
+    if subject.attributes:
+        console.print(_pairs(subject.attributes, "profile   "))
+    granted = [f"{each.purpose} on {each.channel}" for each in subject.consents if each.granted]
+    refused = [f"{each.purpose} on {each.channel}" for each in subject.consents if not each.granted]
+    console.print(Text("consents  " + (", ".join(granted) or "none") + (f"; withdrawn: {', '.join(refused)}" if refused else "")))
+    for entry in subject.entries:
+        due = f", looks again {zone.full(entry.due)}" if entry.due else ""
+        where = f"rests at {entry.step}" if entry.step else "is held out"
+        console.print(Text(f"in        {entry.journey} {where} since {zone.full(entry.since)}{due}"))
+
+
+def _print_happening(console: Console, happening: HappeningView, messages: dict[str, MessageView], zone: _Zone) -> None:
+    line = Text(f"  {zone.clock(happening.received)}  ")
+    if happening.type:
+        line.append(happening.type, "bold").append(f"  from {happening.source}", "dim")
+        if happening.data:
+            line.append("  ").append(_shown(happening))
+    else:
+        line.append("the time has come", "italic")
+    console.print(line)
+    if happening.type and abs(parse_instant_us(happening.received) - parse_instant_us(happening.occurred)) >= 1_000_000:
+        console.print(Text(f"            occurred {zone.full(happening.occurred)}", "dim"))
+    for decision in happening.decisions:
+        _print_decision(console, decision, messages.get(decision.effect), zone)
+
+
+def _shown(happening: HappeningView) -> Text:
+    """An event's data; of a receipt only what the line does not say otherwise."""
+    data = happening.data
+    if not happening.type.startswith(_RECEIPTS) or "effect" not in data:
+        return _pairs(data)
+    rest = {name: value for name, value in data.items() if name in ("reason", "url", "body")}
+    return Text(f"{str(data['effect'])[:8]}  ", "bold").append(_pairs(rest))
+
+
+def _print_decision(console: Console, decision: DecisionView, message: MessageView | None, zone: _Zone) -> None:
+    inputs = dict(decision.inputs)
+    until = str(inputs.pop("until", "") or "")
+    sentence = _SENTENCES.get(decision.verb, decision.verb).format(reason=decision.reason)
+    line = Text("            ").append(decision.journey, "blue")
+    if decision.step:
+        line.append(f" / {decision.step}", "blue")
+    line.append(f"  {sentence}", _STYLES.get(decision.verb, ""))
+    if until:
+        line.append(f" until {zone.full(until)}")
+    if message is not None and decision.verb in ("sent", "called"):
+        line.append(f"  → {message.effect[:8]}: {message.fate}", "bold")
+    console.print(line)
+    because = Text("              because ", "dim").append(decision.rule or decision.reason, "dim")
+    if inputs:
+        because.append("  (", "dim").append(_pairs(inputs)).append(")", "dim")
+    if decision.rule not in _PLAIN_RULES or inputs:
+        console.print(because)
+    for lost in decision.lost:
+        console.print(Text(f"              not {lost}", "dim"))
+
+
+def _print_messages(console: Console, messages: list[MessageView], zone: _Zone) -> None:
+    console.print("\n[bold]Messages and calls[/]")
+    for message in reversed(messages):
+        line = Text(f"  {message.effect[:8]}  {zone.full(message.decided)}  ").append(f"{message.journey} / {message.step}", "blue")
+        line.append(f"  on {message.target}: ")
+        if not message.fates:
+            line.append(message.fate, "bold")
+        for number, fate in enumerate(message.fates):
+            line.append(", " if number else "").append(fate.fate, "bold").append(f" {zone.full(fate.at)}")
+            line.append(f" ({fate.reason})" if fate.reason else "", "dim")
+        console.print(line)
+
+
+def _pairs(values: dict[str, Any], before: str = "") -> Text:
+    text = Text(before)
+    for number, (name, value) in enumerate(values.items()):
+        shown = "unknown" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        text.append("  " if number else "").append(f"{name}=", "dim").append(shown[:_VALUE_MAX] + ("…" if len(shown) > _VALUE_MAX else ""))
+    return text

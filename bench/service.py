@@ -25,7 +25,7 @@ import uvloop
 
 from bench import workload
 
-CONNECTIONS = 16
+CONNECTIONS = 64
 _SENT = re.compile(rb"You asked us to tell you: .*\(sku-live-(\d+)\)")
 _READY_S = 120.0
 

@@ -21,6 +21,7 @@ from pilotage.profile.identity import resolve
 from pilotage.profile.state import State, decode_state, encode_state
 from pilotage.runner.folder import read_secret
 from pilotage.runner.layout import pack_state, state_key, unpack_state
+from pilotage.runner.links import read_link
 from pilotage.runner.log import Record, Segment, encode_segment
 from pilotage.runner.rocks import Memory, RocksStore
 from pilotage.runner.seen import Seen, event_hash
@@ -104,7 +105,8 @@ class _Stages:
 
     def linked(self, key: bytes) -> bytes | None:
         """Whom a browser belongs to."""
-        return self.front.get("link", key)
+        value = self.front.get("link", key)
+        return None if value is None else read_link(value)[0]
 
     def _groups(self, subjects: list[bytes]) -> list[tuple[RocksStore, list[int]]]:
         by_shard: dict[int, list[int]] = {}

@@ -12,12 +12,13 @@ from random import Random
 import msgspec
 import uvloop
 
-from bench import service, workload
+from bench import service
 from bench.service import Latency, Service
 
 LIVE_PER_S = 1_000
 EVENTS_EACH = 10
 LONGEST_S = 180
+LOOK_S = 0.5
 
 
 class Drain(msgspec.Struct, frozen=True):
@@ -40,23 +41,27 @@ def drain(folder: Path, subjects: int) -> Drain:
     numbers = [random.randrange(subjects) for _ in range(LIVE_PER_S * LONGEST_S)]
     requests = service.live(service.requests_of(numbers, "timers", EVENTS_EACH))
     with service.running(folder) as running:
-        return uvloop.run(_drain(running, requests, subjects))
+        return uvloop.run(_drain(running, requests))
 
 
-async def _drain(running: Service, requests: list[bytes], subjects: int) -> Drain:
+async def _drain(running: Service, requests: list[bytes]) -> Drain:
     begun = time.perf_counter()
-    watching = asyncio.create_task(_watch(running, subjects))
+    watching = asyncio.create_task(_watch(running))
     load = await service.sent(running, requests, EVENTS_EACH, LIVE_PER_S, until=watching)
     wakes, ended = await watching
     return Drain(wakes, ended - begun, load.acknowledged, load.handed_over)
 
 
-async def _watch(running: Service, subjects: int) -> tuple[int, float]:
-    """How many wake-ups were settled, and when that was enough or time was up."""
+async def _watch(running: Service) -> tuple[int, float]:
+    """How many wake-ups were settled, and when the last of them was: a live event settles what its subject has due, so the
+    end is known by no more coming."""
     loop = asyncio.get_running_loop()
-    begun = time.perf_counter()
-    settled = 0
-    while settled < subjects * 0.98 and time.perf_counter() - begun < LONGEST_S:
-        await asyncio.sleep(1)
+    begun = ended = time.perf_counter()
+    settled = before = 0
+    while (settled != before or not settled) and time.perf_counter() - begun < LONGEST_S:
+        before = settled
+        await asyncio.sleep(LOOK_S)
         settled = int(await loop.run_in_executor(None, running.metric, "pilotage_wakes_total"))
-    return settled, time.perf_counter()
+        if settled > before:
+            ended = time.perf_counter()
+    return settled, ended

@@ -17,7 +17,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import Body, Parameter
+from litestar.params import Body, HeaderParameter, Parameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
@@ -37,8 +37,8 @@ SUBJECT = Parameter(pattern="^[0-9a-f]{32}$", description="A subject id: 32 hexa
 AFTER_SUBJECT = Parameter(pattern="^[0-9a-f]{32}$", description="The cursor of the previous page: its last subject.")
 CURSOR = Parameter(pattern="^([0-9a-f]{2})*$", max_length=70, description="The cursor of the previous page.")
 LIMIT = Parameter(ge=1, le=1000, description="How many at most.")
-IDEMPOTENCY = Parameter(
-    header="Idempotency-Key",
+IDEMPOTENCY = HeaderParameter(
+    name="Idempotency-Key",
     max_length=255,
     required=False,
     description="A repeated request with the same key is answered with the first one's answer.",

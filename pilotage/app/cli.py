@@ -3,6 +3,7 @@
 A person's mistake never shows a traceback: it is told where it is, what it is, and what to do.
 """
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,9 @@ CODES: dict[str, int] = {
 }
 """The exit code of each exception that is a person's or a machine's trouble and not our fault. By name, so that knowing them
 loads nothing."""
+
+NO_WRITES = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+"""What the system says of a disk that takes no writes."""
 
 COMMANDS = {
     "init": ("commands_workspace:init_command", "Begin a workspace: a small, complete one that runs at once."),
@@ -82,7 +86,9 @@ def invoke(arguments: Sequence[str]) -> int:
         code = _code(fault)
         if code is None:
             raise
-        return _told(Trouble(_words(fault), code), as_json)
+        full = code == STORE_FULL and type(fault).__name__ not in CODES
+        cure = "free space or make the folder writable, then start again; nothing acknowledged is lost" if full else ""
+        return _told(Trouble(_words(fault), code, cure), as_json)
 
 
 def _command(arguments: Sequence[str]) -> str:
@@ -94,7 +100,9 @@ def _command(arguments: Sequence[str]) -> str:
 def _code(fault: Exception) -> int | None:
     """The exit code of a person's or a machine's trouble; None for a fault of our own, which shows its traceback."""
     found = next((CODES[kind.__name__] for kind in type(fault).__mro__ if kind.__name__ in CODES), None)
-    return NO_INPUT if found is None and isinstance(fault, OSError) else found
+    if found is None and isinstance(fault, OSError):
+        return STORE_FULL if fault.errno in NO_WRITES else NO_INPUT
+    return found
 
 
 def _words(fault: Exception) -> str:

@@ -172,25 +172,28 @@ async def _watch(folder: Path, customers: int, days: int, speed: float, seed: in
         loop.add_signal_handler(name, stopping.set)
     async with scene(folder, customers, seed, clock, port) as played:
         with LiveView(played.system, played.retailer, played.mailroom, until_us) as view:
-            while not stopping.is_set() and clock.now_us() < until_us and not played.system.ended.done():
-                played.retailer.report()
-                await played.retailer.live_until(clock.now_us())
+            while clock.now_us() < until_us and await _lived(played, clock, stopping):
                 view.refresh()
-                await _pause(stopping, LOOK_S)
-        if played.system.ended.done():
-            fault = played.system.ended.result()
-            if fault is not None:
-                raise trouble_of(fault)
         if staying and not stopping.is_set():
             view.say_what_to_try(folder / "data", running=True)
-            console().print("\nEverything goes on running. Ctrl-C ends it.")
-            await stopping.wait()
+            console().print("\nThe world goes on living. Ctrl-C ends it.")
+            while await _lived(played, clock, stopping):
+                pass
         elif kept:
             view.say_what_to_try(folder / "data", running=False)
     return OK
 
 
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+async def _lived(played: Scene, clock: Clock, stopping: asyncio.Event) -> bool:
+    """Let the world catch up with the clock, and rest a moment; whether it goes on. `Trouble` if the system ended by itself."""
+    if played.system.ended.done():
+        fault = played.system.ended.result()
+        if fault is not None:
+            raise trouble_of(fault)
+        return False
+    played.retailer.report()
+    await played.retailer.live_until(clock.now_us())
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(LOOK_S):
             await stopping.wait()
+    return not stopping.is_set()

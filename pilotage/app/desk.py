@@ -1,8 +1,9 @@
 """What the API asks of the running system, and how it is handed to the handlers."""
 
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from pilotage.app.access import Access
 from pilotage.app.problems import BadAsk
@@ -35,7 +36,7 @@ class Desk(Protocol):
 if TYPE_CHECKING:
     At = Desk
 else:
-    At = Annotated[object, Dependency(skip_validation=True)]
+    At = NamedDependency[SkipValidation[object]]
 """The type of a handler's parameter `desk`."""
 
 

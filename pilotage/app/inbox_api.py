@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Router, get, post
-from litestar.params import Body, Parameter
+from litestar.params import Body, HeaderParameter, Parameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from litestar.types import Guard
 
@@ -28,8 +28,8 @@ PING_S = 15.0
 MESSAGES_MAX = 1_000
 
 SUBJECT = Parameter(pattern="^[0-9a-f]{32}$", description="A subject id: 32 hexadecimal digits.")
-TOKEN = Parameter(query="token", max_length=200, description="An inbox token, where no header can be sent.")
-AUTHORIZATION = Parameter(header="Authorization", required=False)
+TOKEN = QueryParameter(name="token", max_length=200, description="An inbox token, where no header can be sent.")
+AUTHORIZATION = HeaderParameter(name="Authorization", required=False)
 EITHER: list[dict[str, list[str]]] = [{"token": []}, {"inbox": []}]
 USUAL = documented(400, 401, 429, 503)
 

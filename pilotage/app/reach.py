@@ -5,6 +5,7 @@ if nobody does, the folder is opened for reading until the command is done.
 """
 
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -221,3 +222,4 @@ async def _opened(folder: DataFolder) -> AsyncIterator[Records]:
             for shard in station.engine.shards.values():
                 shard.store.close()
         front.close()
+        gc.unfreeze()  # the station froze what was alive; it may be let go of now

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pilotage.app.views import DecisionView, HappeningView, MessageView, SubjectView, Timeline
-from pilotage.event.time import parse_instant_us
+from pilotage.event.time import MINUTE_US, parse_instant_us
 from pilotage.source.zones import packaged_zones
 
 _SENTENCES = {
@@ -104,10 +104,14 @@ def _print_happening(console: Console, happening: HappeningView, messages: dict[
     else:
         line.append("the time has come", "italic")
     console.print(line)
-    if happening.type and abs(parse_instant_us(happening.received) - parse_instant_us(happening.occurred)) >= 1_000_000:
+    if happening.source not in ("", "pilotage") and _apart_us(happening.received, happening.occurred) >= MINUTE_US:
         console.print(Text(f"            occurred {zone.full(happening.occurred)}", "dim"))
     for decision in happening.decisions:
         _print_decision(console, decision, messages.get(decision.effect), zone)
+
+
+def _apart_us(one: str, other: str) -> int:
+    return abs(parse_instant_us(one) - parse_instant_us(other))
 
 
 def _shown(happening: HappeningView) -> Text:

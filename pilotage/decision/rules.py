@@ -66,9 +66,7 @@ class ContactRules:
             purpose=purpose,
             suppressions=tuple((rule, self._tests[rule.name]) for rule in policy.suppressions if contact_class in rule.classes),
             quiet_hours=tuple(
-                rule
-                for rule in policy.quiet_hours
-                if contact_class in rule.classes and (not rule.channels or channel in rule.channels)
+                rule for rule in policy.quiet_hours if contact_class in rule.classes and (not rule.channels or channel in rule.channels)
             ),
             budgets=tuple(budget for budget in policy.budgets if counts(budget, channel, purpose, journey)),
         )

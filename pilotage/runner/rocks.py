@@ -136,7 +136,7 @@ class RocksStore:
             self._closed = True
             self._tables.clear()
             self._handles.clear()
-            self._database.close()
+            self._attempt(self._database.close)
 
     @staticmethod
     def _backwards(rows: Rdict, start: bytes, stop: bytes | None) -> Iterator[tuple[bytes, bytes]]:

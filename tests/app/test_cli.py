@@ -16,8 +16,8 @@ time: {column: at}
 identifiers: {user_id: user}
 type: {column: what, values: {signup: customer.signed_up, order: order.placed}}
 events:
-  customer.signed_up: {email: email}
-  order.placed: {order_id: {text: "o-{user}"}, total: {column: total, type: number}}
+  customer.signed_up: {data: {email: email}}
+  order.placed: {data: {order_id: {text: "o-{user}"}, total: {column: total, type: number}}}
 """
 
 

@@ -7,7 +7,10 @@ returns every breach of the rules in words; an empty list is a clean bill.
 from collections import Counter, defaultdict
 from typing import Any
 
-from tests.crash.world import Mailbox, Running
+from tests.crash.world import Running, World, until
+
+QUIET_S = 60.0
+"""How long what is under way may take to end."""
 
 
 class Evidence:
@@ -24,9 +27,15 @@ class Evidence:
         self.listed: list[dict[str, Any]] = []
         self.quarantined: list[dict[str, Any]] = []
 
-    def gather(self, running: Running, mailbox: Mailbox, calls: list[tuple[str, dict[str, Any]]]) -> "Evidence":
-        """Read the API, the mailbox and the desk's book."""
-        self.mails, self.calls = list(mailbox.mails), list(calls)
+    def settle(self, world: World) -> "Evidence":
+        """Wait until nothing is under way any more, then read everything once more, in peace."""
+        until(lambda: not waits(self.gather(world)), QUIET_S, "nothing under way")
+        return self.gather(world)
+
+    def gather(self, world: World) -> "Evidence":
+        """Read the API, the mailbox and the desk's book, one after the other."""
+        running = world.running
+        self.stories.clear()
         after = ""
         while True:
             page = running.get("/api/v1/subjects?limit=1000" + (f"&after={after}" if after else ""))
@@ -37,6 +46,7 @@ class Evidence:
                 break
         self.listed = running.get("/api/v1/actions?limit=1000")["actions"]
         self.quarantined = running.get("/api/v1/quarantine?limit=1000")["rows"]
+        self.mails, self.calls = list(world.mailbox.mails), list(world.desk.calls)
         return self
 
     @property

@@ -16,11 +16,10 @@ from typing import Any
 
 from segment.analytics.client import Client
 
-from tests.crash.auditor import Evidence, waits
-from tests.crash.world import World, until
+from tests.crash.auditor import Evidence
+from tests.crash.world import World
 
 USERS = 25
-QUIET_S = 60.0
 
 
 class Ordeal:
@@ -55,7 +54,7 @@ class Ordeal:
         self._burst()
         self._client.flush()
         self._client.join()
-        return self.settled()
+        return self.evidence.settle(self.world)
 
     def _die(self, death: str) -> None:
         DEATHS[death](self)
@@ -63,17 +62,6 @@ class Ordeal:
         self._spare()
         self.world.running.start()
         self.world.running.wait_ready()
-
-    def settled(self) -> Evidence:
-        """Gather the evidence until nothing is under way."""
-        evidence = self.evidence
-
-        def quiet() -> bool:
-            evidence.stories.clear()
-            return not waits(evidence.gather(self.world.running, self.world.mailbox, self.world.desk.calls))
-
-        until(quiet, QUIET_S, "nothing under way")
-        return evidence
 
     def _say(self, event: str, user: int, data: dict[str, Any]) -> None:
         name = f"m{next(self._numbers)}"

@@ -68,7 +68,7 @@ BAD: dict[str, tuple[str, bytes, dict[str, str], int, str]] = {
         "write-key",
     ),
     "a write key that is no base64": ("/v1/track", track(), {**KEY, "authorization": "Basic ~~~~"}, 401, "write-key"),
-    "another scheme": ("/v1/track", track(), {**KEY, "authorization": "Bearer key-of-the-shop"}, 401, "write-key"),
+    "another scheme": ("/v1/track", track(), {**KEY, "authorization": "Digest username=key-of-the-shop"}, 401, "write-key"),
     "a wrong type": ("/v1/track", track(properties={"sku": 17}), KEY, 422, "events-quarantined"),
     "a missing field": ("/v1/track", track(properties={}), KEY, 422, "events-quarantined"),
     "an unknown event": ("/v1/track", track(event="unheard.of"), KEY, 422, "events-quarantined"),

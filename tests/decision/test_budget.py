@@ -12,7 +12,9 @@ from pilotage.source.zones import packaged_zones
 DAY = 86_400_000_000
 WEEK = Budget(name="week", limit=2, window_us=7 * DAY, classes=("marketing",))
 RULES = ContactRules(
-    Policy(purposes=(Purpose("news", "marketing", "consent"), Purpose("bill", "service", "contract")), budgets=(WEEK,)), {}, packaged_zones()
+    Policy(purposes=(Purpose("news", "marketing", "consent"), Purpose("bill", "service", "contract")), budgets=(WEEK,)),
+    {},
+    packaged_zones(),
 )
 
 

@@ -9,7 +9,14 @@ from pilotage.event.time import BadDuration, duration_text, duration_us, instant
 
 @pytest.mark.parametrize(
     ("text", "us"),
-    [("30d", 30 * 86_400_000_000), ("1h30m", 5_400_000_000), ("250ms", 250_000), ("PT1H", 3_600_000_000), ("P1DT2H", 93_600_000_000), ("2w", 14 * 86_400_000_000)],
+    [
+        ("30d", 30 * 86_400_000_000),
+        ("1h30m", 5_400_000_000),
+        ("250ms", 250_000),
+        ("PT1H", 3_600_000_000),
+        ("P1DT2H", 93_600_000_000),
+        ("2w", 14 * 86_400_000_000),
+    ],
 )
 def test_duration_forms(text: str, us: int) -> None:
     """A duration is number-unit pairs or ISO 8601, and a day is 86,400 seconds."""

@@ -127,7 +127,9 @@ def test_reentry_rules() -> None:
 
 def test_entry_condition_records_what_it_read() -> None:
     """A refused entry says which condition was not true and what it looked at."""
-    s = Subject(journey("{id: w, wait: {for: 1h}}", "{on: cart.added, where: \"trigger.price > 50 and tier = 'gold'\"}")).event("cart.added", price=12.5)
+    s = Subject(journey("{id: w, wait: {for: 1h}}", "{on: cart.added, where: \"trigger.price > 50 and tier = 'gold'\"}")).event(
+        "cart.added", price=12.5
+    )
     refused = s.decisions[-1]
     assert refused.reason == "trigger.price > 50 and tier = 'gold' is not true"
     assert refused.inputs["trigger.price"] == "12.50"
@@ -194,7 +196,12 @@ def test_exit_rules_flip_by_time() -> None:
 
 def test_wait_for_a_local_time() -> None:
     """A wait for nine o'clock ends at nine on the subject's wall clock."""
-    s = Subject(journey("{id: w, wait: {at: '09:00'}}\n{id: x, exit: morning}")).sign_up(timezone="Asia/Tokyo").event("cart.added").wake(DAY)
+    s = (
+        Subject(journey("{id: w, wait: {at: '09:00'}}\n{id: x, exit: morning}"))
+        .sign_up(timezone="Asia/Tokyo")
+        .event("cart.added")
+        .wake(DAY)
+    )
     assert s.last("exited").at_us == 1_772_496_000_000_000  # 2026-03-03T00:00Z
 
 
@@ -228,7 +235,12 @@ def test_failure_edges() -> None:
     {id: no, exit: refused}
     {id: broken, exit: broken}
     """
-    for kind, reason in (("message.sent", "ok"), ("message.failed", "broken"), ("message.refused", "refused"), ("message.expired", "refused")):
+    for kind, reason in (
+        ("message.sent", "ok"),
+        ("message.failed", "broken"),
+        ("message.refused", "refused"),
+        ("message.expired", "refused"),
+    ):
         s = Subject(journey(steps)).sign_up().event("cart.added").receipt(kind)
         assert s.last("exited").reason == reason
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,8 @@ def test_full_disk_refuses_the_batch(tmp_path: Path) -> None:
 
 
 def test_memory_of_many_stores_is_shared(tmp_path: Path) -> None:
-    """Eight stores that share one memory write themselves to disk, unasked, when together they exceed its budget (here 80 MB in 16 MiB)."""
+    """Eight stores that share one memory write themselves to disk, unasked, when together they exceed its budget: of 80 MB in
+    a budget of 16 MiB most is on disk as soon as the disk has had its turn, though no store alone comes near the budget."""
     memory = Memory(cache_bytes=8 << 20, buffer_bytes=16 << 20)
     stores = [RocksStore(tmp_path / str(number), memory) for number in range(8)]
     for store in stores * 40:
@@ -167,9 +169,15 @@ def test_memory_of_many_stores_is_shared(tmp_path: Path) -> None:
         for _ in range(50):
             batch.put("state", os.urandom(16), bytes(5000))
         store.write(batch, durable=False)
-    give_up_s = time.monotonic() + 30
-    while memory.buffers.get_usage() > 32 << 20 and time.monotonic() < give_up_s:
-        store.get("state", b"absent")
-    assert memory.buffers.get_usage() <= 32 << 20
+    written = 8 * 40 * 50 * 5000
+    give_up_s = time.monotonic() + 120
+    for store in cycle(stores):  # a store looks at the budget when it is written to; how soon its thread writes is the machine's affair
+        if memory.buffers.get_usage() <= written // 2 or time.monotonic() > give_up_s:
+            break
+        nudge = Batch()
+        nudge.put("state", b"nudge", b"")
+        store.write(nudge, durable=False)
+    assert memory.buffers.get_usage() <= written // 2
+    assert sum(store.size_bytes() for store in stores) >= written // 4
     for store in stores:
         store.close()

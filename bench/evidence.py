@@ -1,0 +1,132 @@
+"""`python -m bench.evidence [names]`: the long runs behind the claims, with many seeds, kills and cases, written down.
+
+Each exhibit is a part of the test suite run at full length in a process of its own; what its tests record about themselves
+is added up. A whole run rewrites `bench/EVIDENCE.md`, one line for each exhibit, with the date, the command and the figures.
+"""
+
+import argparse
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+
+ROOT = Path(__file__).resolve().parent.parent
+EVIDENCE = Path(__file__).parent / "EVIDENCE.md"
+
+
+class Exhibit(msgspec.Struct, frozen=True):
+    """A claim, and the tests that try to break it at full length."""
+
+    claim: str
+    arguments: str
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What a run came to: tests by outcome, what they recorded, and how long it took in seconds."""
+
+    outcomes: Counter[str]
+    recorded: Counter[str]
+    took_s: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything was shown and nothing failed."""
+        return self.outcomes["passed"] > 0 and not self.outcomes["failed"]
+
+    @property
+    def figures(self) -> str:
+        """The figures in words."""
+        tests = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(self.outcomes.items()))
+        return "; ".join([f"{tests} in {self.took_s:,.0f} s", *(f"{count:,} {name}" for name, count in self.recorded.items())])
+
+
+EXHIBITS = {
+    "kills": Exhibit(
+        "Killed at any moment, nothing acknowledged is lost, nothing is sent twice, and the state is a replay's byte for byte",
+        "tests/crash/test_sigkill.py -k nothing_happens_twice --seeds 4 --kills 28",
+    ),
+    "workers": Exhibit(
+        "A worker that is killed is started again and loses nothing",
+        "tests/crash/test_sigkill.py -k killed_worker --seeds 8",
+    ),
+    "disk": Exhibit("A full or read-only disk is a clear stop, and nothing is lost", "tests/crash/test_disk.py"),
+    "determinism": Exhibit(
+        "Stores, processes, workers, hash seeds and batch sizes do not matter to a single byte",
+        "tests/determinism --seeds 12",
+    ),
+    "properties": Exhibit(
+        "Budgets, consent, quiet hours and wake-ups hold for whatever plans and histories are drawn",
+        "tests/properties --cases 500",
+    ),
+    "input": Exhibit("Bad input is answered with its own problem, and nothing crashes", "tests/crash/test_bad_input.py"),
+    "real data": Exhibit("31,106 real events are all accounted for and every step counts as a plain computation does", "tests/examples"),
+}
+
+
+def main() -> None:
+    """Run the exhibits that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.evidence", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"which exhibits: {', '.join(EXHIBITS)}; all of them if none is named")
+    names = parser.parse_args().names
+    unknown = sorted(set(names) - set(EXHIBITS))
+    if unknown:
+        parser.error(f"no such exhibit: {', '.join(unknown)}; there are {', '.join(EXHIBITS)}")
+    shown = {name: show(EXHIBITS[name], name) for name in names or EXHIBITS}
+    if not names:
+        EVIDENCE.write_text(page(shown), encoding="utf-8")
+    raise SystemExit(0 if all(each.holds for each in shown.values()) else 1)
+
+
+def show(exhibit: Exhibit, name: str) -> Shown:
+    """Run an exhibit's tests; their output goes to the terminal."""
+    sys.stdout.write(f"{name}: {exhibit.claim}\n")
+    sys.stdout.flush()
+    begun_s = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *shlex.split(exhibit.arguments)]
+        subprocess.run(command, cwd=ROOT, check=False)
+        shown = read(report.read_text(encoding="utf-8"), time.monotonic() - begun_s)
+    sys.stdout.write(f"{shown.figures}\n\n")
+    return shown
+
+
+def read(report: str, took_s: float) -> Shown:
+    """The outcomes and recorded figures of a JUnit report."""
+    outcomes: Counter[str] = Counter()
+    recorded: Counter[str] = Counter()
+    for case in ElementTree.fromstring(report).iter("testcase"):
+        faults = {fault.tag for fault in case}
+        outcomes["failed" if faults & {"failure", "error"} else "skipped" if "skipped" in faults else "passed"] += 1
+        for each in case.iter("property"):
+            recorded[str(each.get("name"))] += int(each.get("value", "0"))
+    return Shown(outcomes, recorded, took_s)
+
+
+def page(shown: dict[str, Shown]) -> str:
+    """The evidence as a page."""
+    today = datetime.now(UTC).date().isoformat()
+    lines = [
+        "# Evidence",
+        "",
+        "Written by `make evidence`: the tests behind the claims, at full length. A failing seed repeats the run.",
+        "",
+        "| claim | holds | figures | command | date |",
+        "|---|---|---|---|---|",
+    ]
+    for name, each in shown.items():
+        exhibit = EXHIBITS[name]
+        held = "yes" if each.holds else "**no**"
+        lines.append(f"| {exhibit.claim} | {held} | {each.figures} | `python -m pytest {exhibit.arguments}` | {today} |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()

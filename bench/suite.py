@@ -1,0 +1,193 @@
+"""The figures by name: how each is measured, what it must reach, and what bounds it."""
+
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from bench import dataset, idle, pipeline, service, stages, timers, toy, workload
+from bench.figure import Figure
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much is done. `warm` and `counted` are events of the pipeline, `seconds` how long loads over HTTP last."""
+
+    subjects: int
+    warm: int
+    counted: int
+    seconds: int
+    rounds: int
+    workflows: int
+    many: int = 10_000_000
+
+
+WHOLE = Size(subjects=1_000_000, warm=200_000, counted=300_000, seconds=30, rounds=3, workflows=400)
+QUICK = Size(subjects=50_000, warm=10_000, counted=20_000, seconds=4, rounds=1, workflows=60, many=100_000)
+GIBIBYTE = 1 << 30
+OFFERED_PER_S = 5_000
+_CPU = "CPU of the whole process, all threads; Segment batches of 100 in, states, decisions and log on disk"
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """One way of measuring; it gets a data folder of its own, with the subjects if it needs them."""
+
+    work: Callable[[Path, Size], list[Figure]]
+    needs_subjects: bool = True
+
+
+def hot(folder: Path, size: Size) -> list[Figure]:
+    """States in memory, and the ratio to the same work without a disk."""
+    rate = pipeline.hot(folder, size.subjects, size.warm, size.counted)
+    numbers = workload.hot_numbers(size.counted // 2, size.subjects, Random(14))
+    reference = pipeline.reference(folder, numbers, "reference")
+    return [
+        Figure(
+            "pipeline, states cached",
+            rate.per_cpu_s,
+            "events/CPU s",
+            30_000,
+            bound=f"95 % of events from 5 % of subjects: {rate.cached:.1%} of state reads from memory; {rate.per_s:,.0f}/s of real time. {_CPU}",
+        ),
+        Figure("kernel in memory", reference.per_cpu_s, "events/CPU s", bound="same intake, identity and kernel, states in a dictionary"),
+        Figure("RocksDB against memory", rate.per_cpu_s / reference.per_cpu_s, "ratio", 0.5, bound="the two above"),
+    ]
+
+
+def uniform(folder: Path, size: Size) -> list[Figure]:
+    """Every subject equally likely, nearly all states in memory."""
+    rate = pipeline.uniform(folder, size.subjects, size.warm * 2, size.counted)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    bound = f"uniform over all subjects, a cache for 95 % of them, {rate.cached:.1%} of reads from memory; {peak / GIBIBYTE:.2f} GiB"
+    return [Figure("pipeline, uniform, large cache", rate.per_cpu_s, "events/CPU s", bound=bound)]
+
+
+def cold(folder: Path, size: Size) -> list[Figure]:
+    """No state in memory."""
+    rate = pipeline.cold(folder, size.subjects, size.warm, size.counted)
+    bound = f"every event about another subject: {rate.cached:.1%} of state reads from memory; reading and decoding states. {_CPU}"
+    return [Figure("pipeline, states cold", rate.per_cpu_s, "events/CPU s", 12_000, bound=bound)]
+
+
+def further(folder: Path, size: Size) -> list[Figure]:
+    """Journeys that do not listen."""
+    cost = idle.cost(folder, size.counted // 2)
+    return [Figure("200 further journeys", max(cost, 0.01), "% more CPU", 5, at_most=True, bound=f"median of turns: {cost:+.2f} %")]
+
+
+def http(folder: Path, size: Size) -> list[Figure]:
+    """The real process over HTTP: throughput, latency, memory, and the start after a kill."""
+    random = Random(15)
+    warm, most, offered = (workload.hot_numbers(per_s * size.seconds, size.subjects, random) for per_s in (5_000, 14_000, OFFERED_PER_S))
+    requests = [service.requests_of(numbers, tag) for numbers, tag in ((warm, "warm"), (most, "most"))]
+    steady = service.live(service.requests_of(offered, "steady"))
+    with service.running(folder) as running:
+        service.load(running, requests[0], workload.BATCH_EVENTS)
+        cpu_s = running.cpu_s()
+        full = service.load(running, requests[1], workload.BATCH_EVENTS)
+        us = (running.cpu_s() - cpu_s) / full.accepted * 1e6
+        time.sleep(2)
+        calm = service.load(running, steady, workload.BATCH_EVENTS, OFFERED_PER_S)
+        peak = running.peak_bytes()
+        running.kill()
+    with service.running(folder) as again:
+        ready_s = again.ready_s
+    return [
+        Figure(
+            "HTTP, as fast as it goes",
+            full.per_s,
+            "events/s",
+            12_000,
+            bound=f"synced before the answer; {us:.0f} µs of server CPU an event",
+        ),
+        Figure(
+            "HTTP at 5,000/s, answer p99", calm.acknowledged.at(0.99), "ms", 50, True, f"open loop; p50 {calm.acknowledged.at(0.5):.1f} ms"
+        ),
+        Figure(
+            "HTTP at 5,000/s, event to claim p99", calm.handed_over.at(0.99), "ms", 250, True, "to the hand-over, which follows the claim"
+        ),
+        Figure("memory, one million subjects", peak / GIBIBYTE, "GiB", 2, True, "most ever held by the process after these loads"),
+        Figure("ready again after SIGKILL", ready_s, "s", 10, True, "under load until then; the log since the last save is advanced again"),
+    ]
+
+
+def due(folder: Path, size: Size) -> list[Figure]:
+    """Wake-ups all due at once."""
+    data = folder / "due"
+    now_us = time.time_ns() // 1_000
+    dataset.build(data, size.subjects, now_us, due_us=now_us)
+    drained = timers.drain(data, size.subjects)
+    live = drained.handed_over.at(0.99)
+    return [
+        Figure(
+            "timers due at once",
+            drained.per_s,
+            "timers/s",
+            8_000,
+            bound="each reads a state never read before, branches, waits on or sends",
+        ),
+        Figure("live events beside them, to claim p99", live, "ms", 250, True, f"answer p99 {drained.acknowledged.at(0.99):.0f} ms"),
+    ]
+
+
+def workers(folder: Path, size: Size) -> list[Figure]:
+    """The same work by one process and by two workers."""
+    numbers = workload.hot_numbers(14_000 * size.seconds // 2, size.subjects, Random(16))
+    best = {1: 0.0, 2: 0.0}
+    for attempt in range(size.rounds):
+        for count in best:
+            with service.running(folder, count) as running:
+                load = service.load(running, service.requests_of(numbers, f"workers{count}-{attempt}"), workload.BATCH_EVENTS)
+                running.stop()
+            best[count] = max(best[count], load.per_s)
+    bound = f"{best[2]:,.0f} against {best[1]:,.0f} events/s over HTTP; client, front and workers share {os.cpu_count()} cores"
+    return [Figure("two workers against one", best[2] / best[1], "ratio", 1.5, bound=bound)]
+
+
+def ten_million(folder: Path, size: Size) -> list[Figure]:
+    """Memory with ten times the subjects."""
+    data = folder / "many"
+    dataset.build(data, size.many, time.time_ns() // 1_000)
+    random = Random(17)
+    numbers = [random.randrange(size.many) for _ in range(8_000 * size.seconds)]
+    with service.running(data) as running:
+        load = service.load(running, service.requests_of(numbers, "many"), workload.BATCH_EVENTS)
+        peak = running.peak_bytes()
+    return [Figure("memory, ten million subjects", peak / GIBIBYTE, "GiB", 2, True, f"uniform, {load.per_s:,.0f} events/s")]
+
+
+def workflows(folder: Path, size: Size) -> list[Figure]:
+    """The toy journey against durable workflows."""
+    other = toy.dbos_per_s(folder, size.workflows)
+    ours = toy.pilotage_per_s(folder, size.workflows * 50)
+    return [
+        Figure(
+            "toy journey", ours, "journeys/s", bound="sign-up, welcome, a day, purchase or reminder; every hand-over claimed and receipted"
+        ),
+        Figure("toy journey, DBOS on SQLite", other, "workflows/s", bound=f"the same steps, {toy.WORKFLOWS_AT_ONCE} at once"),
+        Figure("toy journey against DBOS", ours / other, "times", 100, bound="the two above"),
+    ]
+
+
+def where(folder: Path, size: Size) -> list[Figure]:
+    """Each stage of the pipeline alone."""
+    spent = stages.measure(folder, size.subjects, min(size.counted // 4, size.subjects))
+    return [Figure(f"stage: {name}", value, "" if " per " in name or "bytes" in name else "µs/event") for name, value in spent.items()]
+
+
+MEASURES: dict[str, Measure] = {
+    "hot": Measure(hot),
+    "cold": Measure(cold),
+    "uniform": Measure(uniform),
+    "stages": Measure(where),
+    "idle": Measure(further, needs_subjects=False),
+    "http": Measure(http),
+    "timers": Measure(due, needs_subjects=False),
+    "workers": Measure(workers),
+    "toy": Measure(workflows, needs_subjects=False),
+    "ten_million": Measure(ten_million, needs_subjects=False),
+}
+"""Every measure by its name."""

@@ -5,7 +5,6 @@ futures and RocksDB's background work.
 """
 
 import gc
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +30,9 @@ from pilotage.source import segment
 
 GROUP = 1_000
 """Events in one group commit of one shard."""
+
+Group = tuple[RocksStore, list[int]]
+"""A shard's store, and which events one group commit of it holds."""
 
 
 def measure(folder: Path, subjects: int, events: int) -> dict[str, float]:
@@ -59,6 +61,11 @@ class _Stages:
         for store in (*self.stores.values(), self.front):
             store.close()
 
+    def flush(self) -> None:
+        """Bring saved states to disk."""
+        for store in self.stores.values():
+            store.flush()
+
     def timed(self, name: str, work: Callable[[], Any]) -> Any:
         """Do one stage for all events."""
         gc.collect()
@@ -81,7 +88,7 @@ class _Stages:
         subjects = self.timed("identity", lambda: [resolve(self.secret, event, self.linked).subject for event in events])
         self.timed("routing", lambda: [shard_of(subject) for subject in subjects])
         hashes = self.timed("dedupe hash", lambda: [event_hash(event) for event in events])
-        groups: list[tuple[RocksStore, list[int]]] = self._groups(subjects)
+        groups: list[Group] = self._groups(subjects)
         self.timed("dedupe look-up", lambda: [self._seen(store).known([hashes[at] for at in group]) for store, group in groups])
         raws: list[Any] = [None] * len(events)
         self.timed("state read", lambda: [self._read(store, group, subjects, raws) for store, group in groups])
@@ -93,11 +100,11 @@ class _Stages:
         decisions: list[list[Decision]] = [outcome.decisions for outcome in outcomes]
         segments = [([records[at] for at in group], [decisions[at] for at in group]) for _, group in groups]
         logged = self.timed("log encode", lambda: [encode_segment(Segment(1, "", *each)) for each in segments])
-        self.timed("log write, synced", lambda: [_write(store, "log", [row], True) for (store, _), row in zip(groups, logged, strict=True)])
+        self.timed("log write, synced", lambda: _write("log", groups, [[row] for row in logged], True))
         encoded = self.timed("state encode", lambda: [pack_state(1, o.wake_at_us, encode_state(o.state)) for o in outcomes])
         rows = [sorted((state_key(subjects[at]), encoded[at]) for at in group) for _, group in groups]
-        self.timed("state write", lambda: [_write(store, "state", each, False) for (store, _), each in zip(groups, rows, strict=True)])
-        self.timed("flush", lambda: [store.flush() for store in self.stores.values()])
+        self.timed("state write", lambda: _write("state", groups, rows, False))
+        self.timed("flush", self.flush)
         self.spent["log bytes per event"] = sum(len(value) for _, value in logged) / len(events)
         self.spent["state bytes"] = sum(map(len, encoded)) / len(events)
         self.spent["decisions per event"] = sum(map(len, decisions)) / len(events)
@@ -108,7 +115,7 @@ class _Stages:
         value = self.front.get("link", key)
         return None if value is None else read_link(value)[0]
 
-    def _groups(self, subjects: list[bytes]) -> list[tuple[RocksStore, list[int]]]:
+    def _groups(self, subjects: list[bytes]) -> list[Group]:
         by_shard: dict[int, list[int]] = {}
         for at, subject in enumerate(subjects):
             by_shard.setdefault(shard_of(subject), []).append(at)
@@ -127,13 +134,9 @@ class _Stages:
             raws[at] = raw
 
 
-def _write(store: RocksStore, table: str, rows: list[tuple[bytes, bytes]], durable: bool) -> None:
-    batch = Batch()
-    for key, value in rows:
-        batch.put(table, key, value)
-    store.write(batch, durable=durable)
-
-
-def remove(folder: Path) -> None:
-    """Remove a data folder that was measured."""
-    shutil.rmtree(folder, ignore_errors=True)
+def _write(table: str, groups: list[Group], rows: list[list[tuple[bytes, bytes]]], durable: bool) -> None:
+    for (store, _), each in zip(groups, rows, strict=True):
+        batch = Batch()
+        for key, value in each:
+            batch.put(table, key, value)
+        store.write(batch, durable=durable)

@@ -50,7 +50,7 @@ def hot(folder: Path, size: Size) -> list[Figure]:
             rate.per_cpu_s,
             "events/CPU s",
             30_000,
-            bound=f"95 % of events from 5 % of subjects: {rate.cached:.1%} of state reads from memory; {rate.per_s:,.0f}/s of real time. {_CPU}",
+            bound=f"95 % of events from 5 % of subjects: {rate.cached:.1%} of states from memory; {rate.per_s:,.0f}/s real time. {_CPU}",
         ),
         Figure("kernel in memory", reference.per_cpu_s, "events/CPU s", bound="same intake, identity and kernel, states in a dictionary"),
         Figure("RocksDB against memory", rate.per_cpu_s / reference.per_cpu_s, "ratio", 0.5, bound="the two above"),
@@ -101,7 +101,7 @@ def http(folder: Path, size: Size) -> list[Figure]:
             full.per_s,
             "events/s",
             12_000,
-            bound=f"synced before the answer; {us:.0f} µs of server CPU an event",
+            bound=f"synced before the answer; {us:.0f} µs of server CPU",
         ),
         Figure(
             "HTTP at 5,000/s, answer p99", calm.acknowledged.at(0.99), "ms", 50, True, f"open loop; p50 {calm.acknowledged.at(0.5):.1f} ms"

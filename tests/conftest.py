@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 MODEST_SEEDS = 3
 MODEST_CASES = 50
-MODEST_KILLS = 6
+MODEST_KILLS = 5
 ROOT = Path(__file__).resolve().parent.parent
 
 

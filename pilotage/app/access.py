@@ -13,11 +13,21 @@ import os
 import secrets
 from pathlib import Path
 
+import msgspec
+
 from pilotage.event.digest import key128
 from pilotage.event.time import SECOND_US
 
 TOKEN_FILE = "api.token"
+RUNNING_FILE = "running.json"
 _INBOX_BYTES = 16 + 8 + 16
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What `running.json` in the data folder says while a process runs on it."""
+
+    url: str
+    pid: int
 
 
 class Access:

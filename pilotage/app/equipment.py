@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 
 from pilotage.app.workspace import Workspace, load
 from pilotage.channel import console, inbox, smtp, webhook
@@ -38,8 +38,8 @@ from pilotage.runner.wire import Assignment
 BUILT_IN: dict[str, Build] = {"console": console.build, "email": smtp.build, "inbox": inbox.build, "webhook": webhook.build}
 """The channels that Pilotage brings; others are found by entry point."""
 
-TRACED_RECORDS = 20
-"""How far back in a subject's story the event that led to a message is looked for, when traces are kept."""
+TRACED_RECORDS = 5
+"""How far back in a subject's story the event that led to a call is looked for, to pass its trace on."""
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
@@ -141,7 +141,7 @@ def _ports(station: Station, program: Program, workspace: Workspace, links: Link
         submit=station.submit_event,
         page=station.page,
         recheck=lambda action, now_us: recheck_action(program, station.state(action.subject), action, now_us),
-        compose=_traced(station, composer.message) if _tracing() else composer.message,
+        compose=_traced(station, composer.message),
         contact_class=contact_class,
         paused=station.paused,
         channels=make_channels(workspace.channels, Services(clock.now_us, workspace.endpoints, inbox_put, inbox_scan)),
@@ -149,18 +149,20 @@ def _ports(station: Station, program: Program, workspace: Workspace, links: Link
     )
 
 
-def _tracing() -> bool:
-    """Whether an OpenTelemetry SDK is in force, so that looking for an event's trace is worth its cost."""
-    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider)
-
-
 def _traced(station: Station, compose: Callable[[Action, int, int], Message]) -> Callable[[Action, int, int], Message]:
-    """Give calls the trace context of the event that led to them."""
+    """Give calls the trace context of the event that led to them; where traces are kept, that of a span of their own."""
+    tracer = trace.get_tracer("pilotage")
 
     def composed(action: Action, attempt: int, now_us: int) -> Message:
         message = compose(action, attempt, now_us)
         parent = _traceparent(station, action) if action.kind == "call" else ""
-        return msgspec.structs.replace(message, headers={**message.headers, "traceparent": parent}) if parent else message
+        if not parent:
+            return message
+        context, kind = propagate.extract({"traceparent": parent}), trace.SpanKind.PRODUCER
+        with tracer.start_as_current_span(f"call {action.target}", context=context, kind=kind, attributes={"journey": action.journey}):
+            own: dict[str, str] = {}
+            propagate.inject(own)
+        return msgspec.structs.replace(message, headers={**message.headers, **own})
 
     return composed
 

@@ -27,13 +27,18 @@ def set_up_logs(level: str = "info") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=_to_stderr,
         cache_logger_on_first_use=False,
     )
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what a stranger sends that is no HTTP is no fault of ours
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format='{"level": "%(levelname)s", "logger": "%(name)s", "event": "%(message)s"}'
     )
+
+
+def _to_stderr(*_: object) -> structlog.WriteLogger:
+    """Where logs go now: the process's standard error may be replaced after the set-up."""
+    return structlog.WriteLogger(file=sys.stderr)
 
 
 def set_up_traces() -> bool:

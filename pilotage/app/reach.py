@@ -14,11 +14,10 @@ import httpx
 import msgspec
 
 from pilotage.app import views
-from pilotage.app.access import TOKEN_FILE
+from pilotage.app.access import RUNNING_FILE, TOKEN_FILE, Running
 from pilotage.app.equipment import Programs
 from pilotage.app.exits import BUSY, NEGATIVE, NO_INPUT, UNAVAILABLE, Trouble
 from pilotage.app.records import Records, SubjectUnknown, links_of
-from pilotage.app.system import RUNNING_FILE, Running
 from pilotage.journey.advance import advance
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder, read_environment

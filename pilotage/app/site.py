@@ -6,6 +6,8 @@ Until the shards have recovered, and from the moment the system stops, events an
 
 from typing import Any
 
+from opentelemetry import propagate, trace
+
 from pilotage.source import problem
 from pilotage.source.http import Receive, Scope, Send
 
@@ -23,6 +25,8 @@ class Site:
         self.links: Any = None
         self.pages: dict[str, Any] = {}
         self.closed = "the system is recovering its shards"
+        self._tracer = trace.get_tracer("pilotage")
+        self._traced = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,5 +46,19 @@ class Site:
             headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
             await send({"type": "http.response.start", "status": reply.status, "headers": headers})
             await send({"type": "http.response.body", "body": reply.body})
+        elif self._traced:
+            await self._trace(application, scope, receive, send)
         else:
             await application(scope, receive, send)
+
+    async def _trace(self, application: Any, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on inside a span of its own, whose context its events then carry."""
+        given = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        kind = trace.SpanKind.SERVER
+        name = scope["path"] if application is self.intake else "link"  # a link's path tells whom it was sent to
+        with self._tracer.start_as_current_span(name, context=propagate.extract(given), kind=kind):
+            own: dict[str, str] = {}
+            propagate.inject(own)
+            headers = [(name, value) for name, value in scope["headers"] if name != b"traceparent"]
+            headers += [(name.encode(), value.encode()) for name, value in own.items()]
+            await application({**scope, "headers": headers}, receive, send)

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 import uvicorn
 
-from pilotage.app.access import Access, api_token
+from pilotage.app.access import RUNNING_FILE, Access, Running, api_token
 from pilotage.app.api import make_api
 from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_secret
 from pilotage.app.exits import BUSY, CONFIG, FAULT, STORE_FULL, UNAVAILABLE, Trouble
@@ -42,17 +42,9 @@ from pilotage.source.intake import Admitted, Intake
 from pilotage.source.quarantine import Quarantined
 from pilotage.source.zones import packaged_zones
 
-RUNNING_FILE = "running.json"
 EQUIP = "pilotage.app.equipment:equip"
 
 log = structlog.get_logger("pilotage")
-
-
-class Running(msgspec.Struct, frozen=True):
-    """What `running.json` in the data folder says while a process runs on it."""
-
-    url: str
-    pid: int
 
 
 class RunOptions(msgspec.Struct, frozen=True):

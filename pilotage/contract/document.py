@@ -1,33 +1,17 @@
-"""YAML documents read with their positions, so that every message can say file, line and column.
+"""YAML documents read into plain values, so that every message can say file, line and column.
 
-Scalars follow the core schema of YAML 1.2: `on`, `yes` and `2024-01-01` are strings. A `Reader` collects all faults of a
-document instead of stopping at the first; `DocumentBroken` then carries them together.
+A `Reader` collects all faults of a document instead of stopping at the first; `DocumentBroken` then carries them together.
+How the text becomes a tree, and within which bounds, is in `tree`.
 """
 
 import difflib
 import math
-import re
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-import yaml
+from pilotage.contract.tree import Fault, Fields, Items, Node, Scalar, Tree, read_tree
 
-_CORE = "tag:yaml.org,2002:"
-_DEPTH_MAX = 64
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """One mistake in a document: where (lines and columns count from 1), what is wrong, and what to do."""
-
-    path: str
-    line: int
-    column: int
-    message: str
-    cure: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}: {self.message}; {self.cure}"
+__all__ = ["DocumentBroken", "Fault", "Reader", "plain", "suggestion"]
 
 
 class DocumentBroken(ValueError):
@@ -38,28 +22,6 @@ class DocumentBroken(ValueError):
         super().__init__("\n".join(map(str, self.faults)))
 
 
-class _Composer(yaml.CBaseLoader):
-    """Composes nodes with YAML 1.2 core tags."""
-
-
-def _resolve() -> None:
-    """Register the core schema's scalar patterns (YAML 1.2.2, section 10.3.2)."""
-    words = {
-        "null": (r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-        "bool": (r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-        "int": (r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
-        "float": (
-            r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
-            list("-+.0123456789"),
-        ),
-    }
-    for tag, (pattern, first) in words.items():
-        _Composer.add_implicit_resolver(_CORE + tag, re.compile(pattern), first)
-
-
-_resolve()
-
-
 class Reader:
     """Reads one document's nodes into plain values, noting every fault with its place."""
 
@@ -67,95 +29,83 @@ class Reader:
         self.path = path
         self.faults: list[Fault] = []
 
-    def fault(self, node: yaml.Node, message: str, cure: str) -> None:
+    def fault(self, node: Node, message: str, cure: str) -> None:
         """Note a mistake at a node."""
-        mark = node.start_mark
-        self.faults.append(Fault(self.path, mark.line + 1, mark.column + 1, message, cure))
+        self.faults.append(Fault(self.path, *node.place, message, cure))
 
     def finish(self) -> None:
         """Raise `DocumentBroken` if there were faults, in the order of the text."""
         if self.faults:
             raise DocumentBroken(sorted(self.faults, key=lambda fault: (fault.line, fault.column)))
 
-    def root(self, text: str) -> yaml.MappingNode:
+    def root(self, text: str) -> Fields:
         """The top mapping of the document; `DocumentBroken` at once if it is not YAML or not a mapping."""
-        try:
-            node = _Composer(text).get_single_node()
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            raise DocumentBroken([Fault(self.path, line, column, f"not YAML: {error.problem}", "correct the syntax")]) from error
-        except yaml.YAMLError as error:
-            raise DocumentBroken([Fault(self.path, 1, 1, f"not YAML: {error}", "save the file as UTF-8 text")]) from error
-        if isinstance(node, yaml.MappingNode):
-            return node
-        line, column = (node.start_mark.line + 1, node.start_mark.column + 1) if node else (1, 1)
-        raise DocumentBroken([Fault(self.path, line, column, "the document is not a mapping", "write `key: value` lines")])
+        _, root, faults = read_tree(text, self.path)
+        if root is None:
+            raise DocumentBroken(faults)
+        self.faults += faults
+        return root
 
-    def members(self, node: yaml.Node | None, known: Iterable[str] | None = None) -> dict[str, yaml.Node]:
-        """A mapping's values by key. Keys outside `known` and repeated keys are faults; a null value counts as absent."""
+    def members(self, node: Tree | None, known: Iterable[str] | None = None) -> dict[str, Tree]:
+        """A mapping's values by key. Keys outside `known` are faults; a null value counts as absent."""
         if node is None:
             return {}
-        if not isinstance(node, yaml.MappingNode):
+        if not isinstance(node, Fields):
             self.fault(node, "expected a mapping", "write `key: value` lines here")
             return {}
-        members: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                self.fault(key, "a key must be a plain word", "quote it or rename it")
-            elif key.value in members:
-                self.fault(key, f"the key {key.value!r} is given twice", "keep one")
-            elif known is not None and key.value not in known:
-                self.fault(key, f"unknown key {key.value!r}", suggestion(key.value, known))
-            elif value.tag != _CORE + "null":
-                members[key.value] = value
+        members: dict[str, Tree] = {}
+        for key, value in node.fields:
+            if known is not None and key.text not in known:
+                self.fault(key, f"unknown key {key.text!r}", suggestion(key.text, known))
+            elif not isinstance(value, Scalar) or value.value is not None:
+                members[key.text] = value
         return members
 
-    def items(self, node: yaml.Node | None) -> list[yaml.Node]:
+    def items(self, node: Tree | None) -> list[Tree]:
         """A sequence's elements."""
         if node is None:
             return []
-        if not isinstance(node, yaml.SequenceNode):
+        if not isinstance(node, Items):
             self.fault(node, "expected a list", "write one `- item` per line")
             return []
-        return list(node.value)
+        return list(node.items)
 
-    def text(self, node: yaml.Node | None, default: str = "") -> str:
+    def text(self, node: Tree | None, default: str = "") -> str:
         """A scalar's text; numbers and booleans are read as they are written."""
         if node is None:
             return default
-        if not isinstance(node, yaml.ScalarNode):
+        if not isinstance(node, Scalar):
             self.fault(node, "expected a text", "write one value here")
             return default
-        return str(node.value)
+        return node.text
 
-    def needed(self, members: dict[str, yaml.Node], key: str, parent: yaml.Node) -> str:
+    def needed(self, members: dict[str, Tree], key: str, parent: Tree) -> str:
         """The text of a key that must be there and not be empty."""
         found = self.text(members.get(key))
-        if not found and (key not in members or isinstance(members[key], yaml.ScalarNode)):
+        if not found and (key not in members or isinstance(members[key], Scalar)):
             self.fault(members.get(key, parent), f"{key!r} is missing", f"add `{key}:` with a value")
         return found
 
-    def flag(self, node: yaml.Node | None, default: bool = False) -> bool:
+    def flag(self, node: Tree | None, default: bool = False) -> bool:
         """A boolean: `true` or `false`."""
         if node is None:
             return default
-        if node.tag != _CORE + "bool":
+        if not isinstance(node, Scalar) or not isinstance(node.value, bool):
             self.fault(node, "expected true or false", "write true or false, without quotes")
             return default
-        return bool(node.value.lower() == "true")
+        return node.value
 
-    def number(self, node: yaml.Node | None) -> float | None:
+    def number(self, node: Tree | None) -> float | None:
         """A finite number, or None where the key is absent."""
         if node is None:
             return None
-        found = plain(node) if isinstance(node, yaml.ScalarNode) else None
+        found = node.value if isinstance(node, Scalar) else None
         if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
             self.fault(node, "expected a number", "write a number, without quotes")
             return None
         return float(found)
 
-    def count(self, node: yaml.Node | None) -> int | None:
+    def count(self, node: Tree | None) -> int | None:
         """A whole number of at least 0, or None where the key is absent."""
         found = self.number(node)
         if found is None or node is None:
@@ -166,30 +116,13 @@ class Reader:
         return int(found)
 
 
-def plain(node: yaml.Node, depth: int = 0) -> Any:
-    """A node as plain Python data, as the YAML 1.2 core schema reads it; `ValueError` when nested beyond 64 levels."""
-    if depth > _DEPTH_MAX:
-        raise ValueError(f"nested more than {_DEPTH_MAX} levels deep")
-    if isinstance(node, yaml.MappingNode):
-        return {str(plain(key, depth + 1)): plain(value, depth + 1) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [plain(item, depth + 1) for item in node.value]
-    return _scalar(str(node.value), node.tag.removeprefix(_CORE))
-
-
-def _scalar(text: str, kind: str) -> Any:
-    match kind:
-        case "null":
-            return None
-        case "bool":
-            return text.lower() == "true"
-        case "int":
-            return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-        case "float":
-            special = text.lower().replace(".inf", "inf").replace(".nan", "nan")
-            return float(special)
-        case _:
-            return text
+def plain(node: Tree) -> Any:
+    """A tree as plain Python data."""
+    if isinstance(node, Fields):
+        return {key.text: plain(value) for key, value in node.fields}
+    if isinstance(node, Items):
+        return [plain(item) for item in node.items]
+    return node.value
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -10,10 +10,10 @@ import re
 from datetime import date, datetime
 
 import msgspec
-import yaml
 
 from pilotage.contract.document import DocumentBroken, Fault, Reader, plain, suggestion
 from pilotage.contract.model import Contract, FieldSpec
+from pilotage.contract.tree import Items, Scalar, Tree
 from pilotage.contract.validate import ContractImpossible, validator
 from pilotage.event.time import instant_us
 
@@ -94,11 +94,9 @@ class _File(Reader):
         super().__init__(path)
         self.notes: list[Fault] = []
         self.fields = 0
-        self.trail: list[yaml.Node] = []
 
-    def note(self, node: yaml.Node, message: str) -> None:
-        mark = node.start_mark
-        self.notes.append(Fault(self.path, mark.line + 1, mark.column + 1, message, "this constraint is not enforced"))
+    def note(self, node: Tree, message: str) -> None:
+        self.notes.append(Fault(self.path, *node.place, message, "this constraint is not enforced"))
 
     def read(self, text: str) -> ContractFile:
         root = self.root(text)
@@ -116,7 +114,7 @@ class _File(Reader):
         self.finish()
         return ContractFile(identity, version, status, tuple(contracts.values()), segment_names, tuple(self.notes))
 
-    def event_type(self, node: yaml.Node, version: str, status: str, into: dict[str, Contract], segment_names: dict[str, str]) -> None:
+    def event_type(self, node: Tree, version: str, status: str, into: dict[str, Contract], segment_names: dict[str, str]) -> None:
         """Read one schema object as the contract of an event type."""
         members = self.members(node, _OBJECT)
         if not members:
@@ -139,16 +137,16 @@ class _File(Reader):
         if not self.faults:
             self.prove(contract, node)
 
-    def prove(self, contract: Contract, node: yaml.Node) -> None:
+    def prove(self, contract: Contract, node: Tree) -> None:
         """Compile the contract once, so that a pattern or bound nobody can meet is found here and not at intake."""
         try:
             validator(contract)
         except ContractImpossible as error:
             self.fault(node, f"{error.path}: {error.reason}", "correct the property")
 
-    def custom(self, node: yaml.Node | None) -> dict[str, yaml.Node]:
+    def custom(self, node: Tree | None) -> dict[str, Tree]:
         """Custom properties by name."""
-        found: dict[str, yaml.Node] = {}
+        found: dict[str, Tree] = {}
         for item in self.items(node):
             members = self.members(item)
             name = self.needed(members, "property", item)
@@ -156,13 +154,13 @@ class _File(Reader):
                 found[name] = members["value"]
         return found
 
-    def texts(self, node: yaml.Node | None) -> list[str]:
+    def texts(self, node: Tree | None) -> list[str]:
         """One text or a list of them."""
-        if isinstance(node, yaml.SequenceNode):
-            return [self.text(item) for item in node.value]
+        if isinstance(node, Items):
+            return [self.text(item) for item in node.items]
         return [self.text(node)] if node is not None else []
 
-    def properties(self, node: yaml.Node | None, required: tuple[str, ...]) -> tuple[FieldSpec, ...]:
+    def properties(self, node: Tree | None, required: tuple[str, ...]) -> tuple[FieldSpec, ...]:
         """The fields of an object; those named in `required` are required even if they do not say so themselves."""
         fields: dict[str, FieldSpec] = {}
         for item in self.items(node):
@@ -179,13 +177,12 @@ class _File(Reader):
                 self.fault(node, f"the required property {name!r} is not declared", suggestion(name, fields))
         return tuple(fields.values())
 
-    def property(self, node: yaml.Node, members: dict[str, yaml.Node], name: str, required: bool = False) -> FieldSpec:
+    def property(self, node: Tree, members: dict[str, Tree], name: str, required: bool = False) -> FieldSpec:
         """Read one property, with what is nested in it."""
         self.fields += 1
-        if node in self.trail or self.fields > _FIELDS_MAX:
-            self.fault(node, "the properties repeat without end", f"declare at most {_FIELDS_MAX} properties, without loops")
+        if self.fields > _FIELDS_MAX:
+            self.fault(node, f"more than {_FIELDS_MAX} properties are declared", "split the event type")
             raise DocumentBroken(self.faults)
-        self.trail.append(node)
         logical = self.needed(members, "logicalType", node)
         options = self.options(members.get("logicalTypeOptions"), logical)
         spec = FieldSpec(
@@ -197,7 +194,6 @@ class _File(Reader):
             enum=tuple(self.texts(self.custom(members.get("customProperties")).get("enum"))),
             classification=self.text(members.get("classification")),
         )
-        self.trail.pop()
         if not logical:
             return spec
         if logical not in _OPTIONS:
@@ -205,7 +201,7 @@ class _File(Reader):
             return spec
         return self.constrained(spec, logical, options)
 
-    def nested(self, node: yaml.Node, members: dict[str, yaml.Node], logical: str, options: dict[str, yaml.Node]) -> tuple[FieldSpec, ...]:
+    def nested(self, node: Tree, members: dict[str, Tree], logical: str, options: dict[str, Tree]) -> tuple[FieldSpec, ...]:
         if logical != "object":
             if "properties" in members:
                 self.fault(node, f"a property of type {logical!r} cannot have properties", "make it `logicalType: object`")
@@ -216,7 +212,7 @@ class _File(Reader):
             self.note(options["required"], f"{', '.join(required)} required of an object without declared properties")
         return fields
 
-    def element(self, members: dict[str, yaml.Node], logical: str) -> FieldSpec | None:
+    def element(self, members: dict[str, Tree], logical: str) -> FieldSpec | None:
         items = members.get("items")
         if items is None:
             return None
@@ -226,22 +222,22 @@ class _File(Reader):
         inner = self.members(items, _PROPERTY)
         return self.property(items, inner, self.text(inner.get("name")))
 
-    def options(self, node: yaml.Node | None, logical: str) -> dict[str, yaml.Node]:
+    def options(self, node: Tree | None, logical: str) -> dict[str, Tree]:
         """The logical type options, unenforced ones noted."""
         options = self.members(node, _OPTIONS.get(logical))
         for name, value in options.items():
             if name not in _ENFORCED and not self.harmless(logical, name, value):
-                self.note(value, f"{name}: {self.text(value) if isinstance(value, yaml.ScalarNode) else '…'}")
+                self.note(value, f"{name}: {self.text(value) if isinstance(value, Scalar) else '…'}")
         return options
 
-    def harmless(self, logical: str, name: str, node: yaml.Node) -> bool:
+    def harmless(self, logical: str, name: str, node: Tree) -> bool:
         """Whether an option asks for nothing more than what is done anyway."""
-        text = str(node.value)
+        text = node.text if isinstance(node, Scalar) else ""
         if name == "format":
             return text in _FORMATS.get(logical, ())
         return (name, text) in (("timezone", "true"), ("uniqueItems", "false"))
 
-    def constrained(self, spec: FieldSpec, logical: str, options: dict[str, yaml.Node]) -> FieldSpec:
+    def constrained(self, spec: FieldSpec, logical: str, options: dict[str, Tree]) -> FieldSpec:
         """The field with the constraints of its options."""
         changes: dict[str, object] = {}
         if logical in _LENGTHS:
@@ -260,7 +256,7 @@ class _File(Reader):
                     self.note(options[name], f"{name} of a time of day")
         return msgspec.structs.replace(spec, **changes)
 
-    def pattern(self, logical: str, options: dict[str, yaml.Node]) -> str:
+    def pattern(self, logical: str, options: dict[str, Tree]) -> str:
         if logical == "time":
             return _TIME
         node = options.get("pattern")
@@ -273,7 +269,7 @@ class _File(Reader):
             self.fault(node, f"the pattern is no regular expression: {error}", "correct it")
         return pattern
 
-    def bound(self, node: yaml.Node | None, logical: str) -> float | None:
+    def bound(self, node: Tree | None, logical: str) -> float | None:
         """A bound in the measure the validator compares in: the number, days since 1970 or microseconds since 1970 UTC."""
         if node is None or logical in ("integer", "number"):
             return self.number(node)

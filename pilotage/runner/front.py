@@ -287,7 +287,7 @@ class Front:
             probes = [probe for _, probe in submission.probes]
             routes = self._route(probes, _shards_of(probes))
             submission.answers = [owner.submit(work, urgent=True) for owner, work, _ in routes]
-        except Unavailable as refusal:
+        except (Overloaded, Unavailable) as refusal:
             _fail(submission.turn, refusal)
 
     async def _answered(self, submission: _Submission) -> bool:
@@ -296,7 +296,7 @@ class Front:
             return not submission.turn.done()
         try:
             results = await _results(_shards_of([probe for _, probe in submission.probes]), submission.answers)
-        except Unavailable as refusal:
+        except (Overloaded, Unavailable) as refusal:
             _fail(submission.turn, refusal)
             return False
         known = {place for (place, _), result in zip(submission.probes, results, strict=True) if result.duplicate}

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 import msgspec
-import yaml
 
 from pilotage.contract.document import Reader, plain, suggestion
+from pilotage.contract.tree import Fields, Scalar, Tree
 from pilotage.source.zones import packaged_zones
 
 KINDS = ("string", "integer", "number", "boolean", "date", "timestamp")
@@ -90,7 +90,7 @@ def read_mapping(text: str, path: str) -> FileMapping:
 
 
 class _MappingReader(Reader):
-    def mapping(self, root: yaml.MappingNode) -> FileMapping:
+    def mapping(self, root: Fields) -> FileMapping:
         members = self.members(root, _DOCUMENT)
         for key, expected in (("schema", "1"), ("kind", "mapping")):
             if self.needed(members, key, root) not in ("", expected):
@@ -121,24 +121,24 @@ class _MappingReader(Reader):
             delimiter=self.delimiter(form.get("delimiter")),
         )
 
-    def one_of(self, node: yaml.Node | None, words: tuple[str, ...], default: str) -> str:
+    def one_of(self, node: Tree | None, words: tuple[str, ...], default: str) -> str:
         found = self.text(node, default)
         if node is not None and found not in words:
             self.fault(node, f"{found!r} is not known here", suggestion(found, words))
         return found
 
-    def delimiter(self, node: yaml.Node | None) -> str:
+    def delimiter(self, node: Tree | None) -> str:
         found = self.text(node, ",")
         if found != "whitespace" and len(found) != 1:
             assert node is not None, "the default is one character"
             self.fault(node, "a delimiter is one character", 'write it in quotes, such as ";", or the word whitespace')
         return found
 
-    def id_columns(self, node: yaml.Node | None) -> tuple[str, ...]:
+    def id_columns(self, node: Tree | None) -> tuple[str, ...]:
         members = self.members(node, ("columns",))
         return tuple(self.text(item) for item in self.items(members.get("columns")))
 
-    def time(self, node: yaml.Node | None, root: yaml.Node) -> Value:
+    def time(self, node: Tree | None, root: Tree) -> Value:
         if node is None:
             self.fault(root, "'time' is missing", "add `time: {column: …}`")
             return Value()
@@ -146,7 +146,7 @@ class _MappingReader(Reader):
         column = self.needed(members, "column", node)
         return Value(column=column, kind="timestamp", time=self.time_format(members))
 
-    def time_format(self, members: dict[str, yaml.Node]) -> TimeFormat:
+    def time_format(self, members: dict[str, Tree]) -> TimeFormat:
         pattern = self.text(members.get("format"))
         zone = self.text(members.get("zone"), "UTC")
         if zone not in packaged_zones():
@@ -157,12 +157,12 @@ class _MappingReader(Reader):
             self.fault(members["format"], f"{pattern!r} is no format of times", cure)
         return TimeFormat(pattern, zone)
 
-    def values(self, node: yaml.Node | None) -> dict[str, Value]:
+    def values(self, node: Tree | None) -> dict[str, Value]:
         return {name: self.value(member) for name, member in self.members(node).items()}
 
-    def value(self, node: yaml.Node) -> Value:
+    def value(self, node: Tree) -> Value:
         """One value: a column's name, or `{column, type}`, `{text}`, `{value}`."""
-        if isinstance(node, yaml.ScalarNode):
+        if isinstance(node, Scalar):
             return Value(column=self.text(node))
         members = self.members(node, ("column", "type", "format", "zone", "text", "value"))
         if sum(key in members for key in ("column", "text", "value")) != 1:
@@ -173,10 +173,10 @@ class _MappingReader(Reader):
             return Value(self.text(members["column"]), kind, time=self.time_format(members) if kind in ("date", "timestamp") else None)
         return Value(text=self.text(members["text"])) if "text" in members else Value(constant=plain(members["value"]))
 
-    def event_data(self, node: yaml.Node) -> dict[str, Value]:
+    def event_data(self, node: Tree) -> dict[str, Value]:
         return self.values(self.members(node, ("data",)).get("data"))
 
-    def extra(self, node: yaml.Node) -> Extra:
+    def extra(self, node: Tree) -> Extra:
         members = self.members(node, ("type", "data"))
         return Extra(self.needed(members, "type", node), self.values(members.get("data")))
 

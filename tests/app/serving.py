@@ -1,5 +1,6 @@
 """A real `pilotage run` in a process of its own, on a fresh workspace, for tests that talk to it over loopback."""
 
+import atexit
 import os
 import re
 import signal
@@ -29,6 +30,7 @@ class Served:
         command = [sys.executable, "-m", "pilotage.app", "run", "--workspace", str(self.workspace), "--port", "0", *options]
         self.log = (folder / "log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=self.log, env=environment())
+        atexit.register(self.process.kill)  # a test that fails leaves nothing running
         self.url = self._first_line()
         self.token = (self.data / "api.token").read_text().strip()
         self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.app.serving import Served, environment
 
-CASES = 12
+CASES = 6
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,13 @@
 """The running system as a process: one owner of a folder, an orderly stop, and nothing lost by a disorderly one."""
 
+import queue
 import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
+from pilotage.app.starter import init
 from tests.app.serving import WRITE_KEY, Served, pilotage
 
 
@@ -52,3 +57,40 @@ def test_workers_share_the_shards(tmp_path: Path) -> None:
     assert 200 == running.client.get("/readyz").status_code
     assert 0 == running.end()
     assert 12 == len(pilotage("subjects", "--data", str(running.data)).stdout.split())
+
+
+class Desk(BaseHTTPRequestHandler):
+    """Another company system, which keeps the headers of what it is asked."""
+
+    asked: ClassVar[queue.Queue[dict[str, str]]] = queue.Queue()
+
+    def do_POST(self) -> None:
+        """Answer every call with 200."""
+        self.rfile.read(int(self.headers["content-length"]))
+        self.asked.put({name.lower(): value for name, value in self.headers.items()})
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_a_trace_goes_from_the_event_to_the_call(tmp_path: Path) -> None:
+    """A call to another system carries the `traceparent` that came with the event which led to it."""
+    desk = ThreadingHTTPServer(("127.0.0.1", 0), Desk)
+    threading.Thread(target=desk.serve_forever, daemon=True).start()
+    init(tmp_path / "workspace", write_key=WRITE_KEY)
+    settings = tmp_path / "workspace" / "pilotage.yaml"
+    bound = f'console: {{}}\n  endpoints:\n    desk: {{url: "http://127.0.0.1:{desk.server_port}/"}}'
+    settings.write_text(settings.read_text().replace("console: {}", bound).replace('"*@example.test"', '"*@example.test", "call:desk"'))
+    journey = tmp_path / "workspace" / "journeys" / "welcome.yaml"
+    call = "  - {id: tell, call: desk, data: {text: \"'hello'\"}}\n  - {id: greet,"
+    journey.write_text(journey.read_text().replace("  - {id: greet,", call))
+    running = Served(tmp_path)
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    event = {"userId": "ada", "event": "customer.signed_up", "properties": {"email": "ada@example.test"}}
+    answer = running.client.post("/v1/track", json=event, auth=(WRITE_KEY, ""), headers={"traceparent": parent})
+    assert 200 == answer.status_code
+    assert parent == Desk.asked.get(timeout=20)["traceparent"]
+    assert 0 == running.end()
+    desk.shutdown()

@@ -34,7 +34,7 @@ def test_scalars_follow_yaml_1_2(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"), [("a: [", (2, 1)), ("a: b: c", (1, 5)), ("- a", (1, 1)), ("", (1, 1)), ("a: *b", (1, 4)), ("a: \x00", (1, 1))]
+    ("text", "place"), [("a: [", (2, 1)), ("a: b: c", (1, 5)), ("- a", (1, 1)), ("", (0, 0)), ("a: *b", (1, 4)), ("a: \x00", (1, 4))]
 )
 def test_what_is_no_mapping_is_refused_with_its_place(text: str, place: tuple[int, int]) -> None:
     """Text that is no YAML mapping is refused with line and column."""
@@ -44,6 +44,12 @@ def test_what_is_no_mapping_is_refused_with_its_place(text: str, place: tuple[in
 
 
 def test_a_recursive_alias_is_refused() -> None:
-    """A node that contains itself is a fault when it is read as data."""
-    with pytest.raises(ValueError, match="64 levels"):
-        plain(Reader("x.yaml").root("a: &x [*x]"))
+    """A node that contains itself is a fault with its place."""
+    with pytest.raises(DocumentBroken, match=r"x.yaml:1:4: anchors and aliases expand too far"):
+        Reader("x.yaml").root("a: &x [*x]")
+
+
+def test_what_is_nested_without_end_is_refused() -> None:
+    """A document of nothing but brackets is refused at the first that is too deep, before it can exhaust the stack."""
+    with pytest.raises(DocumentBroken, match=r"x.yaml:1:43: nested deeper than 40 levels"):
+        Reader("x.yaml").root("a: " + "[" * 200_000)

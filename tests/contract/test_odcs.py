@@ -125,7 +125,7 @@ def test_a_schema_object_is_an_event_type() -> None:
             "schema: [{name: a, properties: [{name: b, logicalType: integer, logicalTypeOptions: {minimum: 5, maximum: 4}}]}]",
             "shop.odcs.yaml:6:10: $.b: no integer is at least 5 and at most 4; correct the property",
         ),
-        ("id: again", "shop.odcs.yaml:6:1: the key 'id' is given twice; keep one"),
+        ("id: again", "shop.odcs.yaml:6:1: the key 'id' is written twice; it stands on line 3 already; keep one of them"),
     ],
 )
 def test_a_mistake_is_reported_with_its_place(body: str, expected: str) -> None:
@@ -147,7 +147,7 @@ def test_all_mistakes_are_reported_together() -> None:
 def test_properties_that_contain_themselves_are_refused() -> None:
     """An alias that makes a property contain itself is a fault, not an endless loop."""
     loop = HEAD + "schema:\n  - name: a\n    properties: &p\n      - {name: b, logicalType: object, properties: *p}\n"
-    assert any("repeat without end" in fault for fault in faults(loop))
+    assert any("expand too far" in fault for fault in faults(loop))
 
 
 def test_what_is_not_enforced_is_noted() -> None:

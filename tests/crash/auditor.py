@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.crash.world import Running, World, until
 
-QUIET_S = 60.0
+QUIET_S = 120.0
 """How long what is under way may take to end."""
 
 
@@ -149,7 +149,7 @@ def _service(evidence: Evidence) -> list[str]:
 
 
 def _marketing(evidence: Evidence) -> list[str]:
-    """No reminder twice; each promised one arrived or is listed as unknown; four an hour at most, and only with consent."""
+    """No reminder twice; each promised one arrived or is listed as unknown; four in two days at most, and only with consent."""
     arrived = [(message_id, to, subject) for message_id, to, subject in evidence.mails if subject.startswith("cart ")]
     by_id = Counter(message_id.strip("<>").split("@")[0] for message_id, _, _ in arrived)
     breaches = [f"reminder {effect} arrived {count} times" for effect, count in by_id.items() if count > 1]
@@ -160,7 +160,7 @@ def _marketing(evidence: Evidence) -> list[str]:
     granted = {user for name, user, data in evidence.sent.values() if name == "consent.changed" and data["granted"]}
     for to, count in Counter(to for _, to, _ in arrived).items():
         if count > 4:
-            breaches.append(f"{to} got {count} reminders, four an hour are allowed")
+            breaches.append(f"{to} got {count} reminders, four in two days are allowed")
         if to.split("@")[0] not in granted:
             breaches.append(f"{to} got a reminder without having agreed")
     return breaches

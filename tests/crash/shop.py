@@ -52,7 +52,7 @@ purposes:
   service.payment: {class: service, basis: contract}
   marketing.cart: {class: marketing, basis: consent}
 budgets:
-  - {name: hour, classes: [marketing], limit: 4, window: 1h}
+  - {name: days, classes: [marketing], limit: 4, window: 2d}
 """,
     "content/payment.yaml": """\
 schema: 1

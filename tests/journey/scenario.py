@@ -139,6 +139,10 @@ class Subject:
         """The receipt of an action."""
         return self.event(kind, effect=self.actions[action].effect.hex(), **data)
 
+    def take(self, event: Event) -> "Subject":
+        """An event made elsewhere, now."""
+        return self._advance(event)
+
     def _advance(self, event: Event) -> "Subject":
         before = encode_state(self.state)
         outcome = advance(self.program, self.state, event, self.now)

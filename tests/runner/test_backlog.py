@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotage.channel.ratelimit import RateLimit
+from pilotage.event.envelope import Event
 from pilotage.event.time import HOUR_US, SECOND_US
 from pilotage.runner.dispatcher import DispatchLimits
 from pilotage.runner.outbox import Status, cancel_row, decode_row, pending_row
+from tests.journey.scenario import MINUTE, Subject
 from tests.runner.dispatch_world import START_US, Scripted, World, make, run
 
 
@@ -58,9 +60,7 @@ def test_a_cancellation_during_the_claim_is_in_time() -> None:
     run(story())
 
 
-@pytest.mark.parametrize(
-    ("changes", "fate"), [({}, "message.refused"), ({"kind": "call", "target": "desk", "purpose": ""}, "call.failed")]
-)
+@pytest.mark.parametrize(("changes", "fate"), [({}, "message.refused"), ({"kind": "call", "target": "desk", "purpose": ""}, "call.failed")])
 def test_a_cancelled_action_is_told_before_its_row_goes(changes: dict[str, object], fate: str) -> None:
     """Whoever cancelled learns at once that it has not left; until that is durable, row and cancellation stay on disk."""
 
@@ -77,6 +77,44 @@ def test_a_cancelled_action_is_told_before_its_row_goes(changes: dict[str, objec
         await world.settled()
         assert [(f"receipt:{action.effect.hex()}:cancelled", fate)] == [(event.id, event.type) for event in world.receipts.values()]
         assert "cancelled before it left" == json.loads(next(iter(world.receipts.values())).data)["reason"]
+
+    run(story())
+
+
+REMINDER = """
+schema: 1
+kind: journey
+name: growth.recovery.cart
+owner: {responsible: shop-team, accountable: head-of-crm}
+purpose: marketing.cart
+stage: growth
+enter: {on: cart.added, reentry: always}
+steps:
+  - {id: remind, send: email, content: plain, recipient: email, expires: 2d, on_blocked: end, on_failure: end}
+"""
+
+
+def test_a_cancelled_message_gives_its_place_in_the_budgets_back() -> None:
+    """After a consent is revoked and given again, messages that never left do not stand in the way of new ones."""
+
+    async def story() -> None:
+        subject = Subject(REMINDER).sign_up()
+
+        async def submit(who: bytes, event: Event) -> None:
+            subject.take(event)
+
+        world = World(Scripted(), submit=submit)
+        for number in range(5):  # the budget is two in seven days
+            subject.event("cart.added", after=MINUTE, price=1)
+            assert number + 1 == len(subject.actions)
+            world.decide(subject.actions[-1])
+            subject.consent(granted=False)
+            world.revoke(subject.actions[-1])
+            await world.until(lambda: world.disk == {})
+            assert [] == subject.state.budget
+            subject.consent()
+        await world.settled()
+        assert [action.effect for action in subject.actions] == subject.cancelled
 
     run(story())
 

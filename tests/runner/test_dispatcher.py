@@ -391,6 +391,7 @@ def test_no_crash_loses_an_action_or_repeats_marketing(crashes: list[int], revok
                 await asyncio.sleep(0)
             await world.restart()
             world.clock.advance(SECOND_US)
+
         def told() -> set[str]:
             return {json.loads(event.data)["effect"] for event in world.receipts.values()}
 

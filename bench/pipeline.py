@@ -8,11 +8,12 @@ included. The reference runs the same intake, identity and kernel over states in
 import asyncio
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
 import msgspec
+import uvloop
 
 from bench import workload
 from pilotage.journey.advance import advance
@@ -30,6 +31,9 @@ from pilotage.runner.station import COLLECT_AFTER, Equipment, Station, open_stat
 from pilotage.runner.store import Store
 from pilotage.runner.ticket import SHARDS
 from pilotage.source.intake import Admitted
+
+CACHED_BYTES = 900
+"""What a state takes in a cache that is to hold 95 % of them."""
 
 IN_FLIGHT = 24
 """How many batches are on their way at a time."""
@@ -94,7 +98,7 @@ class Installation:
         await self.station.stop()
         self.front_store.close()
 
-    async def feed(self, bodies: Sequence[bytes]) -> int:
+    async def feed(self, bodies: Iterable[bytes]) -> int:
         """Take batches in, several at a time; returns how many events were accepted."""
         left = iter(bodies)
         accepted = 0
@@ -120,7 +124,7 @@ def bodies_of(numbers: Sequence[int], tag: str) -> list[bytes]:
     return list(workload.batches(numbers, time.time_ns() // 1_000, Random(len(numbers)), tag))
 
 
-async def _run(installation: Installation, warm: Sequence[bytes], counted: Sequence[bytes]) -> Rate:
+async def _run(installation: Installation, warm: Iterable[bytes], counted: Sequence[bytes]) -> Rate:
     await installation.open()
     await installation.feed(warm)
     gc.collect()
@@ -137,9 +141,8 @@ async def _run(installation: Installation, warm: Sequence[bytes], counted: Seque
 
 def run(folder: Path, numbers: Sequence[int], tag: str, warm: int, program: Program | None = None, limits: Limits | None = None) -> Rate:
     """Send events about subjects through a pipeline on a folder; the first `warm` of them are not counted."""
-    bodies = bodies_of(numbers, tag)
-    first = warm // workload.BATCH_EVENTS
-    return asyncio.run(_run(Installation(folder, program, limits), bodies[:first], bodies[first:]))
+    before = workload.batches(numbers[:warm], time.time_ns() // 1_000, Random(warm), f"{tag}-warm")
+    return uvloop.run(_run(Installation(folder, program, limits), before, bodies_of(numbers[warm:], tag)))
 
 
 def hot(folder: Path, subjects: int, warm: int, counted: int, program: Program | None = None, tag: str = "hot") -> Rate:
@@ -154,12 +157,13 @@ def cold(folder: Path, subjects: int, warm: int, counted: int) -> Rate:
     return run(folder, (numbers * ((warm + counted) // subjects + 1))[: warm + counted], "cold", warm)
 
 
-def uniform(folder: Path, subjects: int, warm: int, counted: int) -> Rate:
-    """Every subject equally likely, with a cache that holds 95 % of the states, all of them read once before."""
-    limits = Limits(packed_bytes_max=subjects * 900 // SHARDS)
+def uniform(folder: Path, subjects: int, counted: int) -> Rate:
+    """Every subject equally likely, with a cache that holds 95 % of the states, all of them used once before."""
     random = Random(13)
-    numbers = [random.randrange(subjects) for _ in range(warm + counted)]
-    return run(folder, numbers, "uniform", warm, limits=limits)
+    numbers = list(range(subjects))
+    random.shuffle(numbers)
+    numbers += [random.randrange(subjects) for _ in range(counted)]
+    return run(folder, numbers, "uniform", subjects, limits=Limits(packed_bytes_max=subjects * CACHED_BYTES // SHARDS))
 
 
 def reference(folder: Path, numbers: Sequence[int], tag: str) -> Rate:

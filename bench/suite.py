@@ -33,10 +33,12 @@ _CPU = "CPU of the whole process, all threads; Segment batches of 100 in, states
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """One way of measuring; it gets a data folder of its own, with the subjects if it needs them."""
+    """One way of measuring; it gets a data folder of its own, with the subjects if it needs them. Those that take long are
+    not measured `always`."""
 
     work: Callable[[Path, Size], list[Figure]]
     needs_subjects: bool = True
+    always: bool = True
 
 
 def hot(folder: Path, size: Size) -> list[Figure]:
@@ -59,7 +61,7 @@ def hot(folder: Path, size: Size) -> list[Figure]:
 
 def uniform(folder: Path, size: Size) -> list[Figure]:
     """Every subject equally likely, nearly all states in memory."""
-    rate = pipeline.uniform(folder, size.subjects, size.warm * 2, size.counted)
+    rate = pipeline.uniform(folder, size.subjects, size.counted)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     bound = f"uniform over all subjects, a cache for 95 % of them, {rate.cached:.1%} of reads from memory; {peak / GIBIBYTE:.2f} GiB"
     return [Figure("pipeline, uniform, large cache", rate.per_cpu_s, "events/CPU s", bound=bound)]
@@ -181,13 +183,13 @@ def where(folder: Path, size: Size) -> list[Figure]:
 MEASURES: dict[str, Measure] = {
     "hot": Measure(hot),
     "cold": Measure(cold),
-    "uniform": Measure(uniform),
+    "uniform": Measure(uniform, always=False),
     "stages": Measure(where),
     "idle": Measure(further, needs_subjects=False),
     "http": Measure(http),
     "timers": Measure(due, needs_subjects=False),
     "workers": Measure(workers),
     "toy": Measure(workflows, needs_subjects=False),
-    "ten_million": Measure(ten_million, needs_subjects=False),
+    "ten_million": Measure(ten_million, needs_subjects=False, always=False),
 }
 """Every measure by its name."""

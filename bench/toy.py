@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import uvloop
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from pilotage.app.workspace import compile_workspace, load
@@ -68,7 +69,7 @@ class Silent:
 
 def pilotage_per_s(folder: Path, journeys: int) -> float:
     """Journeys per second of real time, from the first sign-up to the last receipt."""
-    return asyncio.run(_pilotage(folder, journeys))
+    return uvloop.run(_pilotage(folder, journeys))
 
 
 async def _pilotage(folder: Path, journeys: int) -> float:

@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,9 +18,9 @@ from typing import Any
 from segment.analytics.client import Client
 
 from tests.crash.auditor import Evidence
-from tests.crash.world import World
+from tests.crash.world import World, until
 
-USERS = 25
+USERS = 40
 
 
 class Ordeal:
@@ -52,9 +53,15 @@ class Ordeal:
             self._burst()
             blow()
         self._burst()
-        self._client.flush()
-        self._client.join()
+        self._flush()
         return self.evidence.settle(self.world)
+
+    def _flush(self) -> None:
+        """Let the client send what it still holds; it may wait long between its attempts, so the process is watched."""
+        flushing = threading.Thread(target=self._client.flush, daemon=True)
+        flushing.start()
+        until(lambda: self.world.running.ready() and not flushing.is_alive(), 240, "the client's flush")
+        self._client.join()
 
     def _die(self, death: str) -> None:
         DEATHS[death](self)
@@ -104,7 +111,7 @@ class Ordeal:
 
     def trapped(self, moment: str) -> None:
         """When a message or call is at the provider; by time, if none comes."""
-        sprung = self.world.set_trap(moment, self._chance.randint(1, 6))
+        sprung = self.world.set_trap(moment, self._chance.randint(1, 4))
         sprung.wait(5)
         self.world.running.kill()
 
@@ -130,6 +137,7 @@ DEATHS = {
     "timers": Ordeal.at_timers,
     "mail before": lambda self: Ordeal.trapped(self, "rcpt"),
     "mail after": lambda self: Ordeal.trapped(self, "data"),
+    "reminder after": lambda self: Ordeal.trapped(self, "cart"),
     "call": lambda self: Ordeal.trapped(self, "call"),
     "recovery": Ordeal.at_recovery,
     "stop": Ordeal.at_stop,

@@ -32,8 +32,8 @@ Trap = Callable[[str], None]
 
 
 class Mailbox:
-    """What the mail server took: (Message-ID, recipient, subject), in order. `trap` is called with `rcpt` before and with
-    `data` after a message is taken."""
+    """What the mail server took: (Message-ID, recipient, subject), in order. `trap` is called with `rcpt` before a message
+    is taken, and afterwards with `data` and the first word of its subject."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[str, str, str]] = []
@@ -48,6 +48,7 @@ class Mailbox:
         mail = message_from_bytes(envelope.original_content or b"", policy=policy.default)
         self.mails.append((str(mail["Message-ID"]), envelope.rcpt_tos[0], str(mail["Subject"])))
         self.trap("data")
+        self.trap(str(mail["Subject"]).split()[0])
         return "250 queued"
 
 

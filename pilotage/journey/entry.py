@@ -78,9 +78,7 @@ def _place(entry: Entry) -> tuple[str, bytes]:
     return entry.journey, entry.id
 
 
-def _entry_refusal(
-    work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: set[str]
-) -> tuple[str, dict[str, Any]]:
+def _entry_refusal(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: set[str]) -> tuple[str, dict[str, Any]]:
     name, state = journey.name, work.state
     inputs: dict[str, Any] = {}
     if name in inside:

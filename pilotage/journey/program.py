@@ -107,9 +107,7 @@ class Compiled:
 
 def signals_of(predicate: Predicate) -> frozenset[str]:
     """What can change a condition's truth: event types, `@attribute` and `!purpose|channel`."""
-    return frozenset(
-        (*predicate.events, *(f"@{name}" for name in predicate.attributes), *(f"!{pair}" for pair in predicate.purposes))
-    )
+    return frozenset((*predicate.events, *(f"@{name}" for name in predicate.attributes), *(f"!{pair}" for pair in predicate.purposes)))
 
 
 class StepProgram:
@@ -118,9 +116,7 @@ class StepProgram:
 
     __slots__ = ("conditions", "names", "step", "timed", "values")
 
-    def __init__(
-        self, step: AnyStep, conditions: tuple[Condition, ...], names: tuple[str, ...], values: tuple[Function, ...]
-    ) -> None:
+    def __init__(self, step: AnyStep, conditions: tuple[Condition, ...], names: tuple[str, ...], values: tuple[Function, ...]) -> None:
         self.step = step
         self.conditions = conditions
         self.names = names

@@ -47,9 +47,7 @@ class Work:
     def __init__(self, program: Program, state: State, now: int) -> None:
         self.program = program
         self.now = now
-        self.state = State(
-            state.subject, state.attributes, state.consents, state.features, state.entries, state.visits, state.budget
-        )
+        self.state = State(state.subject, state.attributes, state.consents, state.features, state.entries, state.visits, state.budget)
         self.before = state.entries
         self.signals: frozenset[str] = NOTHING
         self.actions: list[Action] = []

@@ -41,8 +41,12 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
         _take_event(work, handler, event, handler.validator.decode(event.data))
         _drain(work)
         _refresh(work)
-    new = work.state if work.changed() else state
-    return Outcome(new, work.actions, work.decisions, wake_at(new), work.cancelled)
+    if not work.changed():
+        return Outcome(state, work.actions, work.decisions, wake_us, work.cancelled)
+    new = work.state
+    if new.entries is not state.entries:
+        wake_us = wake_at(new)
+    return Outcome(new, work.actions, work.decisions, wake_us, work.cancelled)
 
 
 def wake_at(state: State) -> int:
@@ -85,9 +89,7 @@ def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> 
         apply_receipt(work, event, payload)
     work.signals |= signals
     if work.state.entries and handler.listened:
-        for entry in list(work.state.entries):
-            if work.alive(entry):
-                take(work, entry, event.type, payload, signals)
+        _tell(work, event.type, payload, signals)
     if handler.entrances:
         inside = {entry.journey for entry in work.state.entries}
         for journey in handler.entrances:
@@ -101,9 +103,15 @@ def _drain(work: Work) -> None:
             _take_event(work, work.program.handlers[derived.event.type], derived.event, derived.payload)
             continue
         work.signals |= derived.signals
-        for entry in list(work.state.entries):
-            if work.alive(entry):
-                take(work, entry, "", None, derived.signals)
+        _tell(work, "", None, derived.signals)
+
+
+def _tell(work: Work, event_type: str, payload: object, signals: frozenset[str]) -> None:
+    """Let every entry take what happened, but for those that what another took has moved or ended meanwhile."""
+    moves = work.moves
+    for entry in work.state.entries[:]:
+        if work.moves == moves or work.alive(entry):
+            take(work, entry, event_type, payload, signals)
 
 
 def _refresh(work: Work) -> None:
@@ -113,11 +121,10 @@ def _refresh(work: Work) -> None:
     flips the passing of time alone changes nothing about the next one."""
     if not (work.program.flips and work.changed()):
         return
-    journeys = work.program.journeys
-    before = set(map(id, work.before))
+    journeys, taken, before = work.program.journeys, work.signals, work.before
     for entry in work.state.entries[:]:
         flips = journeys[entry.version].flips
-        if not flips or (id(entry) in before and flips.isdisjoint(work.signals)):
+        if not flips or (flips.isdisjoint(taken) and any(entry is each for each in before)):
             continue
         due_us = due_of(work, entry)
         if due_us != entry.due_us:

@@ -38,10 +38,11 @@ class Derived:
 
 class Work:
     """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due.
-    `before` are the entries as they came, `signals` what has been taken so far."""
+    `before` are the entries as they came, `moves` how many were replaced or dropped since, `signals` what has been taken so
+    far."""
 
     __slots__ = (
-        "_owned", "actions", "before", "cancelled", "chain", "decisions", "derived", "ended", "now", "program", "signals", "state"
+        "_owned", "actions", "before", "cancelled", "chain", "decisions", "derived", "ended", "moves", "now", "program", "signals", "state"
     )  # fmt: skip
 
     def __init__(self, program: Program, state: State, now: int) -> None:
@@ -49,6 +50,7 @@ class Work:
         self.now = now
         self.state = State(state.subject, state.attributes, state.consents, state.features, state.entries, state.visits, state.budget)
         self.before = state.entries
+        self.moves = 0
         self.signals: frozenset[str] = NOTHING
         self.actions: list[Action] = []
         self.decisions: list[Decision] = []
@@ -62,7 +64,9 @@ class Work:
         """The section of the state, copied the first time it is about to change."""
         if section not in self._owned:
             self._owned.add(section)
-            setattr(self.state, section, copy(getattr(self.state, section)))
+            own = getattr(self.state, section).copy()
+            setattr(self.state, section, own)
+            return own
         return getattr(self.state, section)
 
     def changed(self) -> bool:
@@ -71,6 +75,7 @@ class Work:
 
     def replace(self, old: Entry) -> Entry:
         """A copy of the entry to change, put in its place."""
+        self.moves += 1
         entries = self.own("entries")
         new = copy(old)
         entries[_place(entries, old.id)] = new
@@ -78,6 +83,7 @@ class Work:
 
     def drop(self, entry: Entry) -> None:
         """Remove an ended entry."""
+        self.moves += 1
         entries = self.own("entries")
         del entries[_place(entries, entry.id)]
         self.ended.add(entry.journey)

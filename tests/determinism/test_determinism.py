@@ -9,9 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pilotage.event.time import DAY_US
 from pilotage.runner.digests import Digests
+from pilotage.runner.memory import MemoryStore
+from pilotage.runner.ticket import SHARDS
 from tests.determinism.histories import History, lived
-from tests.determinism.ways import WAYS, in_memory
+from tests.determinism.ways import WAYS, by_shards, in_memory
 from tests.tree import ROOT
 
 lived_once = lru_cache(maxsize=2)(lived)
@@ -104,6 +107,19 @@ def test_a_batch_fed_twice_changes_nothing(seed: int, tmp_path: Path) -> None:
 def places(history: History, kind: str) -> list[int]:
     """Where events of a type are in a history."""
     return [place for place, arrival in enumerate(history.arrivals) if arrival.event.type == kind]
+
+
+def test_a_batch_repeated_after_a_restart_changes_nothing(seed: int) -> None:
+    """What a sender repeats because the acknowledgement was lost in a restart is recognised from what is on disk."""
+    history = lived_once(seed)
+    stores = [MemoryStore() for _ in range(SHARDS)]
+    assert by_shards(stores, history.arrivals, 500) == history.digests
+    last_us = history.arrivals[-1].received_us
+    lately = [arrival for arrival in history.arrivals if arrival.received_us > last_us - DAY_US // 2]
+    assert len(lately) > 50
+    for store in stores:
+        store.close()
+    assert by_shards([store.reopen() for store in stores], lately, 10) == history.digests
 
 
 def without(history: History, place: int, folder: Path) -> Digests:

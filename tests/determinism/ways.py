@@ -28,18 +28,22 @@ from pilotage.runner.ticket import SHARDS, routed
 from pilotage.runner.wire import Assignment
 from tests.determinism.histories import START_US, demo_plan, demo_program, lived
 
-LIMITS = Limits(decoded_max=5, packed_bytes_max=20_000, lag_max=300)
+LIMITS = Limits(decoded_max=5, packed_bytes_max=3_000, lag_max=300)
 """So small that states go to disk and come back while a history runs."""
 
 
 def in_memory(arrivals: Sequence[Arrival], group: int, folder: Path) -> Digests:
     """Run over stores in memory, committing after each group."""
-    return _by_shards([MemoryStore() for _ in range(SHARDS)], arrivals, group)
+    return by_shards([MemoryStore() for _ in range(SHARDS)], arrivals, group)
 
 
 def on_disk(arrivals: Sequence[Arrival], group: int, folder: Path) -> Digests:
     """Run over RocksDB, committing after each group."""
-    return _by_shards([RocksStore(folder / str(number)) for number in range(SHARDS)], arrivals, group)
+    stores = [RocksStore(folder / str(number)) for number in range(SHARDS)]
+    found = by_shards(stores, arrivals, group)
+    for store in stores:
+        store.close()
+    return found
 
 
 def in_one_process(arrivals: Sequence[Arrival], group: int, folder: Path) -> Digests:
@@ -60,7 +64,8 @@ WAYS: dict[str, Callable[[Sequence[Arrival], int, Path], Digests]] = {
 }
 
 
-def _by_shards(stores: Sequence[Store], arrivals: Sequence[Arrival], group: int) -> Digests:
+def by_shards(stores: Sequence[Store], arrivals: Sequence[Arrival], group: int) -> Digests:
+    """Recover shards over stores, run, and save everything."""
     plan, program = demo_plan().digest, demo_program()
     shards = [Shard(n, store, program, "demo", advance=advance, plan=plan, limits=LIMITS) for n, store in enumerate(stores)]
     for shard in shards:
@@ -70,10 +75,7 @@ def _by_shards(stores: Sequence[Store], arrivals: Sequence[Arrival], group: int)
             _apply(shards[number], part)
     for shard in shards:
         save_whole(shard)
-    found = unite(*(digests_of(shard) for shard in shards))
-    for store in stores:
-        store.close()
-    return found
+    return unite(*(digests_of(shard) for shard in shards))
 
 
 def _apply(shard: Shard, arrivals: Sequence[Arrival]) -> None:

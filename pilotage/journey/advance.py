@@ -119,9 +119,10 @@ def _refresh(work: Work) -> None:
 
     An entry that has not moved keeps its instant unless something that its timed conditions read was taken: between two
     flips the passing of time alone changes nothing about the next one."""
-    if not (work.program.flips and work.changed()):
+    taken, before = work.signals, work.before
+    if work.state.entries is before and work.program.flips.isdisjoint(taken):
         return
-    journeys, taken, before = work.program.journeys, work.signals, work.before
+    journeys = work.program.journeys
     for entry in work.state.entries[:]:
         flips = journeys[entry.version].flips
         if not flips or (flips.isdisjoint(taken) and any(entry is each for each in before)):

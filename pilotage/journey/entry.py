@@ -79,24 +79,23 @@ def _place(entry: Entry) -> tuple[str, bytes]:
 
 
 def _entry_refusal(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: set[str]) -> tuple[str, dict[str, Any]]:
+    """Why the event starts no entry (empty: it does), and what was looked at; the rules that cost least come first."""
     name, state = journey.name, work.state
-    inputs: dict[str, Any] = {}
     if name in inside:
-        return "already in the journey", inputs
+        return "already in the journey", {}
     if name in work.ended:
-        return "this event has just ended an entry", inputs
-    if journey.where is not None:
-        inputs = journey.where.inputs(state, payload, {}, work.now, event.type)
-        if journey.where.truth(state, payload, {}, work.now, event.type) is not True:
-            return journey.unmet, inputs
+        return "this event has just ended an entry", {}
     visit, rule = state.visits.get(name), journey.journey.enter
-    if visit is None or rule.reentry == "always":
-        return "", inputs
-    if rule.reentry == "never":
-        return "was in the journey before", inputs
-    if work.now < visit.entered_us + rule.reentry_us:
-        return "entered too recently", inputs
-    return "", inputs
+    if visit is not None and rule.reentry != "always":
+        if rule.reentry == "never":
+            return "was in the journey before", {}
+        if work.now < visit.entered_us + rule.reentry_us:
+            return "entered too recently", {}
+    where = journey.where
+    if where is None:
+        return "", {}
+    inputs = where.inputs(state, payload, {}, work.now, event.type)
+    return ("" if where.truth(state, payload, {}, work.now, event.type) else journey.unmet), inputs
 
 
 def move(work: Work, entry: Entry, journey: JourneyProgram, goto: str) -> None:

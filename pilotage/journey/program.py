@@ -203,7 +203,7 @@ class Program:
         self.journeys: dict[str, JourneyProgram] = {}
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
-        self.flips = False
+        self.flips: frozenset[str] = frozenset()
         self.channels = frozenset(step.channel for journey in plan.journeys for step in journey.steps if isinstance(step, Send))
 
 
@@ -227,7 +227,7 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
             version = journey.digest[:16]
             if version not in program.journeys:
                 program.journeys[version] = JourneyProgram(journey, compiled, contents)
-    program.flips = any(journey.flips for journey in program.journeys.values())
+    program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
     return program
 

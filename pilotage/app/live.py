@@ -43,6 +43,8 @@ class LiveView:
     def __enter__(self) -> "LiveView":
         if self._live is not None:
             self._live.start()
+        else:
+            self._console.print(f"A fictional retailer: synthetic customers, real machinery. Mails: {self._system.url}/mail", markup=False)
         return self
 
     def __exit__(self, *fault: object) -> None:

@@ -28,7 +28,7 @@ body{font:1rem/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #8884}
 a{color:inherit}iframe{width:100%;height:60vh;border:1px solid #8886;border-radius:.4rem;background:#fff}
 pre{white-space:pre-wrap;border:1px solid #8886;border-radius:.4rem;padding:.8rem}
-dt{float:left;clear:left;width:9rem;opacity:.7}dd{margin-left:9rem}
+dt{float:left;clear:left;width:9rem;opacity:.7}dd{margin-left:9rem;overflow-wrap:anywhere}
 """
 _POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'none'; form-action 'none'; frame-ancestors 'self'"
 _FRAME_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; img-src 'none'; sandbox"

@@ -2,15 +2,15 @@
 
 Commits are grouped. When nothing is being written, what has come is written at once; while a write is under way the next
 group is advanced, so a group grows exactly as long as the disk takes and an idle engine adds no delay. Timers are
-never polled: one sleep lasts until the earliest instant at which any subject needs attention. What was due is settled in
-small chunks between live events, so that neither starves the other.
+never polled: one sleep lasts until the earliest instant at which any subject needs attention. What was due is settled a few
+milliseconds at a time between live events, so that neither starves the other.
 """
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ import msgspec
 from pilotage.event.envelope import Event
 from pilotage.runner.arrival import Arrival, Result, Sealed
 from pilotage.runner.clock import Clock
-from pilotage.runner.pace import Pace
+from pilotage.runner.pace import Pace, Portion
 from pilotage.runner.retention import LOG_DAYS, Retention
 from pilotage.runner.saver import Saver, save_whole
 from pilotage.runner.shard import Shard
@@ -37,14 +37,18 @@ from pilotage.runner.ticket import (
 )
 from pilotage.source.sink import Overloaded, Unavailable
 
+STEPS = 6
+"""How many steps everybody else gets between two rounds. A request needs several, from its first byte to its answer, and a
+hand-over too; with one step a round each of them would wait out a round."""
+
 
 class EngineLimits(msgspec.Struct, frozen=True):
     """Bounds of one engine.
 
     `queue_events` and `queue_bytes` bound what waits; beyond them a submission is refused. `chunk_events` is how much is
-    advanced before the loop looks at anything else. `commit_events` bounds one group commit, and so does what
-    can be advanced in `group_target_s`. `wake_events` is how many due subjects are settled
-    between two chunks of live events. `threads` write to the shards' disks side by side: two measured best on two
+    advanced before the loop looks at anything else. `commit_events` bounds one group commit, and so does what can be advanced
+    in `group_target_s`. Due subjects are settled for about `wake_s` between two chunks of live events, but at least
+    `wake_least` and at most `wake_most` of them. `threads` write to the shards' disks side by side: two measured best on two
     cores (eight small synced writes: 2.3 ms with two threads, 3.4 ms with eight). The log is kept for `retention_days` (0:
     for ever); what is older goes, looked for every `forget_every_s` while events come.
     """
@@ -54,7 +58,9 @@ class EngineLimits(msgspec.Struct, frozen=True):
     chunk_events: int = 512
     commit_events: int = 5_000
     group_target_s: float = 0.04
-    wake_events: int = 96
+    wake_s: float = 0.012
+    wake_least: int = 64
+    wake_most: int = 1_024
     threads: int = 2
     retention_days: int = LOG_DAYS
     forget_every_s: float = 60.0
@@ -88,17 +94,19 @@ class Engine:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.queued_events = 0
         self.queued_bytes = 0
-        self.pace = Pace(self.limits.commit_events, self.limits.group_target_s)
+        self.pace = Pace()
         self.on_commit: Callable[[int, float], None] = lambda events, took_s: None
         self._clock = clock
         self._listeners: list[Listener] = []
         self._queue: deque[Ticket] = deque()
         self._applied: list[Ticket] = []
         self._applied_events = 0
+        self._applied_s = 0.0
+        self._wakes = Portion(self.limits.wake_s, self.limits.wake_least, self.limits.wake_most)
         self._rows: dict[int, list[Row]] = {}
         self._row_futures: list[asyncio.Future[None]] = []
         self._bell = asyncio.Event()
-        self._commit: asyncio.Task[None] | None = None
+        self._commit: Commit | None = None
         self._flush: asyncio.Task[None] | None = None
         self._forget: asyncio.Task[None] | None = None
         self._alarm: asyncio.Task[None] | None = None
@@ -192,8 +200,11 @@ class Engine:
         """Take nothing more, finish what was taken, save for a while, and let go of the disk threads."""
         self._stopping = True
         self._bell.set()
-        tasks = [task for task in (self._loop_task, self._commit, self._flush, self._forget) if task is not None]
+        tasks = [task for task in (self._loop_task, self._flush, self._forget) if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._commit is not None:  # the loop ended by a fault; whoever waits for this group is answered all the same
+            wait(self._commit.lanes)
+            self._end_commit()
         self._silence()
         if self.failure is None:
             await self._save_whole()
@@ -206,7 +217,8 @@ class Engine:
         while not (self._stopping and self._idle()):
             self._bell.clear()
             if self._work():
-                await asyncio.sleep(0)
+                for _ in range(STEPS):
+                    await asyncio.sleep(0)
             else:
                 self._arm()
                 await self._bell.wait()
@@ -226,12 +238,15 @@ class Engine:
 
     def _work(self) -> bool:
         """One round: some live events, some due subjects, a commit if none is under way, some saving."""
+        worked = self._end_commit()
         if self.failure is not None:
             raise self.failure
-        worked = False
-        if self._applied_events < self.pace.events and self._adopting is None:
-            worked = self._apply_some()
+        if self._applied_events < self.limits.commit_events and self._applied_s < self.limits.group_target_s and self._adopting is None:
+            begun_s = time.perf_counter()
+            worked = self._apply_some() or worked
             worked = self._wake_some() or worked
+            self._applied_s += time.perf_counter() - begun_s
+            self._end_commit()
         if self._commit is None:
             worked = self._begin_commit() or worked
         return self._save_some() or worked
@@ -249,20 +264,23 @@ class Engine:
             return False
         self._applied.extend(tickets)
         self._applied_events += events
-        begun = time.perf_counter()
         apply_tickets(tickets, self.shards, self._clock.now_us())
-        self.pace.advanced(events, time.perf_counter() - begun)
         return True
 
     def _wake_some(self) -> bool:
-        """Settle some of what is due, the shards in turn so that none waits for another."""
+        """Settle some of what is due in the shard where it has been due longest: one shard at a time, since one large
+        read of its cold states costs less than eight small ones."""
         if self._stopping:
             return False
         now_us = self._clock.now_us()
-        due = [shard for shard in self.shards.values() if 0 < shard.next_due_us() <= now_us]
-        for shard in due:
-            self._applied_events += shard.wake(now_us, max(1, self.limits.wake_events // len(due)))
-        return bool(due)
+        due = [(due_us, number) for number, shard in self.shards.items() if 0 < (due_us := shard.next_due_us()) <= now_us]
+        if not due:
+            return False
+        begun_s = time.perf_counter()
+        woken = self.shards[min(due)[1]].wake(now_us, self._wakes.count)
+        self._wakes.done(woken, time.perf_counter() - begun_s)
+        self._applied_events += woken
+        return True
 
     def _begin_commit(self) -> bool:
         """Seal what was applied and write it on the disk threads. Whatever was decided before is durable by then, so a
@@ -273,29 +291,39 @@ class Engine:
             rows = self._rows.pop(number, None)
             if sealed is not None or rows:
                 commit.parts.append((shard, with_rows(sealed, rows), sealed))
-        self._applied, self._row_futures, self._applied_events = [], [], 0
+        self._applied, self._row_futures, self._applied_events, self._applied_s = [], [], 0, 0.0
         self._adopt()
         if not commit.parts:
             self._answer(commit)
             return bool(commit.tickets or commit.row_futures)
-        self._commit = self._watch(asyncio.create_task(self._write(commit), name="commit"))
+        commit.begun_s = time.perf_counter()
+        parts = [commit.parts[lane :: self.limits.threads] for lane in range(self.limits.threads)]
+        commit.lanes = [self._pool.submit(write_parts, lane) for lane in parts if lane]
+        self._commit = commit
+        loop = asyncio.get_running_loop()
+        for lane in commit.lanes:
+            lane.add_done_callback(lambda _: loop.call_soon_threadsafe(self._end_commit))
         return True
 
-    async def _write(self, commit: Commit) -> None:
-        begun = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        lanes = [commit.parts[lane :: self.limits.threads] for lane in range(self.limits.threads)]
-        written = await asyncio.gather(
-            *(loop.run_in_executor(self._pool, write_parts, lane) for lane in lanes if lane), return_exceptions=True
-        )
-        fault = next((outcome for outcome in written if isinstance(outcome, BaseException)), None)
-        if fault is not None:
+    def _end_commit(self) -> bool:
+        """Take note of a group that has been written; whether there was one. The loop looks itself between its chunks: a
+        task woken by the disk threads would sit out a round of the loop at each step from future to future."""
+        commit = self._commit
+        if commit is None or not commit.written:
+            return False
+        self._commit = None
+        try:
+            fault = commit.fault()
+            if fault is not None:
+                raise fault
+            took_s = time.perf_counter() - commit.begun_s
+            self.pace.committed(commit.events, took_s)
+            self.on_commit(commit.events, took_s)
+            self._committed(commit)
+        except Exception as fault:  # noqa: BLE001  # whatever it was, nobody may be told that this group is durable
             self._refuse_all(commit.tickets, commit.row_futures, fault)
-            raise fault
-        took_s = time.perf_counter() - begun
-        self.pace.committed(commit.events, took_s)
-        self.on_commit(commit.events, took_s)
-        self._committed(commit)
+            self._fail(fault)
+        return True
 
     def _committed(self, commit: Commit) -> None:
         for shard, _, sealed in commit.parts:
@@ -303,7 +331,6 @@ class Engine:
                 shard.committed(sealed)
                 self._saver.committed(shard, len(sealed.segment.records), time.monotonic())
                 self._saver.marked(shard)
-        self._commit = None
         self._answer(commit)
         self._forget_some()
         self._bell.set()

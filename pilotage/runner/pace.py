@@ -1,12 +1,8 @@
-"""How much goes into one group commit, and how long a full queue takes to drain: two running estimates.
+"""How much is taken at once, and how long a full queue takes to drain: running estimates.
 
-What is advanced while the disk writes becomes the next group. The group is held to what can be advanced within a target
-time, so that heavy journeys cost throughput before they cost latency, and a slow disk, which larger groups make up for,
-never shrinks it.
+Whatever keeps the loop from looking at its senders is bounded by time and not by number, so that heavy journeys and cold
+states cost throughput before they cost latency.
 """
-
-SMALLEST_GROUP = 64
-"""A group commit is never held below this many events, or a slow disk would never be made up for."""
 
 SHORTEST_WAIT_S = 0.1
 LONGEST_WAIT_S = 30.0
@@ -17,19 +13,10 @@ WEIGHT = 0.1
 
 
 class Pace:
-    """`events` is the largest size of the next group; `per_second` the rate at which events have lately become durable."""
+    """`per_second` is the rate at which events have lately become durable."""
 
-    def __init__(self, largest: int, target_s: float) -> None:
-        self.largest = largest
-        self.target_s = target_s
-        self.events = largest
+    def __init__(self) -> None:
         self.per_second = 1_000.0
-        self._event_s = target_s / largest
-
-    def advanced(self, events: int, took_s: float) -> None:
-        """Learn from one chunk how long an event takes to advance."""
-        self._event_s += WEIGHT * (took_s / max(events, 1) - self._event_s)
-        self.events = min(self.largest, max(SMALLEST_GROUP, int(self.target_s / max(self._event_s, 1e-9))))
 
     def committed(self, events: int, took_s: float) -> None:
         """Learn from one commit how many events become durable in a second."""
@@ -39,3 +26,20 @@ class Pace:
     def seconds_for(self, events: int) -> float:
         """About how long so many events take, within the bounds told to a refused sender."""
         return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, events / max(self.per_second, 1.0)))
+
+
+class Portion:
+    """`count` is how many of something can be done in about `target_s`, between `least` and `most`."""
+
+    def __init__(self, target_s: float, least: int, most: int) -> None:
+        self.count = least
+        self._target_s = target_s
+        self._least = least
+        self._most = most
+        self._each_s = target_s / least
+
+    def done(self, count: int, took_s: float) -> None:
+        """Learn from one portion how long each takes."""
+        if count:
+            self._each_s += WEIGHT * (took_s / count - self._each_s)
+            self.count = min(self._most, max(self._least, int(self._target_s / max(self._each_s, 1e-9))))

@@ -28,6 +28,9 @@ from pilotage.runner.store import DERIVED, TABLES, Batch, StoreFull
 MEBIBYTE = 1 << 20
 _POINT_READ = frozenset({"state", "seen", "link", "action", "quarantine"})
 """Tables that are asked for single keys, which are often absent: they get bloom filters, the derived ones in memory too."""
+_ONE_BY_ONE = 16
+"""Up to so many keys are read one by one. A batched read lets go of the interpreter and waits to get it back from the disk
+threads: 12 keys took 650 µs beside a busy thread and 40 µs without, one by one 100 and 40 µs; from 64 on it is even."""
 _LARGE_BLOBS = frozenset({"log"})
 
 
@@ -84,9 +87,10 @@ class RocksStore:
         return cast(bytes | None, self._table(table).get(key))
 
     def get_many(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
-        """The values of keys, in their order, by one batched read."""
-        if not keys:
-            return []
+        """The values of keys, in their order: by one batched read, or one by one if they are few."""
+        if len(keys) <= _ONE_BY_ONE:
+            read = self._table(table).get
+            return [cast(bytes | None, read(key)) for key in keys]
         return cast(list[bytes | None], self._table(table).get(list(keys)))
 
     def write(self, batch: Batch, *, durable: bool) -> None:

@@ -6,6 +6,7 @@ submissions. A ticket stands for one submission until everything it brought is d
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import msgspec
@@ -45,12 +46,23 @@ class Ticket:
 
 
 class Commit(msgspec.Struct):
-    """What one group commit writes, and whom it answers."""
+    """What one group commit writes, and whom it answers. `lanes` are the writes under way since `begun_s`."""
 
     parts: list[tuple[Shard, Batch, Sealed | None]]
     tickets: list[Ticket]
     row_futures: "list[asyncio.Future[None]]"
     events: int
+    lanes: list[Future[None]] = msgspec.field(default_factory=list)
+    begun_s: float = 0.0
+
+    @property
+    def written(self) -> bool:
+        """Whether all writes have ended, well or not."""
+        return all(lane.done() for lane in self.lanes)
+
+    def fault(self) -> BaseException | None:
+        """Why a write failed, or None; only when `written`."""
+        return next((fault for lane in self.lanes if (fault := lane.exception()) is not None), None)
 
 
 def shard_of_key(key: bytes) -> int:

@@ -25,13 +25,15 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 async def months(stores: Sequence[MemoryStore], limits: EngineLimits) -> list[Shard]:
-    """The shards after 60 days with a hundred events each, ten subjects."""
+    """The shards after 60 days with a hundred events each, ten subjects. Events come in ten parts a day, so that what is
+    begun on one day, such as looking for old log, ends on that day or soon after."""
     clock = VirtualClock(START_US)
     shards = open_shards(stores, limits=small_limits())
     engine = Engine(shards, clock, limits)
     engine.start()
     for day in range(60):
-        await engine.submit(routed(arrivals(range(day * 100, day * 100 + 100), 10)))
+        for first in range(day * 100, day * 100 + 100, 10):
+            await engine.submit(routed(arrivals(range(first, first + 10), 10)))
         clock.set(START_US + (day + 1) * DAY_US)
     await engine.stop()
     return shards

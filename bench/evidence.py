@@ -49,7 +49,8 @@ class Shown(msgspec.Struct, frozen=True):
 
 EXHIBITS = {
     "kills": Exhibit(
-        "Killed at any moment, nothing acknowledged is lost, nothing is sent twice, and the state is a replay's byte for byte",
+        "Killed at any moment, nothing acknowledged is lost, nothing is sent twice but service mails under the same key, "
+        "and the state is a replay's byte for byte",
         "tests/crash/test_sigkill.py -k nothing_happens_twice --seeds 2 --kills 28",
     ),
     "workers": Exhibit(

@@ -36,6 +36,7 @@ _WORDS_US = {
     "day": DAY_US,
     "week": WEEK_US,
 }
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])(?::([0-5][0-9]))?")
 _WORDED = re.compile(r"(\d+) *([a-z]+?)s?(?: +(?:and +)?|$)")
 
 
@@ -60,7 +61,11 @@ def number(text: str) -> Literal:
 
 
 def interval(text: str) -> Literal:
-    """An INTERVAL from `7d`, `1h30m`, `PT1H`, `7 days` or `1 day 2 hours`; never negative, at most a hundred years."""
+    """An INTERVAL from `7d`, `1h30m`, `PT1H`, `7 days`, `1 day 2 hours` or, as on a clock, `09:30`; never negative, at most a
+    hundred years."""
+    clock = _CLOCK.fullmatch(text.strip())
+    if clock:
+        return Literal(Type.INTERVAL, int(clock[1]) * HOUR_US + int(clock[2]) * MINUTE_US + int(clock[3] or 0) * SECOND_US)
     us = _worded_us(text.strip().lower())
     if us is None:
         try:

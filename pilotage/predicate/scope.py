@@ -19,7 +19,9 @@ class Scope(msgspec.Struct, frozen=True):
     one type. `any_trigger` says that the event at hand can be any declared event (goals, exits): a field then has the type
     it has in every event that declares it, or in the events a conjunct such as `trigger.type = 'order.placed'` leaves, and
     is NULL for events without it. With neither there is no event at hand. `variables` types the entry's variables.
-    `purposes` are the declared purposes, each with the channels consent can be given on (empty: any).
+    `purposes` are the declared purposes, each with the channels consent can be given on (empty: any). `audiences` are the
+    names of audiences, `journeys` the stage of each journey by its name. `zone` is the IANA zone of subjects without one of
+    their own, `zone_attribute` the attribute that holds a subject's own (empty, or not declared: none does).
     """
 
     attributes: dict[str, Type] = {}
@@ -28,6 +30,10 @@ class Scope(msgspec.Struct, frozen=True):
     any_trigger: bool = False
     variables: dict[str, Type] = {}
     purposes: dict[str, tuple[str, ...]] = {}
+    audiences: tuple[str, ...] = ()
+    journeys: dict[str, str] = {}
+    zone: str = "UTC"
+    zone_attribute: str = ""
 
 
 class Unresolved(LookupError):
@@ -58,6 +64,9 @@ def attribute(scope: Scope, name: str) -> Type:
     if found is not None:
         return found
     message = f"there is no attribute {name}"
+    alike = sorted(known for known in scope.attributes if known.lower() == name.lower())
+    if len(alike) > 1:
+        raise Unresolved(f"{name} is ambiguous", f"names are written exactly: write {' or '.join(alike)}")
     if any(name in scope.events.get(event, {}) for event in scope.trigger):
         raise Unresolved(message, f"the event at hand has this field: write trigger.{name}")
     if name in scope.variables:
@@ -124,3 +133,10 @@ def consent_pair(scope: Scope, purpose: str, channel: str) -> None:
         raise Unresolved(f"there is no purpose {purpose}", suggestion(purpose, scope.purposes, "purposes"))
     if channels and channel not in channels:
         raise Unresolved(f"purpose {purpose} has no channel {channel}", suggestion(channel, channels, "channels"))
+
+
+def declared(name: str, known: Iterable[str], what: str) -> None:
+    """Raises `Unresolved` where the name is none of those known; `what` is what they are, in the singular."""
+    known = tuple(known)
+    if name not in known:
+        raise Unresolved(f"there is no {what} {name}", suggestion(name, known, f"{what}s"))

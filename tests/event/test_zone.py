@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.event.time import instant_text, parse_instant_us
+from pilotage.event.time import instant_text, instant_us, moment, parse_instant_us
 from pilotage.event.zone import UnknownZone, Zones
 from pilotage.source.zones import packaged_zones
 
@@ -67,3 +67,20 @@ def test_an_unknown_zone_is_refused() -> None:
     """A name that is no IANA zone is refused with an example."""
     with pytest.raises(UnknownZone, match="Europe/Berlin"):
         ZONES.local(0, "Berlin")
+
+
+@given(st.integers(-5_000_000_000, 4_100_000_000), st.integers(0, 999_999), st.sampled_from(PLACES))
+def test_the_listed_clock_changes_say_what_the_tables_say(second: int, micros: int, zone: str) -> None:
+    """Wall times and instants by the list of a zone's clock changes are those of its table, skipped and repeated ones too."""
+    us = second * 1_000_000 + micros
+    table = ZONES._zone(zone)
+    assert instant_us(ZONES.local(us, zone).replace(tzinfo=None)) == ZONES.wall_us(us, zone)
+    assert instant_us(moment(us).replace(tzinfo=table)) == ZONES.instant_of(us, zone)
+
+
+def test_the_next_clock_change_is_the_instant_of_it() -> None:
+    """The clock of Berlin is next changed, seen from the first of March, on the last Sunday of it at one o'clock UTC."""
+    spring = parse_instant_us("2026-03-29T01:00:00Z")
+    assert spring == ZONES.next_shift(parse_instant_us("2026-03-01T00:00:00Z"), "Europe/Berlin")
+    assert spring < ZONES.next_shift(spring, "Europe/Berlin") == parse_instant_us("2026-10-25T01:00:00Z")
+    assert 0 == ZONES.next_shift(spring, "Asia/Tokyo")

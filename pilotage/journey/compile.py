@@ -18,7 +18,8 @@ from pilotage.journey.parse_policy import parse_policy
 from pilotage.journey.parse_profile import parse_profile
 from pilotage.journey.plan import KERNEL, AttributeSpec, Content, Journey, Plan
 from pilotage.journey.shape import check
-from pilotage.predicate.ir import Expr, Feature, Predicate, Type
+from pilotage.predicate.ir import Expr, Type
+from pilotage.profile.features import derive
 
 DOCUMENT_KINDS = ("content", "journey", "policy", "profile")
 """The kinds of documents a plan is made of."""
@@ -57,7 +58,7 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         policy=policy,
         contents=contents,
         journeys=journeys,
-        features=merged(used),
+        features=derive(used),
         zones=surroundings.zones_digest,
     )
     return plan, report.findings
@@ -128,13 +129,3 @@ def _journeys(desks: Sequence[Desk], drafts: dict[str, ContentDraft], report: Re
         report.add("C006", document.path, document.root.key("name").place, message, "use it in a send step, or remove it")
     contents = tuple(finished_content(drafts[name], reads[name]) for name in sorted(reads))
     return tuple(sorted(journeys, key=lambda journey: journey.name)), contents
-
-
-def merged(predicates: Iterable[Predicate]) -> tuple[Feature, ...]:
-    """The features that predicates need, each key once with its widest window, in key order."""
-    widest: dict[str, Feature] = {}
-    for feature in (feature for predicate in predicates for feature in predicate.features):
-        known = widest.get(feature.key)
-        if known is None or known.window_us < feature.window_us:
-            widest[feature.key] = feature
-    return tuple(widest[key] for key in sorted(widest))

@@ -14,7 +14,10 @@ from pilotage.event.zone import Zones
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Journey, Plan, Send, Set, Wait
 from pilotage.predicate.inputs import compile_inputs
 from pilotage.predicate.ir import Expr, Feature, Field, Predicate
-from pilotage.predicate.python import Access, compile_flips, compile_functions
+from pilotage.predicate.leaves import Access
+from pilotage.predicate.next_flip import compile_flips
+from pilotage.predicate.python import compile_functions
+from pilotage.profile.features import widest
 
 Function = Callable[..., Any]
 
@@ -77,16 +80,16 @@ class Compiled:
         """Have a value expression compiled."""
         self._expressions[access][name] = expr
 
-    def compile(self, features: Sequence[Feature]) -> None:
+    def compile(self, features: Sequence[Feature], zones: Zones) -> None:
         """Compile all that was added, as one module for each way of reading the trigger."""
         for access, predicates in self._predicates.items():
             expressions = {name: predicate.expr for name, predicate in predicates.items()}
-            truths = compile_functions(expressions, trigger=access, conditions=True)
-            inputs = compile_inputs(expressions, features, trigger=access)
-            flips = compile_flips(expressions)
+            truths = compile_functions(expressions, trigger=access, conditions=True, zones=zones)
+            inputs = compile_inputs(expressions, features, trigger=access, zones=zones)
+            flips = compile_flips(expressions, trigger=access, zones=zones)
             for name, predicate in predicates.items():
                 self._conditions[name] = Condition(predicate, truths[name], inputs[name], flips[name])
-            self._values.update(compile_functions(self._expressions[access], trigger=access))
+            self._values.update(compile_functions(self._expressions[access], trigger=access, zones=zones))
 
     def condition(self, name: str) -> Condition:
         """The compiled condition of a place."""
@@ -179,7 +182,7 @@ class Handler:
         self.signals = frozenset((event,))
         self.receipt = event in RECEIPTS
         self.consent = event == CONSENT_EVENT
-        self.features: list[tuple[Feature, Function | None]] = []
+        self.features: list[tuple[Feature, Function | None, Function | None]] = []
         self.attributes: list[tuple[str, Function]] = []
         self.entrances: list[JourneyProgram] = []
         self.listened = False
@@ -217,7 +220,7 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
     if plan.zones and plan.zones != zones.digest:
         raise ZonesDiffer(f"the plan names zone tables {plan.zones[:12]}, these are {zones.digest[:12]}")
     plans = (plan, *earlier)
-    compiled = _compile(plans)
+    compiled = _compile(plans, zones)
     tests = {rule.name: compiled.value(f"suppression/{rule.name}") for rule in plan.policy.suppressions}
     program = Program(plan, environment, ContactRules(plan.policy, tests, zones))
     for each in plans:
@@ -237,10 +240,10 @@ def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> No
         for contract in each.contracts:
             program.handlers[contract.event] = Handler(contract.event, validator(contract))
     handlers = program.handlers
-    for feature in merged_features(plans):
+    for feature in _features(plans):
         if feature.event in handlers:
-            where = compiled.value(f"feature/{feature.key}") if feature.where is not None else None
-            handlers[feature.event].features.append((feature, where))
+            where, value = compiled.optional_value(f"feature/{feature.key}"), compiled.optional_value(f"worth/{feature.key}")
+            handlers[feature.event].features.append((feature, where, value))
     for attribute in program.plan.attributes:
         for event, path in attribute.sources:
             if event in handlers:
@@ -253,14 +256,8 @@ def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> No
         handler.listened = event in listened or any(f"@{name}" in listened for name, _ in handler.attributes)
 
 
-def merged_features(plans: Sequence[Plan]) -> list[Feature]:
-    """The features of all plans, each key once with its widest window, in key order."""
-    merged: dict[str, Feature] = {}
-    for feature in (feature for plan in plans for feature in plan.features):
-        known = merged.get(feature.key)
-        if known is None or known.window_us < feature.window_us:
-            merged[feature.key] = feature
-    return [merged[key] for key in sorted(merged)]
+def _features(plans: Sequence[Plan]) -> tuple[Feature, ...]:
+    return widest(feature for plan in plans for feature in plan.features)
 
 
 def _listens(journey: JourneyProgram) -> frozenset[str]:
@@ -301,14 +298,16 @@ def _expressions(step: AnyStep, contents: dict[str, Content]) -> tuple[tuple[str
     return ()
 
 
-def _compile(plans: Sequence[Plan]) -> Compiled:
+def _compile(plans: Sequence[Plan], zones: Zones) -> Compiled:
     compiled = Compiled()
-    features = merged_features(plans)
+    features = _features(plans)
     for suppression in plans[0].policy.suppressions:
         compiled.add_value(f"suppression/{suppression.name}", suppression.when.expr, "kept")
     for feature in features:
         if feature.where is not None:
             compiled.add_value(f"feature/{feature.key}", feature.where, "payload")
+        if feature.value is not None:
+            compiled.add_value(f"worth/{feature.key}", feature.value, "payload")
     for attribute in plans[0].attributes:
         for event, path in attribute.sources:
             compiled.add_value(f"attribute/{attribute.name}/{event}/{path}", Field(attribute.type, "trigger", path), "payload")
@@ -316,7 +315,7 @@ def _compile(plans: Sequence[Plan]) -> Compiled:
         contents = {content.name: content for content in plan.contents}
         for journey in plan.journeys:
             _collect(journey, contents, compiled)
-    compiled.compile(features)
+    compiled.compile(features, zones)
     return compiled
 
 

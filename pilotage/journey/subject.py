@@ -8,10 +8,8 @@ from pilotage.journey.entry import receive, redecide
 from pilotage.journey.program import Handler
 from pilotage.journey.steps import set_attributes
 from pilotage.journey.work import NOTHING, Work
+from pilotage.profile.features import update
 from pilotage.profile.state import Grant
-
-INSTANTS_MAX = 4096
-"""How many instants a feature keeps: a count is exact up to it and stays there beyond."""
 
 _HANDED_OVER = frozenset(("message.sent", "message.unknown"))
 
@@ -38,31 +36,15 @@ def apply_consent(work: Work, event: Event, payload: Any) -> frozenset[str]:
 
 
 def update_features(work: Work, handler: Handler, event: Event, payload: Any) -> None:
-    """Add the event's occurred instant to the features it passes, in order, and drop what no window reaches any more."""
-    occurred_us = event.occurred_us
-    for feature, where in handler.features:
+    """Add the event to the features whose filter it passes."""
+    for feature, where, value in handler.features:
         if where is not None and where(work.state, payload, {}, work.now, event.type) is not True:
             continue
+        worth = value(work.state, payload, {}, work.now, event.type) if value is not None else None
         known = work.state.features.get(feature.key)
-        if known is None:
-            kept = [occurred_us]
-        elif not feature.window_us:
-            if known[-1] >= occurred_us:
-                continue
-            kept = [occurred_us]
-        else:
-            kept = _kept(known, occurred_us, work.now - feature.window_us)
-        work.own("features")[feature.key] = kept
-
-
-def _kept(known: list[int], occurred_us: int, horizon_us: int) -> list[int]:
-    """The instants after the horizon with a new one in its place; the last one stays for `since_last`."""
-    kept = [*(known if known[0] > horizon_us else [at for at in known if at > horizon_us]), occurred_us]
-    if len(kept) > 1 and kept[-2] > occurred_us:
-        kept.sort()
-    elif len(kept) == 1 and known[-1] > occurred_us:
-        kept = [known[-1]]  # a late event older than every window: the latest instant known stays
-    return kept[-INSTANTS_MAX:]
+        kept = update(feature, known, event.occurred_us, work.now, worth)
+        if kept is not None and kept is not known:
+            work.own("features")[feature.key] = kept
 
 
 def apply_receipt(work: Work, event: Event, payload: Any) -> None:

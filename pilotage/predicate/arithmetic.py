@@ -52,6 +52,47 @@ def remainder(left: int, right: int) -> int | None:
     return -rest if left < 0 else rest
 
 
+def absolute(value: int) -> int:
+    """The number without its sign."""
+    return int64(abs(value))
+
+
+def sign(value: int) -> int:
+    """−1, 0 or 1."""
+    return (value > 0) - (value < 0)
+
+
+def floor(value: int) -> int:
+    """The whole number below a NUMBER, as an INTEGER."""
+    return value // SCALE
+
+
+def ceil(value: int) -> int:
+    """The whole number above a NUMBER, as an INTEGER."""
+    return -(-value // SCALE)
+
+
+def nearest(value: int, unit: int = SCALE) -> int:
+    """How many units a number is nearest to, a half away from zero, as SQL rounds: an INTEGER for a NUMBER."""
+    return (2 * value + unit) // (2 * unit) if value >= 0 else -((2 * -value + unit) // (2 * unit))
+
+
+def rounded(value: int, decimals: int) -> int:
+    """A NUMBER to so many decimals, a half away from zero."""
+    unit = 10 ** (6 - decimals)
+    return int64(nearest(value, unit) * unit)
+
+
+def least(*values: Any) -> Any:
+    """The least of the values that are not NULL."""
+    return min((value for value in values if value is not None), default=None)
+
+
+def greatest(*values: Any) -> Any:
+    """The greatest of the values that are not NULL."""
+    return max((value for value in values if value is not None), default=None)
+
+
 def number(value: Decimal | int | float | None) -> int | None:
     """A number of an event as a NUMBER, rounded half-even to six decimals. A float counts as its shortest decimal text."""
     if value is None:

@@ -45,3 +45,12 @@ class NumberOverflow(ArithmeticError):
     def __init__(self, value: int) -> None:
         super().__init__(f"{value} does not fit in 64 bits; correct the value at its source, or the condition's arithmetic")
         self.value = value
+
+
+class TextOverflow(ArithmeticError):
+    """A condition makes a text of more than 65,536 characters. The event that led to it goes to quarantine; shorten the value
+    at its source, or what the condition replaces it with."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(f"a text of {length} characters is too long; shorten the value at its source, or the condition's texts")
+        self.length = length

@@ -21,7 +21,7 @@ LENGTH_MAX = 10_000
 DEPTH_MAX = 32
 """How deep brackets, calls, `case`, `not` and signs may nest, and how many operators of arithmetic may follow each other."""
 
-_KEYWORDS = {
+KEYWORDS = {
     "AND": TokenType.AND,
     "BETWEEN": TokenType.BETWEEN,
     "CASE": TokenType.CASE,
@@ -41,7 +41,9 @@ _KEYWORDS = {
     "TRUE": TokenType.TRUE,
     "WHEN": TokenType.WHEN,
 }
-_OPERATORS = {"<>": TokenType.NEQ, "!=": TokenType.NEQ, "<=": TokenType.LTE, ">=": TokenType.GTE}
+"""The words of the language, which are no names unless quoted."""
+
+_OPERATORS = {"||": TokenType.DPIPE, "<>": TokenType.NEQ, "!=": TokenType.NEQ, "<=": TokenType.LTE, ">=": TokenType.GTE}
 _COMPARISONS: dict[TokenType, type[exp.Binary]] = {
     TokenType.EQ: exp.EQ,
     TokenType.NEQ: exp.NEQ,
@@ -50,6 +52,7 @@ _COMPARISONS: dict[TokenType, type[exp.Binary]] = {
     TokenType.GT: exp.GT,
     TokenType.GTE: exp.GTE,
 }
+_JOINS: dict[TokenType, type[exp.Binary]] = {TokenType.DPIPE: exp.DPipe}
 _TERMS: dict[TokenType, type[exp.Binary]] = {TokenType.PLUS: exp.Add, TokenType.DASH: exp.Sub}
 _FACTORS: dict[TokenType, type[exp.Binary]] = {TokenType.STAR: exp.Mul, TokenType.SLASH: exp.Div, TokenType.MOD: exp.Mod}
 _CONSTANTS: dict[TokenType, Callable[[], exp.Expr]] = {
@@ -67,7 +70,7 @@ class Condition(Dialect):
     """The sqlglot dialect of conditions."""
 
     class Tokenizer(tokens.Tokenizer):
-        KEYWORDS = {**_KEYWORDS, **_OPERATORS}
+        KEYWORDS = {**KEYWORDS, **_OPERATORS}
 
     class Parser(parser.Parser):
         """Reads a condition. Each method reads one level of precedence, loosest first; none of them ever goes back."""
@@ -161,27 +164,34 @@ class Condition(Dialect):
 
         def range(self, depth: int) -> exp.Expr:
             first = self._curr
-            node = self.term(depth)
+            node = self.joined(depth)
             negated = self._match(TokenType.NOT)
             if self._match(TokenType.BETWEEN):
-                low = self.term(depth)
+                low = self.joined(depth)
                 self.expect(TokenType.AND, "and between the two bounds of between")
-                node = self.spanned(exp.Between(this=node, low=low, high=self.term(depth)), first)
+                node = self.spanned(exp.Between(this=node, low=low, high=self.joined(depth)), first)
             elif self._match(TokenType.IN):
-                self.expect(TokenType.L_PAREN, "a list in brackets, such as ('a', 'b')")
-                node = self.spanned(exp.In(this=node, expressions=self.items(self.deeper(depth))), first)
+                node = self.spanned(self.member(node, depth), first)
             elif self._curr and self._curr.token_type in (TokenType.LIKE, TokenType.ILIKE):
                 node = self.like(node, first, depth)
             elif negated:
                 self.unexpected("in, between, like or ilike after not")
             return self.spanned(exp.Not(this=node), first) if negated else node
 
+        def member(self, node: exp.Expr, depth: int) -> exp.Expr:
+            """Behind `in`: constants in brackets, or what holds a list, a map or a text."""
+            if self._match(TokenType.L_PAREN):
+                return exp.In(this=node, expressions=self.items(self.deeper(depth)))
+            if not self._curr or self._curr.token_type not in (TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING):
+                self.unexpected("a list in brackets, such as ('a', 'b'), or the name of a list")
+            return exp.In(this=node, field=self.joined(depth))
+
         def like(self, node: exp.Expr, first: Token, depth: int) -> exp.Expr:
             kind = exp.Like if self._curr.token_type == TokenType.LIKE else exp.ILike
             self._advance()
-            matched = self.spanned(kind(this=node, expression=self.term(depth)), first)
+            matched = self.spanned(kind(this=node, expression=self.joined(depth)), first)
             if self._match(TokenType.ESCAPE):
-                return self.spanned(exp.Escape(this=matched, expression=self.term(depth)), first)
+                return self.spanned(exp.Escape(this=matched, expression=self.joined(depth)), first)
             return matched
 
         def items(self, depth: int) -> list[exp.Expr]:
@@ -191,6 +201,9 @@ class Condition(Dialect):
                 found.append(self.disjunction(depth))
             self.expect(TokenType.R_PAREN, "a comma or )")
             return found
+
+        def joined(self, depth: int) -> exp.Expr:
+            return self.chain(_JOINS, self.term, depth)
 
         def term(self, depth: int) -> exp.Expr:
             return self.chain(_TERMS, self.factor, depth)
@@ -213,7 +226,13 @@ class Condition(Dialect):
                 return self.spanned(exp.Neg(this=self.unary(self.deeper(depth))), first)
             if self._match(TokenType.PLUS):
                 return self.unary(self.deeper(depth))
-            return self.atom(depth)
+            node = self.atom(depth)
+            while self._match(TokenType.L_BRACKET):
+                depth = self.deeper(depth)
+                node = exp.Bracket(this=node, expressions=[self.joined(depth)])
+                self.expect(TokenType.R_BRACKET, "]")
+                self.spanned(node, first)
+            return node
 
         def atom(self, depth: int) -> exp.Expr:
             first = self._curr
@@ -294,15 +313,28 @@ class Condition(Dialect):
             return node
 
         def called(self, first: Token, depth: int) -> exp.Expr:
+            if first.text.lower() == "extract":
+                return self.extracted(first, depth)
             arguments = [] if self._match(TokenType.R_PAREN) else self.items(depth)
             return self.spanned(exp.Anonymous(this=first.text, expressions=arguments), first)
+
+        def extracted(self, first: Token, depth: int) -> exp.Expr:
+            """`extract(hour from instant)`: the call of the function that the part is called after."""
+            part = self._curr
+            self.expect(TokenType.VAR, "a part such as hour")
+            if not self._curr or self._curr.text.lower() != "from":
+                self.unexpected("from, as in extract(hour from now())")
+            self._advance()
+            node = exp.Anonymous(this=part.text, expressions=[self.disjunction(depth)])
+            self.expect(TokenType.R_PAREN, ")")
+            return self.spanned(node, first)
 
 
 _CURES = {
     "=": "equality is a single =, with a value on each side",
     "!": "write not, or <> for unequal",
     "&": "write and",
-    "|": "write or",
+    "|": "write or; texts are joined by ||",
     ";": "a condition is one expression; remove the semicolon",
     ".": "write a number with a digit before the point, such as 0.5",
     "*": "count an event with count('order.placed', '30d')",

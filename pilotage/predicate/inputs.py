@@ -9,11 +9,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from pilotage.event.zone import Zones
 from pilotage.predicate.arithmetic import day, instant, number
 from pilotage.predicate.flips import walk
 from pilotage.predicate.ir import Call, Expr, Feature, Field, Literal, Type
+from pilotage.predicate.leaves import Access
 from pilotage.predicate.literals import readable
-from pilotage.predicate.python import Access, Writer, compile_bodies
+from pilotage.predicate.python import Writer, compile_bodies
 from pilotage.predicate.text import expression_text, filters_of
 
 Gather = Callable[[Any, Any, Mapping[str, Any], int, str], dict[str, bool | int | str | None]]
@@ -22,15 +24,17 @@ Gather = Callable[[Any, Any, Mapping[str, Any], int, str], dict[str, bool | int 
 _SHOWN = {kind: f"show_{kind}" for kind in (Type.NUMBER, Type.DATE, Type.TIMESTAMP, Type.INTERVAL)}
 
 
-def compile_inputs(expressions: Mapping[str, Expr], features: Iterable[Feature] = (), *, trigger: Access = "payload") -> dict[str, Gather]:
+def compile_inputs(
+    expressions: Mapping[str, Expr], features: Iterable[Feature] = (), *, trigger: Access = "payload", zones: Zones | None = None
+) -> dict[str, Gather]:
     """A function `h(state, event, variables, now_us, event_type)` per expression, by name: what the expression reads, each
     under the name its author writes, in the order written.
 
     Numbers are decimal text, instants RFC 3339, dates ISO 8601, durations number-unit text; NULL is None. `features` are the
-    plan's: a filtered count shows its filter from them, and the digest of it where it is not among them. `trigger` is as for
-    `compile_functions`.
+    plan's: a filtered count shows its filter from them, and the digest of it where it is not among them. `trigger` and `zones` are
+    as for `compile_functions`.
     """
-    writer = Writer(trigger)
+    writer = Writer(trigger, zones)
     writer.names.update(show=_show, show_decimal=_show_decimal)
     writer.names.update({name: partial(readable, kind) for kind, name in _SHOWN.items()})
     filters = filters_of(tuple(features))
@@ -38,7 +42,7 @@ def compile_inputs(expressions: Mapping[str, Expr], features: Iterable[Feature] 
     return compile_bodies(expressions, bodies, "s, e, v, now, t", writer.names)
 
 
-def _body(expr: Expr, writer: Writer, filters: Mapping[str, Expr]) -> str:
+def _body(expr: Expr, writer: Writer, filters: Mapping[str, Feature]) -> str:
     read = {expression_text(part, filters): part for part in walk(expr) if not isinstance(part, Call | Literal)}
     items = (f"{name!r}: {_shown(part, writer)}" for name, part in read.items())
     return f"    return {{{', '.join(items)}}}\n"

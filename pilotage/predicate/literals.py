@@ -132,6 +132,12 @@ def number_text(value: int) -> str:
     return ("-" if value < 0 else "") + str(whole) + ("." + decimals if decimals else "")
 
 
+def number_plain(value: int) -> str:
+    """The decimal text of a NUMBER without zeros at its end: `12`, `12.5`, `-0.125`."""
+    whole, part = divmod(abs(value), SCALE)
+    return ("-" if value < 0 else "") + str(whole) + (f".{part:06d}".rstrip("0") if part else "")
+
+
 def date_text(value: int) -> str:
     """ISO 8601 text of a DATE."""
     return date.fromordinal(value + _EPOCH_DAY).isoformat()

@@ -10,7 +10,22 @@ from pilotage.predicate.error import PredicateError
 from pilotage.predicate.flips import is_timed, uncomputable, walk
 from pilotage.predicate.functions import call
 from pilotage.predicate.grammar import syntax
-from pilotage.predicate.ir import Attribute, Call, Consent, Expr, Field, Literal, Predicate, Type
+from pilotage.predicate.ir import (
+    Attribute,
+    Call,
+    Consent,
+    Entered,
+    Expr,
+    Field,
+    InAudience,
+    InJourney,
+    Literal,
+    Predicate,
+    Stage,
+    Type,
+    Zone,
+)
+from pilotage.predicate.operators import OperatorTyper
 from pilotage.predicate.scope import Scope
 from pilotage.predicate.typed import Typer
 
@@ -23,22 +38,22 @@ CONSENT_CHANGED = "consent.changed"
 def parse(text: str, scope: Scope) -> Predicate:
     """The condition a text says; `PredicateError` if it is none, or if its next flip could not be computed."""
     tree = syntax(text)
-    typer = Typer(text, scope, call)
+    typer = OperatorTyper(text, scope, call)
     expr = typer.boolean(tree)
     lost = uncomputable(expr)
     if lost is not None:
         node = next(node for found, node in typer.places if found is lost)
         message = "when this changes by time cannot be computed"
-        typer.refuse(node, message, "compare since_last with a constant, for example since_last('app.opened') > '7d'")
+        typer.refuse(node, message, "compare it, for example since_last('app.opened') > '7d' or now() > last_login + '30d'")
     return _predicate(text, expr, typer)
 
 
 def parse_expression(text: str, scope: Scope) -> Predicate:
     """The value of any type a text says (its type is `.expr.type`); `PredicateError` if it says none.
 
-    A value is calculated when it is asked for, so `since_last` may stand anywhere in it."""
+    A value is calculated when it is asked for, so `now()` and `since_last` may stand anywhere in it."""
     tree = syntax(text)
-    typer = Typer(text, scope, call)
+    typer = OperatorTyper(text, scope, call)
     return _predicate(text, typer.expression(tree), typer)
 
 
@@ -46,14 +61,19 @@ def _predicate(text: str, expr: Expr, typer: Typer) -> Predicate:
     features = tuple(typer.features[key] for key in sorted(typer.features))
     pairs = {f"{part.purpose}|{part.channel}" for part in walk(expr) if isinstance(part, Consent)}
     events = {feature.event for feature in features} | _trigger_events(expr, typer.scope)
+    zones = {part.attribute for part in walk(expr) if isinstance(part, Zone) and part.attribute}
+    journeys = {part.journey for part in walk(expr) if isinstance(part, InJourney | Entered)}
+    journeys |= {journey for part in walk(expr) if isinstance(part, Stage) for journey, _ in part.stages}
     return Predicate(
         text=text,
         expr=expr,
         events=tuple(sorted(events | ({CONSENT_CHANGED} if pairs else set()))),
-        attributes=_sorted(part.name for part in walk(expr) if isinstance(part, Attribute)),
+        attributes=_sorted({part.name for part in walk(expr) if isinstance(part, Attribute)} | zones),
         features=features,
         purposes=tuple(sorted(pairs)),
         timed=is_timed(expr),
+        audiences=_sorted(part.audience for part in walk(expr) if isinstance(part, InAudience)),
+        journeys=_sorted(journeys),
     )
 
 

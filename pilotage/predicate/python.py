@@ -6,131 +6,50 @@ which is what a person would write by hand. Each node is generated once in one o
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from pilotage.contract.validate import attribute_name
+from pilotage.event.time import DAY_US
+from pilotage.event.zone import Zones
 from pilotage.predicate import arithmetic
 from pilotage.predicate import ir as nodes
-from pilotage.predicate.flips import age_flip, earliest, sources, window_flip
-from pilotage.predicate.grants import ANY_CHANNEL, granted
-from pilotage.predicate.ir import Attribute, Call, Consent, Count, Expr, Field, Performed, SinceLast, Type, Variable
-
-Access = Literal["payload", "kept"]
-"""Where `trigger.*` is read: the decoded event, or the dict of kernel values an entry keeps of its trigger."""
+from pilotage.predicate.clock import CLOCK, PARTS, SPANS_US
+from pilotage.predicate.ir import Call, Expr, Type
+from pilotage.predicate.leaves import Access, Leaves
+from pilotage.predicate.runtime import runtime
+from pilotage.predicate.table import PARTIAL
+from pilotage.predicate.texts import lower
 
 Evaluate = Callable[[Any, Any, Mapping[str, Any], int, str], Any]
 """`f(state, event, variables, now_us, event_type)`: the value of an expression in kernel representation."""
 
-NextFlip = Callable[[Any, Any, Mapping[str, Any], int], int]
-"""`g(state, event, variables, now_us)`: the next instant at which time alone can change a value; 0 if there is none."""
-
 _OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-_CONVERSIONS = {Type.NUMBER: "number", Type.TIMESTAMP: "instant", Type.DATE: "day"}
 _TESTS = frozenset({"is_null", "is_true", "is_false"})
-_RUNTIME: dict[str, Any] = {
-    "bisect_right": bisect_right,
-    "int64": arithmetic.int64,
-    "times": arithmetic.times,
-    "quotient": arithmetic.quotient,
-    "remainder": arithmetic.remainder,
-    "number": arithmetic.number,
-    "instant": arithmetic.instant,
-    "day": arithmetic.day,
-    "inner": arithmetic.inner,
-    "granted": granted,
-    "window_flip": window_flip,
-    "age_flip": age_flip,
-    "earliest": earliest,
-}
 
 
-class Writer:
-    """Writes expressions as Python. `names` collects what the code refers to beside its arguments."""
+class Writer(Leaves):
+    """Writes expressions as Python. Zones are needed where an expression reads the subject's clock."""
 
-    def __init__(self, trigger: Access = "payload") -> None:
-        self.trigger = trigger
-        self.names: dict[str, Any] = dict(_RUNTIME)
-        self._temporaries = 0
-
-    def temporary(self) -> str:
-        self._temporaries += 1
-        return f"x{self._temporaries}"
+    def __init__(self, trigger: Access = "payload", zones: Zones | None = None) -> None:
+        super().__init__(trigger, runtime(zones))
 
     def nullable(self, expr: Expr) -> bool:
         """Whether the value can be NULL."""
-        match expr:
-            case nodes.Literal():
-                return expr.value is None
-            case Count() | Performed() | Consent():
-                return False
-            case Field():
-                return not (expr.path == "type" and (expr.of == "event" or self.trigger == "payload"))
-            case Call():
-                return self._nullable_call(expr)
-            case _:
-                return True
+        return self._nullable_call(expr) if isinstance(expr, Call) else self.leaf_nullable(expr)
 
     def _nullable_call(self, expr: Call) -> bool:
         if expr.name in _TESTS:
             return False
-        if expr.name == "coalesce":
+        if expr.name in ("coalesce", "least", "greatest"):
             return all(self.nullable(arg) for arg in expr.args)
         if expr.name == "case":
             return len(expr.args) % 2 == 0 or any(self.nullable(arg) for arg in (*expr.args[1::2], expr.args[-1]))
-        return expr.name in ("div", "mod") or any(self.nullable(arg) for arg in expr.args)
+        return expr.name in PARTIAL or any(self.nullable(arg) for arg in expr.args)
 
     def value(self, expr: Expr) -> str:
         """Code for the value, None where it is NULL."""
-        match expr:
-            case nodes.Literal():
-                return repr(expr.value)
-            case Attribute():
-                return f"s.attributes.get({expr.name!r})"
-            case Variable():
-                return f"v.get({expr.name!r})"
-            case Field():
-                return self._field(expr)
-            case Consent():
-                keys = [f"{expr.purpose}|{channel}" for channel in (expr.channel, ANY_CHANNEL)]
-                return f"granted(s.consents, {keys[0]!r}, {keys[1]!r})"
-            case Count() | Performed():
-                return self._window(expr)
-            case SinceLast():
-                held, at = self.temporary(), self.temporary()
-                occurred = f"({at} := bisect_right({held}, now))"
-                return f"(now - {held}[{at} - 1] if ({held} := s.features.get({expr.feature!r})) and {occurred} else None)"
-            case Call():
-                return self._call(expr)
-
-    def _field(self, expr: Field) -> str:
-        kept = expr.of == "trigger" and self.trigger == "kept"
-        conversion = None if kept else _CONVERSIONS.get(expr.type)
-        return f"{conversion}({self.received(expr)})" if conversion else self.received(expr)
-
-    def received(self, expr: Field) -> str:
-        """Code for a field as the event holds it, before it is brought to kernel form."""
-        if expr.of == "trigger" and self.trigger == "kept":
-            return f"e.get({expr.path!r})"
-        if expr.path == "type":
-            return "t"
-        parts = [attribute_name(part) for part in expr.path.split(".")]
-        if len(parts) > 2:
-            return f"inner(e, {parts!r})"
-        code = "e"
-        for part in parts:
-            code = f"getattr({code}, {part!r}, None)"
-        return code
-
-    def _window(self, expr: Count | Performed) -> str:
-        """An event at `occurred` counts iff now − window < occurred ≤ now."""
-        held = self.temporary()
-        until = f"bisect_right({held}, now)"
-        start = f"bisect_right({held}, now - {expr.window_us})" if expr.window_us else "0"
-        join, empty = ("-", "0") if isinstance(expr, Count) else (">", "False")
-        return f"({until} {join} {start} if ({held} := s.features.get({expr.feature!r})) else {empty})"
+        return self._call(expr) if isinstance(expr, Call) else self.leaf(expr)
 
     def _call(self, expr: Call) -> str:
         if expr.type == Type.BOOLEAN and not self.nullable(expr):
@@ -143,6 +62,8 @@ class Writer:
             return self._coalesce(expr)
         if expr.name == "between":
             return self._between(expr)
+        if expr.name in ("least", "greatest"):
+            return f"{expr.name}({', '.join(self.value(arg) for arg in expr.args)})"
         guards, args = self._guarded(_operands(expr))
         found = self._strict(expr, args)
         return f"(None if {' or '.join(guards)} else {found})" if guards else f"({found})"
@@ -167,33 +88,47 @@ class Writer:
             case "not":
                 return f"not {args[0]}"
             case "add" | "sub":
-                return f"int64({args[0]} {'+' if expr.name == 'add' else '-'} {args[1]})"
+                bound = "day_of" if expr.type == Type.DATE else "int64"
+                return f"{bound}({args[0]} {'+' if expr.name == 'add' else '-'} {args[1]})"
             case "mul":
-                return f"int64({args[0]} * {args[1]})" if expr.type == Type.INTEGER else f"times({args[0]}, {args[1]})"
-            case "div":
-                return f"quotient({args[0]}, {args[1]})"
-            case "mod":
-                return f"remainder({args[0]}, {args[1]})"
+                return f"times({args[0]}, {args[1]})" if expr.type == Type.NUMBER else f"int64({args[0]} * {args[1]})"
             case "neg":
                 return f"int64(-({args[0]}))"
             case "to_number":
                 return f"int64({args[0]} * {nodes.SCALE})"
-            case "lower" | "upper":
-                return f"{args[0]}.{expr.name}()"
-            case "length":
-                return f"len({args[0]})"
             case "like" | "ilike":
                 return self._like(expr, args[0])
             case "in":
                 return self._in(expr, args[0])
-            case _:
-                raise UnknownOperator(expr.name)
+            case "map_contains":
+                return f"{args[1]} in {args[0]}"
+            case "value":
+                return f"{args[0]}.get({args[1]})"
+        return self._applied(expr, args)
+
+    def _applied(self, expr: Call, args: list[str]) -> str:
+        """A function of the runtime, by the operator's name; what reads a clock is given the wall time of the zone."""
+        name = f"op_{expr.name}"
+        if expr.name in CLOCK or expr.name in PARTS:
+            day = f"wall({args[0]}, {args[1]})" if len(args) > 1 else args[0]
+            return f"{name}({day} // {DAY_US})" if expr.name in PARTS and len(args) > 1 else f"{name}({day})"
+        if expr.name in SPANS_US:
+            return f"whole({args[0]}, {SPANS_US[expr.name]})"
+        if expr.name == "date_trunc" and expr.type == Type.DATE:
+            name = "truncated"
+        elif expr.name == "round":
+            name = "rounded" if expr.type == Type.NUMBER else "op_round"
+        elif expr.name == "sign" and expr.args[0].type == Type.NUMBER:
+            name = "op_sign"
+        if name not in self.names:
+            raise UnknownOperator(expr.name)
+        return f"{name}({', '.join(args)})"
 
     def _like(self, expr: Call, text: str) -> str:
         """A pattern without inner wildcards is a test of strings; others are a compiled expression."""
         constants = [str(arg.value) for arg in expr.args[1:] if isinstance(arg, nodes.Literal)]
         if expr.name == "ilike":
-            constants, text = [constant.lower() for constant in constants], f"{text}.lower()"
+            constants, text = [lower(constant) for constant in constants], f"op_lower({text})"
         segments = arithmetic.like_segments(*constants)
         if all(None not in segment for segment in segments) and len(segments) <= 3:
             plain = ["".join(part or "" for part in segment) for segment in segments]
@@ -363,36 +298,22 @@ class UnknownOperator(LookupError):
         self.name = name
 
 
-def compile_functions(expressions: Mapping[str, Expr], *, trigger: Access = "payload", conditions: bool = False) -> dict[str, Evaluate]:
+def compile_functions(
+    expressions: Mapping[str, Expr], *, trigger: Access = "payload", conditions: bool = False, zones: Zones | None = None
+) -> dict[str, Evaluate]:
     """A function `f(state, event, variables, now_us, event_type)` per expression, by name.
 
     It answers the value in kernel representation, None for NULL. With `conditions` the expressions are BOOLEAN and the
-    answer is True or False: NULL counts as not true, and the code is shorter. `state` has `attributes`, `features` (instants
-    in ascending order) and `consents`; `event` is the decoded event, or None; with `trigger='kept'`, `trigger.*` is read from
-    `event`, then a dict of kernel values by path. Equal expressions share one function. Raises `NumberOverflow` when called
-    where a number does not fit.
+    answer is True or False: NULL counts as not true, and the code is shorter. `state` has `attributes`, `features` (see
+    `profile.features`), `consents`, `audiences`, `entries` and `visits`; `event` is the decoded event, or None; with
+    `trigger='kept'`, `trigger.*` is read from `event`, then a dict of kernel values by path. `zones` are needed by what reads
+    the subject's clock (`ZonesMissing`). Equal expressions share one function. Raises `NumberOverflow` and `TextOverflow` when
+    called where a value does not fit.
     """
-    writer = Writer(trigger)
+    writer = Writer(trigger, zones)
     write = writer.true if conditions else writer.value
     bodies = {expr: f"    return {write(expr)}\n" for expr in expressions.values()}
     return compile_bodies(expressions, bodies, "s, e, v, now, t", writer.names)
-
-
-def compile_flips(expressions: Mapping[str, Expr]) -> dict[str, NextFlip]:
-    """A function `g(state, event, variables, now_us)` per expression: the earliest instant after `now_us` at which time
-    alone can change its value, 0 if there is none. Never late; it may be early, with nothing changed."""
-    bodies = {expr: _flip_body(expr) for expr in expressions.values()}
-    return compile_bodies(expressions, bodies, "s, e, v, now", dict(_RUNTIME))
-
-
-def _flip_body(expr: Expr) -> str:
-    windows, ages = sources(expr)
-    calls = [f"window_flip(s.features.get({key!r}), {window}, now)" for key, window in sorted(windows)]
-    calls += [f"age_flip(s.features.get({key!r}), {age}, now)" for key, age in sorted(ages)]
-    if len(calls) < 2:
-        return f"    return {calls[0] if calls else 0}\n"
-    lines = "".join(f"    at = earliest(at, {call})\n" for call in calls[1:])
-    return f"    at = {calls[0]}\n{lines}    return at\n"
 
 
 def compile_bodies(expressions: Mapping[str, Expr], bodies: Mapping[Expr, str], arguments: str, names: dict[str, Any]) -> dict[str, Any]:

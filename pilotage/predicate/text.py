@@ -1,22 +1,36 @@
 """From the typed form back to the text an author would write: how decision records and explanations name things."""
 
+import re
 from collections.abc import Mapping
 
+from pilotage.event.time import DAY_US
+from pilotage.predicate import ir as nodes
+from pilotage.predicate.grammar import KEYWORDS
 from pilotage.predicate.ir import (
+    Aggregate,
     Attribute,
     Call,
     Consent,
     Count,
+    Entered,
     Expr,
     Feature,
     Field,
+    InAudience,
+    InJourney,
     Literal,
+    Now,
     Performed,
     SinceLast,
+    Stage,
     Type,
     Variable,
+    Windowed,
+    Zone,
 )
 from pilotage.predicate.literals import interval_text, readable
+from pilotage.predicate.table import WALL
+from pilotage.predicate.terms import EVER_US
 
 _INFIX = {
     "and": "and",
@@ -32,69 +46,119 @@ _INFIX = {
     "mul": "*",
     "div": "/",
     "mod": "%",
+    "concat": "||",
 }
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORDS = frozenset(KEYWORDS) | {"STAGE"}
+_ROOTS = ("trigger", "journey", "event")
 _POSTFIX = {"is_null": "is null", "is_true": "is true", "is_false": "is false"}
 _QUOTED = {Type.TIMESTAMP: "timestamp ", Type.DATE: "date ", Type.INTERVAL: "interval ", Type.STRING: ""}
 
 
-def expression_text(expr: Expr, filters: Mapping[str, Expr] | None = None) -> str:
-    """The text of an expression. `filters` gives, by feature key, the filters of the counts in it; a count whose filter is
-    not among them shows its key's digest instead."""
-    return _text(expr, filters or {})
+def expression_text(expr: Expr, features: Mapping[str, Feature] | None = None) -> str:
+    """The text of an expression. `features` gives what the counts in it count, by key; of a feature that is not among them
+    the digests of its filter and value stand in their place."""
+    return _text(expr, features or {})
 
 
-def filters_of(features: tuple[Feature, ...]) -> dict[str, Expr]:
-    """The filters of features by key, as `expression_text` wants them."""
-    return {feature.key: feature.where for feature in features if feature.where is not None}
+def filters_of(features: tuple[Feature, ...]) -> dict[str, Feature]:
+    """Features by key, as `expression_text` wants them."""
+    return {feature.key: feature for feature in features}
 
 
-def _text(expr: Expr, filters: Mapping[str, Expr]) -> str:
+def _text(expr: Expr, features: Mapping[str, Feature]) -> str:
     match expr:
         case Literal():
             return _literal(expr)
         case Attribute():
             return _name(expr.name)
         case Variable():
-            return f"journey.{expr.name}"
+            return f"journey.{_path(expr.name)}"
         case Field():
-            return f"{expr.of}.{expr.path}"
+            return f"{expr.of}.{_path(expr.path)}"
+        case Zone():
+            return _name(expr.attribute) if expr.attribute else _string(expr.default)
+        case Call():
+            return _call(expr, features)
+        case nodes.Sequence():
+            window = [_string(_interval(expr.window_us))] if expr.window_us != EVER_US else []
+            return f"sequence({', '.join([*map(_string, expr.events), _string(_interval(expr.within_us)), *window])})"
+        case Count() | Performed() | SinceLast() | Aggregate():
+            return _windowed(expr, features)
+        case _:
+            return _standing(expr)
+
+
+def _standing(expr: Now | Consent | InAudience | InJourney | Entered | Stage) -> str:
+    match expr:
+        case Now():
+            return "now()"
         case Consent():
             return f"consent({_string(expr.purpose)}, {_string(expr.channel)})"
-        case Call():
-            return _call(expr, filters)
-        case Count() | Performed() | SinceLast():
-            return _aggregate(expr, filters)
+        case InAudience():
+            return f"in_audience({_string(expr.audience)})"
+        case InJourney():
+            return f"in_journey({_string(expr.journey)})"
+        case Entered():
+            window = f", {_string(_interval(expr.window_us))}" if expr.window_us else ""
+            return f"entered({_string(expr.journey)}{window})"
+        case Stage():
+            return "stage()"
 
 
-def _aggregate(expr: Count | Performed | SinceLast, filters: Mapping[str, Expr]) -> str:
-    name = "since_last" if isinstance(expr, SinceLast) else "count" if isinstance(expr, Count) else "performed"
+def _windowed(expr: Windowed, features: Mapping[str, Feature]) -> str:
+    names = {Count: "count", Performed: "performed", SinceLast: "since_last"}
+    name = expr.name if isinstance(expr, Aggregate) else names[type(expr)]
     window_us = 0 if isinstance(expr, SinceLast) else expr.window_us
-    arguments = [_string(expr.event)] + ([_string(interval_text(window_us))] if window_us else [])
-    if expr.feature in filters:
-        arguments.append(_text(filters[expr.feature], filters))
-    elif "#" in expr.feature:
-        arguments.append(expr.feature[expr.feature.rindex("#") :])
+    known = features.get(expr.feature)
+    arguments = [_string(expr.event)]
+    rest = expr.feature[len(expr.event) :]
+    if isinstance(expr, Aggregate):
+        arguments.append(_text(known.value, features) if known and known.value else rest[rest.rindex("=") :])
+    if window_us not in (0, EVER_US):
+        arguments.append(_string(_interval(window_us)))
+    if known and known.where is not None:
+        arguments.append(_text(known.where, features))
+    elif known is None and "#" in rest:
+        arguments.append(rest[rest.index("#") : rest.index("#") + 13])
     return f"{name}({', '.join(arguments)})"
+
+
+def _interval(value: int) -> str:
+    """The text of a duration, exact to the microsecond."""
+    if value % 1000 == 0:
+        return interval_text(value)
+    days, rest = divmod(value, DAY_US)
+    return (f"{days} days " if days else "") + f"{rest} microseconds"
 
 
 def _literal(expr: Literal) -> str:
     if expr.value is None:
         return "null"
+    if expr.type == Type.INTERVAL and isinstance(expr.value, int):
+        return "interval " + _string(_interval(expr.value))
     if expr.type in _QUOTED:
         return _QUOTED[expr.type] + _string(str(readable(expr.type, expr.value)))
     return str(readable(expr.type, expr.value)).lower()
 
 
 def _name(name: str) -> str:
-    return name if name.replace(".", "_").isidentifier() else '"' + name.replace('"', '""') + '"'
+    """An attribute's name: as it is where it is plain and no word of the language, else in double quotes."""
+    parts = name.split(".")
+    plain = all(_PLAIN.fullmatch(part) for part in parts) and parts[0].upper() not in _WORDS and not (len(parts) > 1 and parts[0] in _ROOTS)
+    return name if plain else '"' + name.replace('"', '""') + '"'
+
+
+def _path(path: str) -> str:
+    return ".".join(part if part.isidentifier() else '"' + part.replace('"', '""') + '"' for part in path.split("."))
 
 
 def _string(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _call(expr: Call, filters: Mapping[str, Expr]) -> str:
-    parts = [_text(arg, filters) for arg in expr.args]
+def _call(expr: Call, features: Mapping[str, Feature]) -> str:
+    parts = [_text(arg, features) for arg in expr.args]
     wrapped = [f"({part})" if isinstance(arg, Call) and _is_operator(arg) else part for arg, part in zip(expr.args, parts, strict=True)]
     if expr.name in _INFIX:
         return f" {_INFIX[expr.name]} ".join(wrapped)
@@ -104,9 +168,9 @@ def _call(expr: Call, filters: Mapping[str, Expr]) -> str:
         case "not":
             return f"not {wrapped[0]}"
         case "neg":
-            return f"-{wrapped[0]}"
+            return f"-({parts[0]})"
         case "to_number":
-            return parts[0]
+            return f"number({parts[0]})"
         case "in":
             return f"{wrapped[0]} in ({', '.join(parts[1:])})"
         case "between":
@@ -115,8 +179,30 @@ def _call(expr: Call, filters: Mapping[str, Expr]) -> str:
             return f"{wrapped[0]} {expr.name} {wrapped[1]}" + (f" escape {wrapped[2]}" if len(wrapped) > 2 else "")
         case "case":
             return _case(parts)
-        case _:
-            return f"{expr.name}({', '.join(parts)})"
+    return _function(expr, parts, wrapped)
+
+
+def _function(expr: Call, parts: list[str], wrapped: list[str]) -> str:
+    """An operator that is written as a function, or as brackets behind what it is of."""
+    match expr.name:
+        case "list_contains" | "map_contains":
+            return f"{wrapped[1]} in ({parts[0]})"
+        case "item" | "value":
+            return f"{wrapped[0]}[{parts[1]}]"
+        case "position":
+            return f"position({wrapped[1]} in {wrapped[0]})"
+        case "list_length" | "map_length":
+            return f"length({parts[0]})"
+        case "date_trunc":
+            return f"date_trunc({parts[1]}, {parts[0]})"
+        case name if name.startswith("text_of_"):
+            return f"text({parts[0]})"
+        case name if name in WALL and isinstance(expr.args[-1], Zone):
+            return f"{name}({', '.join(parts[:-1])})"
+        case "timestamp":
+            return f"timestamp({', '.join(parts[:-1])})"
+        case name:
+            return f"{name}({', '.join(parts)})"
 
 
 def _case(parts: list[str]) -> str:
@@ -125,5 +211,9 @@ def _case(parts: list[str]) -> str:
     return f"case{branches}{default} end"
 
 
+_OPERATORS = frozenset({*_INFIX, *_POSTFIX, "not", "neg", "in", "between", "like", "ilike", "list_contains", "map_contains"})
+
+
 def _is_operator(call: Call) -> bool:
-    return call.name not in ("case", "coalesce", "lower", "upper", "length", "to_number")
+    """Whether a call is written with an operator, and so needs brackets inside another."""
+    return call.name in _OPERATORS

@@ -6,14 +6,14 @@ compared with, an INTEGER beside a NUMBER is converted, and nothing else is conv
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from sqlglot import exp
 
 from pilotage.predicate import scope as names
 from pilotage.predicate.error import PredicateError
-from pilotage.predicate.ir import SCALE, Attribute, Call, Expr, Feature, Field, Literal, SinceLast, Type, Variable
-from pilotage.predicate.literals import FROM_STRING, INT64_MAX, BadLiteral, escape_fault, interval, number
+from pilotage.predicate.ir import SCALE, Attribute, Call, Expr, Feature, Field, Literal, Stage, Type, Variable, Zone
+from pilotage.predicate.literals import FROM_STRING, INT64_MAX, BadLiteral, interval, number
 from pilotage.predicate.scope import Scope, Unresolved
 from pilotage.predicate.wording import NUMERIC, article, mismatch_cure
 
@@ -24,7 +24,6 @@ NESTING_MAX = 40
 """How deep operators may nest once typed. Generated code has up to four brackets a level, and Python takes 200."""
 
 _COMPARISONS: dict[type[exp.Expr], str] = {exp.EQ: "eq", exp.NEQ: "ne", exp.LT: "lt", exp.LTE: "le", exp.GT: "gt", exp.GTE: "ge"}
-_ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "add", exp.Sub: "sub", exp.Mul: "mul", exp.Div: "div", exp.Mod: "mod"}
 _LITERAL_TYPES = {exp.DataType.Type.DATE: Type.DATE, exp.DataType.Type.TIMESTAMP: Type.TIMESTAMP}
 _ROOTS = ("trigger", "journey", "event")
 
@@ -33,8 +32,25 @@ Typed = tuple[Expr, exp.Expr]
 
 
 class Typer:
-    """Types one condition. `features` are the aggregates met so far by key and window, `places` where each `since_last`
-    was written, by the identity of its expression."""
+    """Types one condition. `features` are the aggregates met so far by key and window, `places` where each part that time
+    changes was written, by the identity of its expression."""
+
+    methods: ClassVar[dict[type[exp.Expr], str]] = {
+        exp.Literal: "constant",
+        exp.Boolean: "constant",
+        exp.Null: "constant",
+        exp.Interval: "interval",
+        exp.Cast: "typed_literal",
+        exp.Column: "name",
+        exp.Not: "negation",
+        exp.Or: "disjunction",
+        exp.And: "conjunction",
+        **dict.fromkeys(_COMPARISONS, "comparison"),
+        exp.Between: "between",
+        exp.Is: "is_constant",
+        exp.Case: "case",
+        exp.Anonymous: "function",
+    }
 
     def __init__(self, text: str, scope: Scope, call: "Callable[[Typer, exp.Anonymous], Expr]") -> None:
         self.text = text
@@ -45,7 +61,7 @@ class Typer:
         self.narrowed: tuple[str, ...] | None = None
         """The types the event at hand can have under the conjuncts around, None if they say nothing."""
         self.features: dict[tuple[str, int], Feature] = {}
-        self.places: list[tuple[SinceLast, exp.Expr]] = []
+        self.places: list[tuple[Expr, exp.Expr]] = []
         self.depth = 0
 
     def refuse(self, node: exp.Expr, message: str, cure: str) -> NoReturn:
@@ -70,14 +86,15 @@ class Typer:
 
     def expression(self, node: exp.Expr) -> Expr:
         """The typed form of a node of any type."""
-        method = _METHODS.get(type(node))
+        method = self.methods.get(type(node))
         if method is None:
             self.refuse(node, f"{self.source(node)} is not part of the condition language", "see the reference of conditions")
         if self.depth >= NESTING_MAX:
             self.refuse(node, f"operators nest deeper than {NESTING_MAX} levels", "split the condition")
         self.depth += 1
         try:
-            return method(self, node)
+            found: Expr = getattr(self, method)(node)
+            return found
         finally:
             self.depth -= 1
 
@@ -87,7 +104,7 @@ class Typer:
         if expr.type not in (Type.BOOLEAN, Type.NULL):
             cure = "compare it with a value, for example with = or >"
             self.refuse(node, f"{self.source(node)} is {article(expr.type)}, not a condition", cure)
-        return _retyped(expr, Type.BOOLEAN)
+        return retyped(expr, Type.BOOLEAN)
 
     def alike(self, operands: Sequence[Typed], doing: str) -> tuple[list[Expr], Type]:
         """The expressions brought to one type; refuses those that have none in common."""
@@ -111,7 +128,7 @@ class Typer:
         if expr.type == target:
             return expr
         if expr.type == Type.NULL:
-            return _retyped(expr, target)
+            return retyped(expr, target)
         if target == Type.NUMBER:
             return self.to_number(expr, node)
         assert isinstance(expr, Literal)
@@ -160,6 +177,8 @@ class Typer:
             fields = self.scope.events.get(self.counted, {})
             cure = f"write event.{'.'.join(path)}" if ".".join(path) in fields else "it reads the counted event only: event.field"
             self.refuse(node, f"a filter cannot read {'.'.join(path)}", cure)
+        if path == ("stage",) and "stage" not in self.scope.attributes and self.scope.journeys:
+            return self.stage()
         try:
             return Attribute(names.attribute(self.scope, ".".join(path)), ".".join(path))
         except Unresolved as error:
@@ -177,6 +196,17 @@ class Typer:
             self.refuse(node, "event is only known inside a filter", f"write trigger.{path} for the event at hand")
         counted = self.counted
         return Field(self.look_up(node, lambda: names.event_field(self.scope, counted, path)), "event", path)
+
+    def stage(self) -> Expr:
+        """The stage the subject is in, by the journeys in force."""
+        return Stage(tuple(sorted(self.scope.journeys.items())))
+
+    def zone(self, node: exp.Expr) -> Zone:
+        """The subject's zone; a filter, which reads the counted event only, has none."""
+        if self.counted is not None:
+            self.refuse(node, "a filter cannot read the customer's clock", "it reads the counted event only: event.field")
+        own = self.scope.zone_attribute
+        return Zone(own if self.scope.attributes.get(own) == Type.STRING else "", self.scope.zone)
 
     def negation(self, node: exp.Expr) -> Expr:
         return Call(Type.BOOLEAN, "not", (self.boolean(node.this),))
@@ -226,8 +256,15 @@ class Typer:
     def comparison(self, node: exp.Expr) -> Expr:
         operands = [(self.expression(part), part) for part in (node.this, node.expression)]
         self.check_event_types(operands)
-        args, _ = self.alike(operands, "they cannot be compared")
+        args = self.comparable(operands)
         return Call(Type.BOOLEAN, _COMPARISONS[type(node)], tuple(args))
+
+    def comparable(self, operands: Sequence[Typed]) -> list[Expr]:
+        """The expressions brought to one type whose values can be compared; lists and maps cannot."""
+        for expr, part in operands:
+            if expr.type in (Type.LIST, Type.MAP):
+                self.refuse(part, f"{self.source(part)} is {article(expr.type)}: it cannot be compared", "ask for an item: 'vip' in tags")
+        return self.alike(operands, "they cannot be compared")[0]
 
     def check_event_types(self, operands: Sequence[Typed]) -> None:
         """A constant compared with `trigger.type` must be a declared event type."""
@@ -238,17 +275,8 @@ class Typer:
 
     def between(self, node: exp.Expr) -> Expr:
         operands = [(self.expression(part), part) for part in (node.this, node.args["low"], node.args["high"])]
-        args, _ = self.alike(operands, "they cannot be compared")
+        args = self.comparable(operands)
         return Call(Type.BOOLEAN, "between", tuple(args))
-
-    def membership(self, node: exp.Expr) -> Expr:
-        operands = [(self.expression(part), part) for part in (node.this, *node.expressions)]
-        for expr, part in operands[1:]:
-            if not isinstance(expr, Literal):
-                self.refuse(part, f"{self.source(part)} is not a constant", "in takes a list of constants; use = and or for others")
-        self.check_event_types(operands)
-        args, _ = self.alike(operands, "they cannot be compared")
-        return Call(Type.BOOLEAN, "in", tuple(args))
 
     def is_constant(self, node: exp.Expr) -> Expr:
         wanted = node.expression
@@ -256,28 +284,12 @@ class Typer:
             return Call(Type.BOOLEAN, "is_null", (self.expression(node.this),))
         return Call(Type.BOOLEAN, "is_true" if wanted.this else "is_false", (self.boolean(node.this),))
 
-    def like(self, node: exp.Expr, escape: str = "") -> Expr:
-        text, pattern = self.string(node.this), node.expression
-        if not (isinstance(pattern, exp.Literal) and pattern.is_string):
-            self.refuse(pattern, "the pattern is not a constant", "write it in quotes: like 'Ber%'")
-        if escape and (fault := escape_fault(pattern.name, escape)):
-            self.refuse(pattern, fault, f"after {escape!r} write %, _ or {escape!r}")
-        constants = (pattern.name, escape) if escape else (pattern.name,)
-        name = "like" if isinstance(node, exp.Like) else "ilike"
-        return Call(Type.BOOLEAN, name, (text, *(Literal(Type.STRING, constant) for constant in constants)))
-
-    def escaped(self, node: exp.Expr) -> Expr:
-        escape = node.expression
-        if not (isinstance(escape, exp.Literal) and escape.is_string and len(escape.name) == 1 and escape.name not in "%_"):
-            self.refuse(escape, "the escape is not one character", "write for example escape '!'")
-        return self.like(node.this, escape.name)
-
     def string(self, node: exp.Expr) -> Expr:
         """The typed form of a node that must be a string."""
         expr = self.expression(node)
         if expr.type not in (Type.STRING, Type.NULL):
             self.refuse(node, f"{self.source(node)} is {article(expr.type)}, not a string", "use a string here")
-        return _retyped(expr, Type.STRING)
+        return retyped(expr, Type.STRING)
 
     def case(self, node: exp.Expr) -> Expr:
         ifs, default, operand = node.args["ifs"], node.args.get("default"), node.this
@@ -294,54 +306,8 @@ class Typer:
         if not isinstance(operand, exp.Column):
             self.refuse(operand, "only a name can stand between case and when", "write case when … = … then … end")
         values = [(self.expression(part.this), part.this) for part in ifs]
-        args, _ = self.alike([(self.expression(operand), operand), *values], "they cannot be compared")
+        args = self.comparable([(self.expression(operand), operand), *values])
         return [Call(Type.BOOLEAN, "eq", (args[0], value)) for value in args[1:]]
-
-    def negative(self, node: exp.Expr) -> Expr:
-        inner = node.this
-        if isinstance(inner, exp.Literal) and not inner.is_string:
-            literal = self.read(inner, number, inner.name)
-            assert isinstance(literal.value, int)
-            return Literal(literal.type, -literal.value)
-        expr = self.expression(inner)
-        if expr.type not in (*NUMERIC, Type.INTERVAL, Type.NULL):
-            self.refuse(inner, f"{self.source(inner)} is {article(expr.type)}", "only numbers and durations have a sign")
-        return Call(Type.INTEGER, "neg", (_retyped(expr, Type.INTEGER),)) if expr.type == Type.NULL else Call(expr.type, "neg", (expr,))
-
-    def arithmetic(self, node: exp.Expr) -> Expr:
-        name = _ARITHMETIC[type(node)]
-        operands = [(self.expression(part), part) for part in (node.this, node.expression)]
-        if name in ("add", "sub") and (found := self.time_arithmetic(name, operands)):
-            return found
-        for expr, part in operands:
-            if expr.type not in (*NUMERIC, Type.NULL):
-                self.refuse(part, f"{self.source(part)} is {article(expr.type)}, not a number", "calculate with numbers")
-        args, kind = self.alike(operands, "they cannot be combined")
-        kind = Type.INTEGER if kind == Type.NULL else kind
-        args = [_retyped(arg, kind) for arg in args]
-        return Call(Type.NUMBER if name == "div" else kind, name, tuple(args))
-
-    def time_arithmetic(self, name: str, operands: list[Typed]) -> Expr | None:
-        """Instants and durations: instant ± duration, duration ± duration, instant − instant; None if neither is one."""
-        if not {expr.type for expr, _ in operands} & {Type.TIMESTAMP, Type.INTERVAL}:
-            return None
-        (left, left_node), (right, right_node) = operands
-        if right.type == Type.STRING and isinstance(right, Literal):
-            right = self.read(right_node, interval, str(right.value))
-        if name == "add" and left.type == Type.INTERVAL and right.type == Type.TIMESTAMP:
-            left, right = right, left
-        pair = (left.type, right.type)
-        if pair in ((Type.TIMESTAMP, Type.INTERVAL), (Type.INTERVAL, Type.INTERVAL)):
-            return Call(left.type, name, (left, right))
-        if name == "sub" and pair == (Type.TIMESTAMP, Type.TIMESTAMP):
-            return Call(Type.INTERVAL, name, (left, right))
-        self.mismatch_time(name, left, left_node, right, right_node)
-
-    def mismatch_time(self, name: str, left: Expr, left_node: exp.Expr, right: Expr, right_node: exp.Expr) -> NoReturn:
-        done = "added" if name == "add" else "subtracted"
-        kinds = f"{self.source(left_node)} is {article(left.type)} and {self.source(right_node)} is {article(right.type)}"
-        cure = "add a duration to a timestamp, or subtract one timestamp from another"
-        self.refuse(right_node, f"{kinds}: they cannot be {done}", cure)
 
     def function(self, node: exp.Expr) -> Expr:
         assert isinstance(node, exp.Anonymous)
@@ -365,30 +331,6 @@ def _is_trigger_type(node: exp.Expr) -> bool:
     return isinstance(node, exp.Column) and node.meta["path"] == ("trigger", "type")
 
 
-def _retyped(expr: Expr, kind: Type) -> Expr:
+def retyped(expr: Expr, kind: Type) -> Expr:
     """A bare NULL as a constant of a type; any other expression as it is."""
     return Literal(kind, None) if isinstance(expr, Literal) and expr.value is None else expr
-
-
-_METHODS: dict[type[exp.Expr], Callable[[Typer, exp.Expr], Expr]] = {
-    exp.Literal: Typer.constant,
-    exp.Boolean: Typer.constant,
-    exp.Null: Typer.constant,
-    exp.Interval: Typer.interval,
-    exp.Cast: Typer.typed_literal,
-    exp.Column: Typer.name,
-    exp.Not: Typer.negation,
-    exp.Or: Typer.disjunction,
-    exp.And: Typer.conjunction,
-    **dict.fromkeys(_COMPARISONS, Typer.comparison),
-    exp.Between: Typer.between,
-    exp.In: Typer.membership,
-    exp.Is: Typer.is_constant,
-    exp.Like: Typer.like,
-    exp.ILike: Typer.like,
-    exp.Escape: Typer.escaped,
-    exp.Case: Typer.case,
-    exp.Neg: Typer.negative,
-    **dict.fromkeys(_ARITHMETIC, Typer.arithmetic),
-    exp.Anonymous: Typer.function,
-}

@@ -69,12 +69,12 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
-    """Everything known about one subject."""
+    """Everything known about one subject. `features` are what `profile.features` keeps, by key."""
 
     subject: bytes
     attributes: dict[str, Any] = {}
     consents: dict[str, Grant] = {}
-    features: dict[str, list[int]] = {}
+    features: dict[str, list[Any]] = {}
     entries: list[Entry] = []
     visits: dict[str, Visit] = {}
     budget: list[Reservation] = []

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.predicate.flips import age_flip, window_flip
+from pilotage.predicate.clock import whole
+from pilotage.predicate.flips import reach, span_flip, window_flip
 from pilotage.predicate.ir import Type
+from pilotage.predicate.next_flip import compile_flips
 from pilotage.predicate.parse import PredicateError, Scope, parse, parse_expression
-from pilotage.predicate.python import compile_flips, compile_functions
+from pilotage.predicate.python import compile_functions
 from pilotage.profile.state import State
 
 SCOPE = Scope(
@@ -71,13 +73,21 @@ def test_a_window_flips_when_an_event_enters_or_leaves(instants: list[int], wind
     assert min((at for at in instants if at > now), default=0) == window_flip(instants, 0, now)
 
 
-def test_an_age_is_passed_one_microsecond_after_it_is_reached() -> None:
+def test_what_moves_is_passed_one_microsecond_after_it_is_reached() -> None:
     """`since_last(…) > '7d'` becomes true one microsecond after `>= '7d'` does; both instants are foretold."""
-    assert 110 == age_flip([5, 100], 10, 105)
-    assert 111 == age_flip([5, 100], 10, 110)
-    assert 0 == age_flip([5, 100], 10, 111)
-    assert 0 == age_flip([200], 10, 105)
-    assert 0 == age_flip(None, 10, 105)
+    assert 110 == reach(5, 105)
+    assert 111 == reach(0, 110)
+    assert 0 == reach(-1, 111)
+    assert 0 == reach(None, 105)
+
+
+@given(value=st.integers(-30, 30), direction=st.sampled_from([1, -1]), now=st.integers(-5, 5))
+def test_whole_units_step_when_one_is_full(value: int, direction: int, now: int) -> None:
+    """The number of whole units in a moving interval, rounded towards zero, changes first at the instant foretold."""
+    flip = span_flip(value, 7, direction, now)
+    units = [whole(value + direction * passed, 7) for passed in range(flip - now + 1)]
+    assert flip > now
+    assert len(set(units[:-1])) == 1 and units[-1] != units[0]
 
 
 def test_what_does_not_change_by_time_never_flips() -> None:
@@ -89,16 +99,16 @@ def test_what_does_not_change_by_time_never_flips() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "since_last('a') + '1d' > '7d'",
-        "since_last('a') > age",
+        "greatest(since_last('a'), '1d') > '7d'",
+        "since_last('a') > '7d' - since_last('b')",
         "coalesce(since_last('a'), '1d') > '7d'",
         "case when tier = 'x' then since_last('a') end < '1d'",
-        "n = 1 or since_last('a') - since_last('b') > '1d'",
+        "n = 1 or since_last('a') * 2 > '1d'",
     ],
 )
 def test_a_flip_that_cannot_be_computed_is_refused(text: str) -> None:
-    """Calculating with the age of an event, or comparing it with an attribute, is refused as a condition where it is
-    written; as a value it is allowed."""
+    """A choice among ages of events, a multiple of one, or a comparison of two that move apart at twice the speed is refused as
+    a condition where it is written; as a value it is allowed."""
     with pytest.raises(PredicateError, match="when this changes by time cannot be computed") as caught:
         parse(text, SCOPE)
     assert text.index("since_last") + 1 == caught.value.column

@@ -214,7 +214,7 @@ def test_a_filter_reads_the_event_alone() -> None:
         ("9223372036854775807 + 0", 9223372036854775807),
         ("-9223372036854775808", -9223372036854775808),
         ("journey.attempts + 1", 3),
-        ("length(upper('straße'))", 7),
+        ("length(upper('straße'))", 6),
         ("timestamp '1970-01-01T00:00:01Z' + '1s'", 2_000_000),
         ("interval '1 day 2 hours' - interval '1h'", 25 * 3_600_000_000),
         ("case journey.attempts when 1 then 'one' when 2 then 'two' end", "two"),

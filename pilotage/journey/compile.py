@@ -14,7 +14,7 @@ from pilotage.journey.forms import FORMS
 from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, event_fields
 from pilotage.journey.parse_content import finished_content, parse_content
 from pilotage.journey.parse_journey import parse_journey
-from pilotage.journey.parse_policy import parse_policy
+from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy
 from pilotage.journey.parse_profile import parse_profile
 from pilotage.journey.plan import KERNEL, AttributeSpec, Content, Journey, Plan
 from pilotage.journey.shape import check
@@ -43,6 +43,8 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         channels=surroundings.channels,
         endpoints=surroundings.endpoints,
         zones=surroundings.zones,
+        zone=_written(sorts["policy"], "zone") or surroundings.zone,
+        zone_attribute=_written(sorts["policy"], "zone_attribute") or ZONE_ATTRIBUTE,
     )
     policy_desks = [Desk(document, names, report) for document in sorts["policy"]]
     policy = parse_policy(policy_desks, surroundings.zone)
@@ -112,6 +114,11 @@ def _purposes(document: Document) -> tuple[str, ...]:
     """The purposes a policy names, whether or not the rest of them is right: a purpose with a fault is not unknown."""
     written = document.root.map("purposes")
     return written.names() if written else ()
+
+
+def _written(documents: Sequence[Document], key: str) -> str:
+    """What the first policy that has a setting says; whether it is right is judged where policies are read."""
+    return next((text for document in documents if (text := document.root.text(key))), "")
 
 
 def _contents(documents: Sequence[Document], surroundings: Surroundings, report: Report) -> dict[str, ContentDraft]:

@@ -9,6 +9,7 @@ CLASSES = ("marketing", "service", "transactional")
 BASES = ("consent", "legitimate_interest", "contract", "legal_obligation", "vital_interest")
 STAGES = ("acquisition", "onboarding", "adoption", "renewal", "growth", "advocacy", "service")
 TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
+ATTRIBUTE_TYPES = (*TYPES, "list", "map")
 
 _NAMES = Listing(Value("name"))
 _CLASSES = Listing(Value(choices=CLASSES))
@@ -85,7 +86,7 @@ CALL = Form(
                     "the returned variable",
                     (
                         Key("field", Value("field"), "the field of the JSON answer", required=True),
-                        Key("type", Value(choices=TYPES), "its type", required=True),
+                        Key("type", Value(choices=ATTRIBUTE_TYPES), "its type", required=True),
                     ),
                 )
             ),

@@ -26,7 +26,13 @@ SCALAR_TYPES = {
     "date": Type.DATE,
     "timestamp": Type.TIMESTAMP,
 }
-"""The type a condition sees for each kind of field; objects and arrays cannot be read as a whole."""
+"""The type a condition sees for each kind of field that is a single value."""
+
+FIELD_TYPES = {**SCALAR_TYPES, "array": Type.LIST, "object": Type.MAP}
+"""The type a condition sees for each kind of field: an array is a list, an object, read as a whole, a map."""
+
+ATTRIBUTE_TYPES = {**SCALAR_TYPES, "list": Type.LIST, "map": Type.MAP}
+"""The types a profile attribute can have."""
 
 
 class ChannelParts(msgspec.Struct, frozen=True):
@@ -63,7 +69,7 @@ class ContentDraft(msgspec.Struct, frozen=True):
 
 
 class Names(msgspec.Struct, frozen=True):
-    """All names in force."""
+    """All names in force. `zone` is the company's time zone, `zone_attribute` the attribute that holds a customer's own."""
 
     contracts: dict[str, Contract]
     events: dict[str, dict[str, Type]]
@@ -74,12 +80,14 @@ class Names(msgspec.Struct, frozen=True):
     channels: Mapping[str, ChannelParts]
     endpoints: frozenset[str]
     zones: frozenset[str]
+    zone: str = "UTC"
+    zone_attribute: str = ""
 
 
 def event_fields(contracts: Iterable[Contract]) -> dict[str, dict[str, Type]]:
     """For each event type, the type of every field that a condition can read, by dotted path."""
     return {
-        contract.event: {path: SCALAR_TYPES[kind] for path, kind in field_kinds(contract).items() if kind in SCALAR_TYPES}
+        contract.event: {path: FIELD_TYPES[kind] for path, kind in field_kinds(contract).items() if kind in FIELD_TYPES}
         for contract in contracts
     }
 
@@ -115,6 +123,8 @@ class Desk:
             any_trigger=any_trigger,
             variables=variables or {},
             purposes=names.purposes,
+            zone=names.zone,
+            zone_attribute=names.zone_attribute,
         )
 
     def condition(self, scalar: Scalar | None, scope: Scope) -> Predicate | None:

@@ -11,7 +11,8 @@ from pilotage.journey.names import Desk
 from pilotage.journey.scalars import count_or, duration_or, minute_or
 
 _Rule = TypeVar("_Rule", Purpose, QuietHours, Budget, Suppression)
-_ZONE_ATTRIBUTE = "timezone"
+ZONE_ATTRIBUTE = "timezone"
+"""The attribute that holds a customer's time zone where no policy names another."""
 _MARKETING_BASES = ("consent", "legitimate_interest")
 
 
@@ -37,7 +38,7 @@ def parse_policy(desks: Sequence[Desk], zone: str) -> Policy:
         budgets=_by_name(_budget(desk, item) for desk, item in _items(desks, "budgets")),
         suppressions=_by_name(rule for desk, item in _items(desks, "suppress") if (rule := _suppression(desk, item))),
         zone=_setting(desks, "zone", _known_zone) or zone,
-        zone_attribute=_setting(desks, "zone_attribute", _known_attribute) or _ZONE_ATTRIBUTE,
+        zone_attribute=_setting(desks, "zone_attribute", _known_attribute) or ZONE_ATTRIBUTE,
     )
 
 

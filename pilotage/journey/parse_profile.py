@@ -2,7 +2,7 @@
 
 from pilotage.journey.document import Document, Fields, Scalar
 from pilotage.journey.findings import Report, suggestion
-from pilotage.journey.names import SCALAR_TYPES
+from pilotage.journey.names import ATTRIBUTE_TYPES
 from pilotage.journey.plan import AttributeSpec
 from pilotage.predicate.ir import Type
 
@@ -14,8 +14,8 @@ def parse_profile(document: Document, events: dict[str, dict[str, Type]], report
     written = document.root.map("attributes")
     for key, value in written.fields if written else ():
         if isinstance(value, Fields):
-            kind = SCALAR_TYPES.get(value.text("type"), Type.STRING)
-            written_sources = value.list("from") if value.text("type") in SCALAR_TYPES else ()
+            kind = ATTRIBUTE_TYPES.get(value.text("type"), Type.STRING)
+            written_sources = value.list("from") if value.text("type") in ATTRIBUTE_TYPES else ()
             sources = [_source(document, item, kind, events, report) for item in written_sources if isinstance(item, Scalar)]
             known = tuple(sorted({source for source in sources if source is not None}))
             attributes.append(AttributeSpec(key.text, kind, known, value.text("classification")))

@@ -2,8 +2,9 @@
 
 Values have kernel representations, which are what generated code computes on: a BOOLEAN is a bool, an INTEGER an int64,
 a NUMBER an int64 scaled by 10**6 (exact decimals), a STRING a str, a TIMESTAMP int64 microseconds UTC, a DATE days since
-1970-01-01, an INTERVAL int64 microseconds, a LIST a list of strs and a MAP a dict of strs to strs (what in either is no text
-stands as its JSON text). NULL is None in every type. An expression's type is fixed when it is parsed.
+1970-01-01, an INTERVAL int64 microseconds, a LIST a list of strs and a MAP a dict of strs to strs: what in either is no text
+stands as its JSON text, an item of a LIST can be NULL, and a key of a MAP whose value is NULL is not in it. NULL is None in
+every type. An expression's type is fixed when it is parsed.
 """
 
 from enum import StrEnum

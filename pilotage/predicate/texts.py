@@ -163,14 +163,14 @@ def texts(value: Any) -> list[str | None] | None:
     return None if value is None else [_text(each) for each in value]
 
 
-def pairs(value: Any) -> dict[str, str | None] | None:
-    """An object of an event as a MAP."""
+def pairs(value: Any) -> dict[str, str] | None:
+    """An object of an event as a MAP; a key whose value is null is not in it."""
     if value is None:
         return None
     if isinstance(value, msgspec.Struct):
         value = msgspec.to_builtins(value)
     assert isinstance(value, Mapping)
-    return {str(key): _text(each) for key, each in value.items()}
+    return {str(key): text for key, each in value.items() if (text := _text(each)) is not None}
 
 
 def _text(value: Any) -> str | None:

@@ -86,7 +86,7 @@ CALL = Form(
                     "the returned variable",
                     (
                         Key("field", Value("field"), "the field of the JSON answer", required=True),
-                        Key("type", Value(choices=ATTRIBUTE_TYPES), "its type", required=True),
+                        Key("type", Value(choices=TYPES), "its type", required=True),
                     ),
                 )
             ),
@@ -313,7 +313,7 @@ PROFILE = _head(
             Form(
                 "the attribute",
                 (
-                    Key("type", Value(choices=TYPES), "its type", required=True),
+                    Key("type", Value(choices=ATTRIBUTE_TYPES), "its type", required=True),
                     Key("from", Listing(Value()), "the event fields that set it, such as customer.signed_up.email"),
                     Key("classification", Value("word"), "how sensitive it is, such as personal or sensitive"),
                     Key("description", Value("line"), "what it says"),

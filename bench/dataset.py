@@ -91,6 +91,7 @@ def _fill(path: Path, number: int, subjects: int, now_us: int, due_us: int) -> N
     begun.put("log", *encode_segment(Segment(FIRST, program.digest, [dummy], [[]])))
     put_marker(begun, Marker(FIRST, now_us))
     store.write(begun, durable=True)
+    store.compact()
     store.close()
 
 

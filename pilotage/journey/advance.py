@@ -11,7 +11,7 @@ from pilotage.journey.entry import due_of, enter, fire, take
 from pilotage.journey.outcome import Outcome
 from pilotage.journey.program import Handler, Program
 from pilotage.journey.subject import apply_consent, apply_receipt, update_attributes, update_features
-from pilotage.journey.work import Work
+from pilotage.journey.work import NOTHING, Work
 from pilotage.profile.state import Entry, State
 
 SETTLE_MAX = 10_000
@@ -28,7 +28,7 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     `now_us` is the event's received time, microseconds UTC. Raises `ContractBroken`, `NumberOverflow`, `TooManyDerived`
     or `EndlessJourney`, and then nothing has changed: the caller quarantines the event.
     """
-    wake_us = wake_at(state)
+    wake_us = wake_at(state) if state.entries else 0
     overdue = 0 < wake_us <= now_us
     handler = program.handlers.get(event.type)
     if not overdue and (handler is None or (handler.idle and not (state.entries and handler.listened))):
@@ -41,7 +41,7 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
         _take_event(work, handler, event, handler.validator.decode(event.data))
         _drain(work)
         _refresh(work)
-    if not work.changed():
+    if not work.changed:
         return Outcome(state, work.actions, work.decisions, wake_us, work.cancelled)
     new = work.state
     if new.entries is not state.entries:
@@ -65,7 +65,7 @@ def _settle(work: Work, until_us: int) -> None:
             return
         entry = min(due, key=_order)
         work.now = entry.due_us
-        work.ended.clear()
+        work.ended = NOTHING
         fire(work, entry)
         _drain(work)
         _refresh(work)
@@ -77,21 +77,22 @@ def _order(entry: Entry) -> tuple[int, str, bytes, str]:
 
 
 def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> None:
-    work.ended.clear()
+    work.ended = NOTHING
     signals = handler.signals
     if handler.consent:
         signals |= apply_consent(work, event, payload)
     if handler.attributes:
-        signals |= update_attributes(work, handler, event, payload)
+        signals |= update_attributes(work, handler, payload)
     if handler.features:
         update_features(work, handler, event, payload)
     if handler.receipt:
         apply_receipt(work, event, payload)
-    work.signals |= signals
-    if work.state.entries and handler.listened:
+    work.signals = work.signals | signals if work.signals else signals
+    if handler.listened and work.state.entries:
         _tell(work, event.type, payload, signals)
     if handler.entrances:
-        inside = {entry.journey for entry in work.state.entries}
+        entries = work.state.entries
+        inside = {entry.journey for entry in entries} if entries else NOTHING
         for journey in handler.entrances:
             enter(work, journey, event, payload, inside)
 
@@ -108,9 +109,9 @@ def _drain(work: Work) -> None:
 
 def _tell(work: Work, event_type: str, payload: object, signals: frozenset[str]) -> None:
     """Let every entry take what happened, but for those that what another took has moved or ended meanwhile."""
-    moves = work.moves
+    moves, journeys = work.moves, work.program.journeys
     for entry in work.state.entries[:]:
-        if work.moves == moves or work.alive(entry):
+        if not journeys[entry.version].listens.isdisjoint(signals) and (work.moves == moves or work.alive(entry)):
             take(work, entry, event_type, payload, signals)
 
 
@@ -119,7 +120,7 @@ def _refresh(work: Work) -> None:
 
     An entry that has not moved keeps its instant unless something that its timed conditions read was taken: between two
     flips the passing of time alone changes nothing about the next one."""
-    taken, before = work.signals, work.before
+    taken, before = work.signals, work.old.entries
     if work.state.entries is before and work.program.flips.isdisjoint(taken):
         return
     journeys = work.program.journeys

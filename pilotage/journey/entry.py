@@ -1,5 +1,6 @@
 """One entry's way through its journey: how it begins, what it takes from events, time and receipts, how it moves on."""
 
+from collections.abc import Set
 from typing import Any
 
 from pilotage.event.digest import key128
@@ -25,7 +26,11 @@ from pilotage.journey.steps import (
     park,
 )
 from pilotage.journey.work import Work
+from pilotage.predicate.flips import earliest
 from pilotage.profile.state import Entry, Visit
+
+NO_INPUTS: dict[str, Any] = {}
+"""What was looked at where nothing was. Never written to."""
 
 STEPS_MAX = 1_000
 """How many steps an entry may take without resting; the compiler refuses cycles without a wait."""
@@ -35,13 +40,39 @@ class RestlessEntry(RuntimeError):
     """An entry took a thousand steps without resting. Put a wait into the cycle."""
 
 
-def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: set[str]) -> None:
+def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: Set[str]) -> None:
     """Start an entry of the journey, or record why not. `inside` are the journeys the subject was in before."""
-    refused, inputs = _entry_refusal(work, journey, event, payload, inside)
+    name, state, now, inputs = journey.name, work.state, work.now, NO_INPUTS
+    if name in inside:
+        refused = "already in the journey"
+    elif name in work.ended:
+        refused = "this event has just ended an entry"
+    else:
+        visit = state.visits.get(name)
+        refused = "" if visit is None else _reentry_refusal(journey, visit, now)
+        where = journey.where
+        if where is not None and not refused:
+            inputs = where.inputs(state, payload, NO_INPUTS, now, event.type)
+            if not where.truth(state, payload, NO_INPUTS, now, event.type):
+                refused = journey.unmet
     if refused:
-        decided = Decision(work.now, journey.name, journey.version, b"", "", "refused", refused, "entry", inputs)
-        work.decisions.append(decided)
+        work.decisions.append(Decision(now, name, journey.version, b"", "", "refused", refused, "entry", inputs))
         return
+    _begin(work, journey, event, payload, inputs)
+
+
+def _reentry_refusal(journey: JourneyProgram, visit: Visit, now: int) -> str:
+    """Why a subject that was in the journey before may not enter it again yet; empty if it may."""
+    rule = journey.journey.enter
+    if rule.reentry == "always":
+        return ""
+    if rule.reentry == "never":
+        return "was in the journey before"
+    return "entered too recently" if now < visit.entered_us + rule.reentry_us else ""
+
+
+def _begin(work: Work, journey: JourneyProgram, event: Event, payload: Any, inputs: dict[str, Any]) -> None:
+    """Start an entry of the journey, held out or at its first step."""
     plan = journey.journey
     kept = {path: read(work.state, payload, {}, work.now, event.type) for path, read in journey.kept}
     entry = Entry(
@@ -65,7 +96,8 @@ def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, insid
     if not out or (plan.goal and plan.goal.within_us):
         entries = work.own("entries")
         entries.append(entry)
-        entries.sort(key=_place)
+        if len(entries) > 1:
+            entries.sort(key=_place)
     if out:
         work.decide(entry, "held_out", f"holdout {plan.holdout / 100:g}%", "holdout", inputs)
         park(work, entry, HELD_OUT, work.now + plan.goal.within_us if plan.goal else 0)
@@ -76,26 +108,6 @@ def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, insid
 
 def _place(entry: Entry) -> tuple[str, bytes]:
     return entry.journey, entry.id
-
-
-def _entry_refusal(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: set[str]) -> tuple[str, dict[str, Any]]:
-    """Why the event starts no entry (empty: it does), and what was looked at; the rules that cost least come first."""
-    name, state = journey.name, work.state
-    if name in inside:
-        return "already in the journey", {}
-    if name in work.ended:
-        return "this event has just ended an entry", {}
-    visit, rule = state.visits.get(name), journey.journey.enter
-    if visit is not None and rule.reentry != "always":
-        if rule.reentry == "never":
-            return "was in the journey before", {}
-        if work.now < visit.entered_us + rule.reentry_us:
-            return "entered too recently", {}
-    where = journey.where
-    if where is None:
-        return "", {}
-    inputs = where.inputs(state, payload, {}, work.now, event.type)
-    return ("" if where.truth(state, payload, {}, work.now, event.type) else journey.unmet), inputs
 
 
 def move(work: Work, entry: Entry, journey: JourneyProgram, goto: str) -> None:
@@ -230,21 +242,15 @@ def due_of(work: Work, entry: Entry) -> int:
     """The first instant after `work.now` at which the entry needs attention by time alone; 0 if never."""
     journey = work.program.journeys[entry.version]
     due_us = entry.deadline_us
+    for condition in journey.standing:
+        if condition.flip is not None and not (entry.goal_us and condition is journey.goal):
+            due_us = earliest(due_us, condition.flip(work.state, None, entry.variables, work.now))
     program = journey.steps.get(entry.step)
-    if not journey.timed and not (program and program.timed and entry.phase == WAITING):
-        return due_us
-    flips: list[int] = []
-    if journey.timed:
-        standing = [condition for condition, _ in journey.exits]
-        if journey.goal is not None and not entry.goal_us:
-            standing.append(journey.goal)
-        for condition in standing:
-            if condition.flip is not None:
-                flips.append(condition.flip(work.state, None, entry.variables, work.now))
-    if program and program.timed and entry.phase == WAITING:
+    if program is not None and program.timed and entry.phase == WAITING:
         flip = program.conditions[-1].flip
-        flips.append(flip(work.state, entry.trigger, entry.variables, work.now) if flip else 0)
-    return min((at for at in (*flips, due_us) if at), default=0)
+        assert flip is not None
+        due_us = earliest(due_us, flip(work.state, entry.trigger, entry.variables, work.now))
+    return due_us
 
 
 def receive(work: Work, entry: Entry, event_type: str, payload: Any) -> None:

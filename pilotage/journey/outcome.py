@@ -54,7 +54,7 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     effect: bytes = b""
 
 
-class Outcome(msgspec.Struct, array_like=True):
+class Outcome(msgspec.Struct, array_like=True, gc=False):
     """The result of one `advance`. `state` is a new state, or the very one given when nothing changed. `wake_at_us` is 0
     when nothing waits for time. `cancelled` are the effect keys of actions that must not leave any more (a revocation,
     an ended entry)."""

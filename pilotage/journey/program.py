@@ -5,15 +5,16 @@ listens to it and nothing for the journeys that do not. Journeys of earlier plan
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from pilotage.consent.purposes import CONSENT_EVENT
-from pilotage.contract.validate import Validator, validator
+from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Journey, Plan, Send, Set, Wait
 from pilotage.predicate.inputs import compile_inputs
-from pilotage.predicate.ir import Expr, Feature, Field, Predicate
+from pilotage.predicate.ir import Expr, Feature, Field, Predicate, Type
 from pilotage.predicate.leaves import Access
 from pilotage.predicate.next_flip import compile_flips
 from pilotage.predicate.python import compile_functions
@@ -34,6 +35,9 @@ RECEIPTS = frozenset(
 )
 """The built-in event types that say what became of an action."""
 
+
+_AS_DECODED = frozenset((Type.STRING, Type.INTEGER, Type.BOOLEAN))
+"""The types whose values a decoder gives in kernel form."""
 
 TIME = "now"
 """Stands among a timed condition's signals for the passing of time, so that one that reads nothing else has a signal."""
@@ -142,7 +146,9 @@ class JourneyProgram:
         "goal_value",
         "journey",
         "kept",
+        "listens",
         "name",
+        "standing",
         "steps",
         "timed",
         "unmet",
@@ -164,8 +170,9 @@ class JourneyProgram:
         self.goal_value = compiled.optional_value(f"{self.version}/value")
         self.kept = tuple((path, compiled.value(f"{self.version}/kept/{path}")) for path, _ in journey.trigger_fields)
         self.steps = {step.id: _step_program(step, contents, compiled, f"{self.version}/{step.id}") for step in journey.steps}
-        standing = [condition for condition, _ in self.exits] + ([self.goal] if self.goal else [])
+        standing = self.standing = tuple(condition for condition, _ in self.exits) + ((self.goal,) if self.goal else ())
         self.watch = frozenset().union(*(condition.signals for condition in standing))
+        self.listens = self.watch.union(*(_waited_for(step.step) for step in self.steps.values()))
         self.timed = any(condition.flip for condition in standing)
         waited = [step.conditions[-1] for step in self.steps.values() if step.timed]
         self.flips = frozenset().union(*(condition.signals | {TIME} for condition in (*standing, *waited) if condition.flip))
@@ -173,9 +180,10 @@ class JourneyProgram:
 
 
 class Handler:
-    """What one event type means to a program: how its data are read, and who listens."""
+    """What one event type means to a program: how its data are read, and who listens. `attributes` are the names of those it
+    feeds, each with its signal and what reads its value from a decoded event; `features` come with filter and worth."""
 
-    __slots__ = ("attributes", "consent", "entrances", "features", "listened", "receipt", "signals", "validator")
+    __slots__ = ("attributes", "consent", "entrances", "features", "idle", "listened", "receipt", "signals", "validator")
 
     def __init__(self, event: str, validate: Validator) -> None:
         self.validator = validate
@@ -183,14 +191,16 @@ class Handler:
         self.receipt = event in RECEIPTS
         self.consent = event == CONSENT_EVENT
         self.features: list[tuple[Feature, Function | None, Function | None]] = []
-        self.attributes: list[tuple[str, Function]] = []
+        self.attributes: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.entrances: list[JourneyProgram] = []
         self.listened = False
+        self.idle = False
 
-    @property
-    def idle(self) -> bool:
-        """Whether an event of the type can change nothing for a subject without entries."""
-        return not (self.features or self.attributes or self.entrances or self.receipt or self.consent)
+    def settle(self, listened: frozenset[str]) -> None:
+        """All that the type means is known: note whether anybody listens, among `listened`, and whether an event of it can
+        change nothing for a subject without entries."""
+        self.listened = not listened.isdisjoint((*self.signals, *(signal for _, signal, _ in self.attributes)))
+        self.idle = not (self.features or self.attributes or self.entrances or self.receipt or self.consent)
 
 
 class Program:
@@ -247,27 +257,35 @@ def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> No
     for attribute in program.plan.attributes:
         for event, path in attribute.sources:
             if event in handlers:
-                handlers[event].attributes.append((attribute.name, compiled.value(f"attribute/{attribute.name}/{event}/{path}")))
+                read = compiled.value(f"attribute/{attribute.name}/{event}/{path}")
+                reader = _reader(handlers[event], attribute.type, path, read)
+                handlers[event].attributes.append((attribute.name, f"@{attribute.name}", reader))
     for journey in program.plan.journeys:
         if journey.enter.event in handlers:
             handlers[journey.enter.event].entrances.append(program.journeys[journey.digest[:16]])
-    listened = frozenset().union(*(_listens(journey) for journey in program.journeys.values()))
-    for event, handler in handlers.items():
-        handler.listened = event in listened or any(f"@{name}" in listened for name, _ in handler.attributes)
+    listened = frozenset().union(*(journey.listens for journey in program.journeys.values()))
+    for handler in handlers.values():
+        handler.settle(listened)
 
 
 def _features(plans: Sequence[Plan]) -> tuple[Feature, ...]:
     return widest(feature for plan in plans for feature in plan.features)
 
 
-def _listens(journey: JourneyProgram) -> frozenset[str]:
-    found = set(journey.watch)
-    for step in journey.steps.values():
-        if isinstance(step.step, Wait):
-            found.add(step.step.until)
-            if step.step.when is not None:
-                found |= signals_of(step.step.when)
-    return frozenset(found)
+def _waited_for(step: AnyStep) -> frozenset[str]:
+    """The signals that can end a wait."""
+    if not isinstance(step, Wait):
+        return frozenset()
+    until = frozenset((step.until,)) if step.until else frozenset()
+    return until if step.when is None else until | signals_of(step.when)
+
+
+def _reader(handler: Handler, kind: Type, path: str, function: Function) -> Callable[[Any], Any]:
+    """Reads an attribute's value from a decoded event: straight from the field where that holds it in kernel form already."""
+    name = attribute_name(path)
+    if kind in _AS_DECODED and path != "type" and name in handler.validator.struct.__struct_fields__:
+        return attrgetter(name)
+    return lambda payload: function(None, payload, {}, 0, handler.validator.event)
 
 
 def _step_program(step: AnyStep, contents: dict[str, Content], compiled: Compiled, name: str) -> StepProgram:

@@ -20,7 +20,7 @@ from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.values import json_value, kernel_value, plain_value
 from pilotage.journey.work import Derived, Work
 from pilotage.predicate.ir import Type
-from pilotage.profile.state import Entry, Reservation
+from pilotage.profile.state import Entry, Reservation, Visit
 
 WAITING, DEFERRED, AWAITING, HELD_OUT = 1, 2, 3, 4
 
@@ -40,7 +40,7 @@ def finish(work: Work, entry: Entry, reason: str, rule: str, cancel: bool, input
         work.cancel_pending(reason, journey=entry.journey)
     visits = work.own("visits")
     visit = visits[entry.journey]
-    visits[entry.journey] = msgspec.structs.replace(visit, left_us=work.now)
+    visits[entry.journey] = Visit(visit.times, visit.entered_us, work.now)
     work.drop(entry)
 
 

@@ -6,7 +6,6 @@ from pilotage.consent.purposes import ANY_CHANNEL, consent_key
 from pilotage.event.envelope import Event
 from pilotage.journey.entry import receive, redecide
 from pilotage.journey.program import Handler
-from pilotage.journey.steps import set_attributes
 from pilotage.journey.work import NOTHING, Work
 from pilotage.profile.features import update
 from pilotage.profile.state import Grant
@@ -14,12 +13,18 @@ from pilotage.profile.state import Grant
 _HANDED_OVER = frozenset(("message.sent", "message.unknown"))
 
 
-def update_attributes(work: Work, handler: Handler, event: Event, payload: Any) -> frozenset[str]:
+def update_attributes(work: Work, handler: Handler, payload: Any) -> frozenset[str]:
     """Set the attributes that the event's fields feed; a field that is missing or null leaves its attribute as it is."""
-    found = {name: read(work.state, payload, {}, work.now, event.type) for name, read in handler.attributes}
     known = work.state.attributes
-    new = {name: value for name, value in found.items() if value is not None and known.get(name) != value}
-    return set_attributes(work, new) if new else NOTHING
+    changed: tuple[str, ...] = ()
+    for name, signal, read in handler.attributes:
+        value = read(payload)
+        if value is not None and known.get(name) != value:
+            if not changed:
+                known = work.own("attributes")
+            known[name] = value
+            changed += (signal,)
+    return frozenset(changed) if changed else NOTHING
 
 
 def apply_consent(work: Work, event: Event, payload: Any) -> frozenset[str]:

@@ -37,41 +37,38 @@ class Derived:
 
 
 class Work:
-    """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due.
-    `before` are the entries as they came, `moves` how many were replaced or dropped since, `signals` what has been taken so
-    far."""
+    """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due. `old` is
+    the state as it came, `moves` how many entries were replaced or dropped since, `signals` what has been taken so far.
+    `derived` (None: nothing yet) waits to be taken, `ended` are the journeys whose entries the event at hand has ended."""
 
     __slots__ = (
-        "_owned", "actions", "before", "cancelled", "chain", "decisions", "derived", "ended", "moves", "now", "program", "signals", "state"
+        "actions", "cancelled", "chain", "changed", "decisions", "derived", "ended", "moves", "now", "old", "program", "signals", "state"
     )  # fmt: skip
 
     def __init__(self, program: Program, state: State, now: int) -> None:
         self.program = program
         self.now = now
+        self.old = state
         self.state = State(state.subject, state.attributes, state.consents, state.features, state.entries, state.visits, state.budget)
-        self.before = state.entries
+        self.changed = False
         self.moves = 0
         self.signals: frozenset[str] = NOTHING
         self.actions: list[Action] = []
         self.decisions: list[Decision] = []
         self.cancelled: list[bytes] = []
-        self.derived: deque[Derived] = deque()
-        self.chain: list[str] = []
-        self.ended: set[str] = set()
-        self._owned: set[str] = set()
+        self.derived: deque[Derived] | None = None
+        self.chain: tuple[str, ...] = ()
+        self.ended: frozenset[str] = NOTHING
 
     def own(self, section: str) -> Any:
         """The section of the state, copied the first time it is about to change."""
-        if section not in self._owned:
-            self._owned.add(section)
-            own = getattr(self.state, section).copy()
-            setattr(self.state, section, own)
-            return own
-        return getattr(self.state, section)
-
-    def changed(self) -> bool:
-        """Whether any section was changed."""
-        return bool(self._owned)
+        present = getattr(self.state, section)
+        if present is not getattr(self.old, section):
+            return present
+        own = present.copy()
+        setattr(self.state, section, own)
+        self.changed = True
+        return own
 
     def replace(self, old: Entry) -> Entry:
         """A copy of the entry to change, put in its place."""
@@ -86,7 +83,7 @@ class Work:
         self.moves += 1
         entries = self.own("entries")
         del entries[_place(entries, entry.id)]
-        self.ended.add(entry.journey)
+        self.ended |= {entry.journey}
 
     def alive(self, entry: Entry) -> bool:
         """Whether the entry is still in the state, as this very copy."""
@@ -94,9 +91,11 @@ class Work:
 
     def derive(self, derived: Derived, name: str) -> None:
         """Queue something that follows from what is happening, at the same instant, after what is queued already."""
-        self.chain.append(name)
+        self.chain += (name,)
         if len(self.chain) > DERIVED_MAX:
             raise TooManyDerived(f"more than {DERIVED_MAX} derived events: {' → '.join(self.chain[:8])} → …")
+        if self.derived is None:
+            self.derived = deque()
         self.derived.append(derived)
 
     def decide(

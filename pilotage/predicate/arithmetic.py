@@ -15,6 +15,7 @@ from pilotage.predicate.ir import SCALE
 
 _MIN, _MAX = -(2**63), 2**63 - 1
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_CENT = SCALE // 100
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -99,6 +100,10 @@ def number(value: Decimal | int | float | None) -> int | None:
         return None
     if isinstance(value, int):
         return int64(value * SCALE)
+    if type(value) is Decimal:
+        whole, _, part = str(value).partition(".")
+        if len(part) == 2 and part.isdecimal():  # an amount as it is mostly written; a third of the time of what follows
+            return int64(int(whole + part) * _CENT)
     exact = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not exact.is_finite() or exact.adjusted() > 18:
         raise NumberOverflow(_MAX)

@@ -73,4 +73,8 @@ def _show(value: Any) -> bool | int | str | None:
 
 
 def _show_decimal(value: Any) -> bool | int | str | None:
+    if type(value) is Decimal:
+        text = str(value)
+        if text[-3:-2] == "." and text[-2:] != "00":  # an amount as it is mostly written: its text is already what is shown
+            return text
     return str(value) if type(value) is int else _show(value)

@@ -22,7 +22,7 @@ from pilotage.runner.links import LinkTable, may_be_older
 from pilotage.runner.quarantine import DISCARDED, HELD, RESUBMITTED, Quarantine
 from pilotage.runner.store import Batch, Store
 from pilotage.runner.telemetry import Telemetry
-from pilotage.runner.ticket import EVENT_BYTES, Answers, Work, shard_of
+from pilotage.runner.ticket import Answers, Work, shard_of, size_bytes_of
 from pilotage.source.intake import Admitted
 from pilotage.source.quarantine import Quarantined, quarantined_event
 from pilotage.source.sink import Overloaded, Submitted, Unavailable
@@ -285,7 +285,7 @@ class Front:
         """Send the questions of a submission, behind everything that its shards were sent before."""
         try:
             probes = [probe for _, probe in submission.probes]
-            routes = self._route(probes, _shards_of(probes))
+            routes = self._route(probes, [shard_of(probe.subject) for probe in probes])
             submission.answers = [owner.submit(work, urgent=True) for owner, work, _ in routes]
         except (Overloaded, Unavailable) as refusal:
             _fail(submission.turn, refusal)
@@ -295,12 +295,13 @@ class Front:
         if submission.turn.done() or not submission.probes:
             return not submission.turn.done()
         try:
-            results = await _results(_shards_of([probe for _, probe in submission.probes]), submission.answers)
+            results = await _results([shard_of(probe.subject) for _, probe in submission.probes], submission.answers)
         except (Overloaded, Unavailable) as refusal:
             _fail(submission.turn, refusal)
             return False
         known = {place for (place, _), result in zip(submission.probes, results, strict=True) if result.duplicate}
         submission.arrivals = [arrival for place, arrival in enumerate(submission.arrivals) if place not in known]
+        submission.numbers = [number for place, number in enumerate(submission.numbers) if place not in known]
         submission.repeated += len(known)
         return True
 
@@ -324,11 +325,11 @@ class Front:
                 submission.probes.append((len(submission.arrivals), Arrival(resolution.own, event, probe=True)))
                 submission.asked.add(resolution.own)
             submission.arrivals.append(Arrival(resolution.subject, event))
+        submission.numbers = [shard_of(arrival.subject) for arrival in submission.arrivals]
 
     def _hand(self, submission: _Submission) -> None:
         """Hand the events to the owners of their shards, all or none of them."""
         try:
-            submission.numbers = _shards_of(submission.arrivals)
             plan = self._route(submission.arrivals, submission.numbers)
             for owner, work, size_bytes in plan:
                 owner.admit(sum(map(len, work.values())), size_bytes)
@@ -340,15 +341,17 @@ class Front:
                 submission.turn.set_result(None)
 
     def _route(self, arrivals: Sequence[Arrival], numbers: Sequence[int]) -> list[tuple[Owner, Work, int]]:
+        by_shard: Work = {}
+        for number, arrival in zip(numbers, arrivals, strict=True):
+            try:
+                by_shard[number].append(arrival)
+            except KeyError:
+                by_shard[number] = [arrival]
         routes: dict[int, tuple[Owner, Work]] = {}
-        sizes: dict[int, int] = {}
-        for arrival in arrivals:
-            number = shard_of(arrival.subject)
+        for number, each in by_shard.items():
             owner = self._owner_of[number]
-            _, work = routes.setdefault(id(owner), (owner, {}))
-            work.setdefault(number, []).append(arrival)
-            sizes[id(owner)] = sizes.get(id(owner), 0) + len(arrival.event.data) + EVENT_BYTES
-        return [(owner, work, sizes[key]) for key, (owner, work) in routes.items()]
+            routes.setdefault(id(owner), (owner, {}))[1][number] = each
+        return [(owner, work, size_bytes_of(work)) for owner, work in routes.values()]
 
     async def _through(self, submission: _Submission) -> tuple[list[Result], list[Quarantined]]:
         """The results in the order of the arrivals, once all are durable, and what the identity or the kernel refused."""
@@ -363,10 +366,6 @@ class Front:
     def _refused_by_kernel(self, event: Event, error: Exception) -> Quarantined:
         path, cure = str(getattr(error, "path", "$")), str(getattr(error, "cure", ""))
         return quarantined_event(event, self._clock.now_us(), "kernel", str(error) or type(error).__name__, path, cure)
-
-
-def _shards_of(arrivals: Sequence[Arrival]) -> list[int]:
-    return [shard_of(arrival.subject) for arrival in arrivals]
 
 
 async def _results(numbers: Sequence[int], answers: "Sequence[asyncio.Future[Answers]]") -> list[Result]:

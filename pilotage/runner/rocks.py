@@ -126,6 +126,12 @@ class RocksStore:
         for name in sorted(DERIVED):
             self._attempt(self._table(name).flush, True)
 
+    def compact(self) -> None:
+        """Merge the files of every table into as few as can be, in this thread; for after a large import, when it would
+        otherwise be done beside the first live events."""
+        for table in self._tables.values():
+            self._attempt(table.compact_range, None, None)
+
     def size_bytes(self) -> int:
         """The bytes of the files in the folder."""
         return sum(file.stat().st_size for file in self.path.iterdir() if file.is_file())

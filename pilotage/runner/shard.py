@@ -92,8 +92,9 @@ class Shard:
             self._turn_day(max(arrivals[0].received_us or clock_us, self._stamp_us))
         known = self._seen.known(hashes)
         self._states.load([arrival.subject for arrival in arrivals])
+        take = self._take
         results = [
-            Result(0, True) if seen else self._take(arrival, hashed, clock_us)
+            Result(0, True) if seen else take(arrival, hashed, clock_us)
             for arrival, hashed, seen in zip(arrivals, hashes, known, strict=True)
         ]
         self._states.trim()
@@ -162,11 +163,15 @@ class Shard:
             if event is None:
                 raise NotSettled(f"after a wake-up at {now_us} the subject asks to be woken at {wake_us}")
             wake_us = now_us + 1
+        previous = entry.position
         if clean:
             states.soil(entry)
-        elif entry.position < self._first:
-            entry.keep(self.durable)
-        self._records.append(Record(subject, now_us, entry.position, event))
+        elif previous < self._first:
+            if previous <= self.durable:  # by far the most frequent
+                entry.versions = ((previous, entry.wake_us, entry.state),)
+            else:
+                entry.keep(self.durable)
+        self._records.append(Record(subject, now_us, previous, event))
         self._decisions.append(outcome.decisions)
         if outcome.actions:
             self._actions.extend(outcome.actions)

@@ -17,13 +17,8 @@ from pilotage.profile.state import State, decode_state, encode_state
 from pilotage.runner.layout import pack_state, state_key, timer_key, unpack_state
 from pilotage.runner.store import Batch, Store
 
-
-class Version(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a subject was at a position."""
-
-    position: int
-    wake_us: int
-    state: State
+Version = tuple[int, int, State]
+"""What a subject was at a position: the position, the wake-up, the state."""
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -40,23 +35,23 @@ class Entry(msgspec.Struct, gc=False):
     raw: bytes = b""
     versions: tuple[Version, ...] = ()
 
-    def newest(self, durable: int) -> "Version | Entry | None":
+    def newest(self, durable: int) -> Version | None:
         """The newest version whose records are all durable, or None."""
         if self.position <= durable:
-            return self
+            return self.position, self.wake_us, self.state
         for version in reversed(self.versions):
-            if version.position <= durable:
+            if version[0] <= durable:
                 return version
         return None
 
     def keep(self, durable: int) -> None:
         """Before the first change in a new group commit: keep the state at the end of the one before, which can be
         saved when that commit is durable. Versions older than the newest durable one are dropped."""
-        present = Version(self.position, self.wake_us, self.state)
+        present = (self.position, self.wake_us, self.state)
         if self.position <= durable:
             self.versions = (present,)
         else:
-            durable_ones = [number for number, version in enumerate(self.versions) if version.position <= durable]
+            durable_ones = [number for number, (position, _, _) in enumerate(self.versions) if position <= durable]
             self.versions = (*self.versions[durable_ones[-1] if durable_ones else 0 :], present)
 
 
@@ -150,10 +145,12 @@ class States:
             version = entry.newest(durable)
             if version is None:
                 raise AssertionError("a state in a saving cycle has a durable version: durable positions only grow")
-            raw = pack_state(version.position, version.wake_us, encode_state(version.state))
+            position, wake_us, state = version
+            raw = pack_state(position, wake_us, encode_state(state))
             batch.put("state", entry.key, raw)
-            _put_timer(batch, entry, version.wake_us)
-            done.append((entry, version.position, version.wake_us, raw))
+            if wake_us != entry.saved_wake_us:
+                _put_timer(batch, entry, wake_us)
+            done.append((entry, position, wake_us, raw))
         for key in self._stale_timers:
             batch.delete("timer", key)
         self._stale_timers = []
@@ -208,8 +205,6 @@ def _entry(subject: bytes, key: bytes, raw: Any) -> Entry:
 
 def _put_timer(batch: Batch, entry: Entry, wake_us: int) -> None:
     """Move a subject's stored timer to its present wake-up."""
-    if wake_us == entry.saved_wake_us:
-        return
     if entry.saved_wake_us:
         batch.delete("timer", timer_key(entry.saved_wake_us, entry.subject))
     if wake_us:

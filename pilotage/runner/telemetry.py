@@ -8,6 +8,8 @@ restarts beside the log, because it cannot be counted again cheaply.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
 
 import msgspec
 
@@ -61,6 +63,10 @@ _resting_encoder = msgspec.msgpack.Encoder()
 _resting_decoder = msgspec.msgpack.Decoder(_Resting)
 
 
+_entry_of = attrgetter("entry")
+_kind_of = attrgetter("journey", "step", "verb", "at_us")
+
+
 class Telemetry:
     """The counters of one process. It is the dispatcher's meter too."""
 
@@ -96,7 +102,7 @@ class Telemetry:
         records, resting = sealed.segment.records, self._resting.setdefault(shard, Counter())
         self._decided(sealed.segment.decisions, now_us)
         for decisions in sealed.segment.decisions:
-            if any(decision.entry for decision in decisions):
+            if any(map(_entry_of, decisions)):
                 _move(resting, decisions)
         wakes = sum(record.event is None for record in records)
         self.add("events", (), len(records) - wakes)
@@ -114,7 +120,7 @@ class Telemetry:
         instant as many others, so they are counted first and then noted once per kind."""
         steps = self._counts.setdefault("decisions", Counter())
         latency = self._durations.setdefault("latency", {})
-        for (journey, step, verb, at_us), times in Counter([(d.journey, d.step, d.verb, d.at_us) for ds in decided for d in ds]).items():
+        for (journey, step, verb, at_us), times in Counter(map(_kind_of, chain.from_iterable(decided))).items():
             steps[journey, step, verb] += times
             histogram = latency.get((journey, step))
             if histogram is None:

@@ -42,7 +42,12 @@ class Ticket:
         self.future = future
         self.answers: Answers = {}
         self.count = sum(len(arrivals) for arrivals in work.values())
-        self.size_bytes = sum(len(a.event.data) + EVENT_BYTES for arrivals in work.values() for a in arrivals)
+        self.size_bytes = size_bytes_of(work)
+
+
+def size_bytes_of(work: Work) -> int:
+    """About how much memory arrivals take."""
+    return sum([len(arrival.event.data) + EVENT_BYTES for arrivals in work.values() for arrival in arrivals])
 
 
 class Commit(msgspec.Struct):
@@ -95,7 +100,7 @@ def apply_tickets(tickets: Sequence[Ticket], shards: dict[int, Shard], clock_us:
         for number, arrivals in ticket.work.items():
             first = taken[number]
             taken[number] = first + len(arrivals)
-            ticket.answers[number] = list(results[number][first : taken[number]])
+            ticket.answers[number] = results[number][first : taken[number]]
 
 
 def with_rows(sealed: Sealed | None, rows: Sequence[Row] | None) -> Batch:

@@ -243,6 +243,8 @@ def _with(text: bytes, more: dict[str, str | None]) -> bytes:
     added = {name: value for name, value in more.items() if value}
     if not added:
         return text
+    if text[1:2] == b'"' and not any(f'"{name}"'.encode() in text for name in added):
+        return _encode(added)[:-1] + b"," + text[1:]
     return _encode({**added, **_decode_object(text)})
 
 

@@ -74,7 +74,3 @@ class Dialect:
         """The microseconds of a timestamp's text; one without a zone is UTC."""
         zoned = f"case when regexp_matches({text}, '([Zz]|[+-][0-9]{{2}}:?[0-9]{{2}})$') then {text} else {text} || 'Z' end"
         return f"epoch_us(try_cast({zoned} as timestamptz))"
-
-
-DIALECTS: dict[str, Dialect] = {"duckdb": Dialect()}
-"""The engines that conditions are printed for."""

@@ -104,7 +104,7 @@ class Printer:
 
     def held(self, codes: Sequence[str], write: Callable[..., str]) -> str:
         """What `write` makes of names for the codes, each of which is then calculated once; names and constants stay."""
-        if all(_atomic(code) for code in codes):
+        if all(atomic(code) for code in codes):
             return write(*codes)
         self._held += 1
         name = f"x{self._held}"
@@ -155,9 +155,12 @@ class Printer:
 
     def logical(self, expr: Call) -> str:
         inner = self.value(expr.args[0])
-        return {"not": f"(not {inner})", "is_null": f"({inner} is null)", "is_true": f"({inner} is true)", "is_false": f"({inner} is false)"}[
-            expr.name
-        ]
+        return {
+            "not": f"(not {inner})",
+            "is_null": f"({inner} is null)",
+            "is_true": f"({inner} is true)",
+            "is_false": f"({inner} is false)",
+        }[expr.name]
 
     def between(self, expr: Call) -> str:
         operand, low, high = (self.ordered(arg) for arg in expr.args)
@@ -196,7 +199,11 @@ class Printer:
             return self.add_days(left, right if sign == "+" else f"-({right})")
         if expr.type == Type.NUMBER and sign == "*":
             return self.rounded_ratio(f"{self.scaled(left)} * {self.scaled(right)}", str(SCALE))
-        return self.fitting(f"{left} {sign} {right}", expr.type)
+        return self.fitting(f"{self.widened(left)} {sign} {right}", expr.type)
+
+    def widened(self, code: str) -> str:
+        """A number in a type that its sums and products fit, where calculating in its own would fail the whole query."""
+        return code
 
     def quotient(self, expr: Call) -> str:
         left, right = (self.value(arg) for arg in expr.args)
@@ -206,10 +213,10 @@ class Printer:
 
     def remainder(self, expr: Call) -> str:
         left, right = (self.value(arg) for arg in expr.args)
-        return self.fitting(f"{left} % nullif({right}, 0)", expr.type)
+        return self.fitting(f"{self.widened(left)} % nullif({right}, 0)", expr.type)
 
     def negative(self, expr: Call) -> str:
-        return self.fitting(f"-({self.value(expr.args[0])})", expr.type)
+        return self.fitting(f"-{self.widened(f'({self.value(expr.args[0])})')}", expr.type)
 
     def to_number(self, expr: Call) -> str:
         return self.try_cast(self.value(expr.args[0]), Type.NUMBER)
@@ -241,12 +248,12 @@ class Printer:
         code = self.value(instant)
         if isinstance(instant, Now):
             return f"({code} + {self.source.zone(zone, 'offset_now')})"
-        return self.held([code], lambda us: f"({us} + {self.at(offsets, self.reached(starts, us))})")
+        return self.held([code], lambda us: f"({self.widened(us)} + {self.at(offsets, self.reached(starts, us))})")
 
     def instant_of(self, wall: str, zone: Zone) -> str:
         """The instant of a wall time."""
         walls, offsets = self.source.zone(zone, "walls"), self.source.zone(zone, "offsets")
-        return self.held([wall], lambda us: f"({us} - {self.at(offsets, self.reached(walls, us))})")
+        return self.held([wall], lambda us: self.fitting(f"{self.widened(us)} - {self.at(offsets, self.reached(walls, us))}", Type.INTEGER))
 
     def reached(self, starts: str, us: str) -> str:
         """How many of the starts are not after an instant."""
@@ -284,18 +291,18 @@ class Printer:
         assert isinstance(zone[0], Zone)
         if unit.value == "hour":
             past = Call(Type.INTEGER, "local_time", (cut, zone[0]))
-            return self.fitting(f"{self.value(cut)} - {self.value(past)} % {HOUR_US}", Type.INTEGER)
+            return self.fitting(f"{self.widened(self.value(cut))} - {self.value(past)} % {HOUR_US}", Type.INTEGER)
         day = self.beginning(str(unit.value), self.value(Call(Type.DATE, "date", (cut, zone[0]))))
         return self.instant_of(self.midnight(day), zone[0])
 
     def midnight(self, day: str) -> str:
         """The wall time at which a date begins."""
-        return f"{self.days_from(day, self.literal(Literal(Type.DATE, 0)))} * {DAY_US}"
+        return f"({self.days_from(day, self.literal(Literal(Type.DATE, 0)))} * {DAY_US})"
 
     def timestamp(self, expr: Call) -> str:
         day, time, zone = expr.args
         assert isinstance(zone, Zone)
-        return self.instant_of(self.fitting(f"{self.midnight(self.value(day))} + {self.value(time)}", Type.INTEGER), zone)
+        return self.instant_of(self.fitting(f"{self.widened(self.midnight(self.value(day)))} + {self.value(time)}", Type.INTEGER), zone)
 
     def years_between(self, expr: Call) -> str:
         def between(first: str, second: str) -> str:
@@ -312,7 +319,7 @@ class Printer:
         return f"({self.part('month', day)} * 100 + {self.part('day', day)})"
 
     def span(self, expr: Call) -> str:
-        return self.div(self.value(expr.args[0]), str(SPANS_US[expr.name]))
+        return self.fitting(self.div(self.value(expr.args[0]), str(SPANS_US[expr.name])), Type.INTEGER)
 
     # -- functions ------------------------------------------------------------------------------------------------------
 
@@ -322,7 +329,11 @@ class Printer:
 
     def item(self, expr: Call) -> str:
         listed, place = (self.value(arg) for arg in expr.args)
-        return self.held([listed, place], lambda held, at: f"(case when {at} >= 1 then {held}[{at}] end)")
+        return self.held([listed, place], lambda held, at: f"(case when {at} >= 1 then {self.element(held, at)} end)")
+
+    def element(self, listed: str, place: str) -> str:
+        """The item of a list at a place from 1 on; NULL beyond its end."""
+        return f"{listed}[{place}]"
 
     def split_part(self, expr: Call) -> str:
         def piece(text: str, separator: str, place: str) -> str:
@@ -364,8 +375,12 @@ class Printer:
     def sized(self, expr: Call) -> str:
         """`left` and `right`, which take no more than so many characters and none below one."""
         text, length = (self.value(arg) for arg in expr.args)
-        return f"{expr.name}({text}, {self.small(f'least(greatest({length}, 0), {PLACE_MAX})')})" if _constant(length) else self.strict(
-            [text, length], lambda held, size: f"{expr.name}({held}, {self.small(f'least(greatest({size}, 0), {PLACE_MAX})')})"
+        return (
+            f"{expr.name}({text}, {self.small(f'least(greatest({length}, 0), {PLACE_MAX})')})"
+            if _constant(length)
+            else self.strict(
+                [text, length], lambda held, size: f"{expr.name}({held}, {self.small(f'least(greatest({size}, 0), {PLACE_MAX})')})"
+            )
         )
 
     def trimmed(self, expr: Call) -> str:
@@ -380,8 +395,12 @@ class Printer:
         """The number that a text says."""
         pattern = "[+-]?[0-9]{1,18}" if expr.name == "integer" else "[+-]?[0-9]{1,12}([.][0-9]{1,6})?"
         return self.held(
-            [self.value(expr.args[0])], lambda text: f"(case when {self.matches(text, pattern)} then {self.try_cast(text, expr.type)} end)"
+            [self.value(expr.args[0])], lambda text: f"(case when {self.matches(text, pattern)} then {self.read_as(text, expr.type)} end)"
         )
+
+    def read_as(self, text: str, kind: Type) -> str:
+        """A text that is known to say a number as one."""
+        return self.try_cast(text, kind)
 
     def matches(self, text: str, pattern: str) -> str:
         """Whether the whole text matches a regular expression."""
@@ -419,11 +438,15 @@ class Printer:
 
 def _constant(code: str) -> bool:
     """Whether a code is a constant that is not NULL."""
-    return code.isdigit() or (code[:1] == "'" and code.count("'") == 2) or (code.startswith("cast(") and code[5:].split(" ")[0].lstrip("-").isdigit())
+    return (
+        code.isdigit()
+        or (code[:1] == "'" and code.count("'") == 2)
+        or (code.startswith("cast(") and code[5:].split(" ")[0].lstrip("-").isdigit())
+    )
 
 
-def _atomic(code: str) -> bool:
-    """Whether a code is so short that it may stand several times."""
+def atomic(code: str) -> bool:
+    """Whether a code is a name or a constant, so that it may stand several times."""
     return _constant(code) or all(part.isidentifier() for part in code.replace('"', "").split("."))
 
 

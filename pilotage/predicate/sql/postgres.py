@@ -36,7 +36,9 @@ class PostgresPrinter(Printer):
 
     def try_cast(self, code: str, kind: Type) -> str:
         if kind == Type.NUMBER:
-            return self.held([code], lambda found: f"(case when {found} between -9999999999999 and 9999999999999 then {self.cast(found, kind)} end)")
+            return self.held(
+                [code], lambda found: f"(case when {found} between -9999999999999 and 9999999999999 then {self.cast(found, kind)} end)"
+            )
         if kind in (Type.INTEGER, Type.TIMESTAMP, Type.INTERVAL):
             return self.held([code], lambda found: f"(case when {found} between {_LEAST} and {_MOST} then {self.cast(found, kind)} end)")
         return self.cast(code, kind)

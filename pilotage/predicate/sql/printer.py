@@ -196,7 +196,7 @@ class Printer:
         if kinds == (Type.DATE, Type.DATE):
             return self.days_from(left, right)
         if expr.type == Type.DATE:
-            return self.add_days(left, right if sign == "+" else f"-({right})")
+            return self.add_days(left, right if sign == "+" else self.fitting(f"-{self.widened(f'({right})')}", Type.INTEGER))
         if expr.type == Type.NUMBER and sign == "*":
             return self.rounded_ratio(f"{self.scaled(left)} * {self.scaled(right)}", str(SCALE))
         return self.fitting(f"{self.widened(left)} {sign} {right}", expr.type)
@@ -289,11 +289,16 @@ class Printer:
         if not zone:
             return self.beginning(str(unit.value), self.value(cut))
         assert isinstance(zone[0], Zone)
+        starts, offsets = self.source.zone(zone[0], "starts"), self.source.zone(zone[0], "offsets")
         if unit.value == "hour":
-            past = Call(Type.INTEGER, "local_time", (cut, zone[0]))
-            return self.fitting(f"{self.widened(self.value(cut))} - {self.value(past)} % {HOUR_US}", Type.INTEGER)
+            return self.held([self.value(cut)], lambda us: self.hour_of(us, starts, offsets))
         day = self.beginning(str(unit.value), self.value(Call(Type.DATE, "date", (cut, zone[0]))))
         return self.instant_of(self.midnight(day), zone[0])
+
+    def hour_of(self, us: str, starts: str, offsets: str) -> str:
+        """The instant at which the hour of the clock began that shows at an instant."""
+        wall = f"({self.widened(us)} + {self.at(offsets, self.reached(starts, us))} + {SHIFT_DAYS * DAY_US})"
+        return self.fitting(f"{self.widened(us)} - {wall} % {HOUR_US}", Type.INTEGER)
 
     def midnight(self, day: str) -> str:
         """The wall time at which a date begins."""
@@ -370,6 +375,8 @@ class Printer:
         pattern = self.functions.get(name)
         if pattern is None:
             raise UnknownInSql(name)
+        if any(pattern.count(f"{{{at}}}") > 1 for at in range(len(args))):
+            return self.held(args, pattern.format)
         return pattern.format(*args, all=", ".join(args))
 
     def sized(self, expr: Call) -> str:

@@ -24,8 +24,9 @@ from pilotage.runner.clock import Clock
 from pilotage.runner.delivery import channel_name
 from pilotage.runner.digests import digests_of, unite
 from pilotage.runner.dispatcher import Dispatcher
-from pilotage.runner.engine import Engine, EngineLimits
+from pilotage.runner.engine import Engine
 from pilotage.runner.outbox import ActionRow
+from pilotage.runner.pace import EngineLimits
 from pilotage.runner.rocks import Memory, RocksStore
 from pilotage.runner.shard import Shard
 from pilotage.runner.store import Store

@@ -47,7 +47,7 @@ def update(feature: Feature, kept: Kept | None, occurred_us: int, now_us: int, v
     if kept is None:
         return [occurred_us]
     last_us, window_us = kept[-1], feature.window_us
-    # The two ways that nearly all events go come first: `bench` counts each of them in nanoseconds.
+    # The two ways that nearly all events go come first: every event pays this for each of its features.
     if not window_us and last_us <= now_us and occurred_us <= now_us:
         return kept if last_us >= occurred_us else [occurred_us]
     if occurred_us >= last_us and kept[0] > now_us - window_us and len(kept) < INSTANTS_MAX:

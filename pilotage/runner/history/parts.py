@@ -1,0 +1,256 @@
+"""The files of history: what their names say, which of them count, which to join, and how a new one takes its place.
+
+A file (a part) holds one table's rows of one shard from a first to a last log position, and its name says so. Two rules over
+names decide what counts, so that nothing has to be written down twice: a part counts if its last position is not beyond the
+shard's cursor; and a part that lies within a longer one is superseded by it. What counts must be without holes.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from pilotage.event.time import DAY_US, instant_us, moment
+
+FORMAT = 1
+"""The format of the files this release writes and the newest it reads; the folder below `history` is named after it."""
+
+EVENTS = "events"
+DECISIONS = "decisions"
+TABLES = (EVENTS, DECISIONS)
+
+_NAME = re.compile(r"(\d)-(\d{20})-(\d{20})-(\d{8})-(\d{8})\.parquet")
+_FORMAT = re.compile(r"v(\d+)")
+_UNFINISHED = ".new"
+
+
+class HistoryBroken(RuntimeError):
+    """Files of the history are missing, or overlap: the folder was changed by hand or mixed from two. Restore it from a
+    backup."""
+
+
+class HistoryNewer(RuntimeError):
+    """The history was written by a newer release. Start that release or a newer one; nothing was changed."""
+
+
+class Part(msgspec.Struct, frozen=True, order=True):
+    """One file: the rows of `table` whose positions in a shard's log are `first` to `last`, received on the days `first_day`
+    to `last_day` (days since 1970-01-01). A part never reaches into another month."""
+
+    table: str
+    shard: int
+    first: int
+    last: int
+    first_day: int
+    last_day: int
+
+    @property
+    def records(self) -> int:
+        """How many log records it was made of; not each has a row in each table."""
+        return self.last - self.first + 1
+
+    @property
+    def month(self) -> str:
+        """The month its days are in, such as 2026-11."""
+        return f"{moment(self.first_day * DAY_US):%Y-%m}"
+
+    @property
+    def name(self) -> str:
+        """Its file's name."""
+        days = (f"{moment(day * DAY_US):%Y%m%d}" for day in (self.first_day, self.last_day))
+        return f"{self.shard}-{self.first:020}-{self.last:020}-{'-'.join(days)}.parquet"
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How rows are laid out in files.
+
+    One write takes at most `records_max` records. Of `fan` neighbours of like size one is made. A day that is over becomes one
+    file; days of together no more than `sparse_records` share one, over at most `span_days` and never over a month's end.
+    """
+
+    records_max: int = 65_536
+    fan: int = 16
+    sparse_records: int = 8_192
+    span_days: int = 31
+
+
+class Disk:
+    """What is done to files, each call one step that a crash may come before or after."""
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it, so that they stay."""
+        missing = [each for each in (path, *path.parents) if not each.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        for each in reversed(missing):
+            self.sync(each.parent)
+
+    def sync(self, path: Path) -> None:
+        """Bring a file's content, or a folder's names, to disk."""
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Put a file in its place, replacing what is there."""
+        old.replace(new)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file; one that is gone is no error."""
+        path.unlink(missing_ok=True)
+
+
+class Parts:
+    """The files of the history in a data folder. The folder is made with the first file."""
+
+    def __init__(self, data: Path, disk: Disk | None = None) -> None:
+        self.root = data / "history"
+        self.folder = self.root / f"v{FORMAT}"
+        self._disk = disk or Disk()
+
+    def path(self, part: Part) -> Path:
+        """Where a part's file lies."""
+        return self.folder / part.table / part.month / part.name
+
+    def all(self, table: str, shard: int | None = None) -> list[Part]:
+        """Every finished file, in order, whether it counts or not; `HistoryNewer` where a newer release has written."""
+        self._check_format()
+        found = (_part_of(table, path.name) for path in self._files(table))
+        return sorted(part for part in found if part is not None and shard in (None, part.shard))
+
+    def counted(self, table: str, shard: int, cursor: int) -> list[Part]:
+        """The parts that count, in order and without holes; `HistoryBroken` otherwise."""
+        return counted(self.all(table, shard), cursor)
+
+    def publish(self, part: Part, write: Callable[[Path], None]) -> None:
+        """Let `write` make a part's file under another name, sync it, and put it in its place. Repeated, it replaces itself."""
+        path = self.path(part)
+        unfinished = path.with_name(f".{path.name}{_UNFINISHED}")
+        self._disk.make_folder(path.parent)
+        try:
+            write(unfinished)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        self._disk.sync(unfinished)
+        self._disk.rename(unfinished, path)
+        self._disk.sync(path.parent)
+
+    def remove(self, parts: Iterable[Part]) -> None:
+        """Remove files, so that they do not come back."""
+        self._remove(self.path(part) for part in parts)
+
+    def sweep(self, shard: int, cursor: int) -> None:
+        """Remove what a crash may have left of a shard: unfinished files, those beyond the cursor, superseded ones."""
+        for table in TABLES:
+            self._remove(path for path in self._files(table) if path.name.startswith(f".{shard}-"))
+            found = self.all(table, shard)
+            self.remove(sorted(set(found) - set(counted(found, cursor))))
+
+    def size_bytes(self, parts: Iterable[Part]) -> int:
+        """How much disk some parts take; one that has just been joined into another takes none."""
+        return sum(path.stat().st_size for path in map(self.path, parts) if path.exists())
+
+    def _remove(self, paths: Iterable[Path]) -> None:
+        folders = set()
+        for path in list(paths):
+            self._disk.remove(path)
+            folders.add(path.parent)
+        for folder in sorted(folders):
+            self._disk.sync(folder)
+
+    def _files(self, table: str) -> Iterator[Path]:
+        for month in sorted((self.folder / table).glob("*-*")):
+            yield from sorted(month.iterdir())
+
+    def _check_format(self) -> None:
+        versions = [int(found[1]) for path in self.root.glob("v*") if (found := _FORMAT.fullmatch(path.name))]
+        if max(versions, default=0) > FORMAT:
+            raise HistoryNewer(f"{self.root} has format {max(versions)}, this release reads up to {FORMAT}; start a newer release")
+
+
+def _part_of(table: str, name: str) -> Part | None:
+    """The part that a file's name tells of; None for a file that is none of ours."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    return Part(table, int(found[1]), int(found[2]), int(found[3]), _day(found[4]), _day(found[5]))
+
+
+def _day(text: str) -> int:
+    return instant_us(datetime(int(text[:4]), int(text[4:6]), int(text[6:]), tzinfo=UTC)) // DAY_US
+
+
+def counted(parts: Iterable[Part], cursor: int) -> list[Part]:
+    """Of one table's and one shard's parts those that count: not beyond the cursor, and not within a longer one. They must
+    follow each other and reach the cursor, or else `HistoryBroken`; where they begin is a matter of retention."""
+    chosen: list[Part] = []
+    for part in sorted((part for part in parts if part.last <= cursor), key=lambda part: (part.first, -part.last)):
+        if chosen and part.last <= chosen[-1].last:
+            continue
+        if chosen and part.first != chosen[-1].last + 1:
+            raise HistoryBroken(
+                f"history of {part.table}, shard {part.shard}, should go on at position {chosen[-1].last + 1}, but goes on at "
+                f"{part.first}; restore the folder from a backup"
+            )
+        chosen.append(part)
+    if chosen and chosen[-1].last != cursor:
+        raise HistoryBroken(
+            f"history of {chosen[-1].table}, shard {chosen[-1].shard}, should reach position {cursor}, but ends at {chosen[-1].last}; "
+            "restore the folder from a backup"
+        )
+    return chosen
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """The part that neighbours become."""
+    return msgspec.structs.replace(parts[0], last=parts[-1].last, last_day=parts[-1].last_day)
+
+
+def to_join(parts: Sequence[Part], today: int, rules: Rules) -> list[Part]:
+    """The next neighbours of what counts that should be one file, or none. `today` is the day of now."""
+    for neighbours in _of_days_past(parts, today, rules):
+        if len(neighbours) > 1:
+            return neighbours
+    for _, of_day in groupby((part for part in parts if part.last_day >= today), key=lambda part: (part.first_day, part.last_day)):
+        found = _of_like_size(list(of_day), rules.fan)
+        if found:
+            return found
+    return []
+
+
+def _of_days_past(parts: Sequence[Part], today: int, rules: Rules) -> Iterator[list[Part]]:
+    group: list[Part] = []
+    for part in parts:
+        if part.last_day >= today:
+            break
+        if group and not _belong_together(joined(group), part, rules):
+            yield group
+            group = []
+        group.append(part)
+    yield group
+
+
+def _belong_together(one: Part, next_one: Part, rules: Rules) -> bool:
+    if one.first_day == next_one.last_day:
+        return True
+    both = joined([one, next_one])
+    small = both.records <= rules.sparse_records
+    return small and one.month == next_one.month and both.last_day - both.first_day < rules.span_days
+
+
+def _of_like_size(parts: Sequence[Part], fan: int) -> list[Part]:
+    """So many neighbours none of which is larger than `fan` to some power, the smallest such power first."""
+    limit, largest = fan, max((part.records for part in parts), default=0)
+    while limit <= largest * fan:
+        for small, run in groupby(parts, key=lambda part, limit=limit: part.records <= limit):  # type: ignore[misc]  # bound now
+            found = list(run)
+            if small and len(found) >= fan:
+                return found
+        limit *= fan
+    return []

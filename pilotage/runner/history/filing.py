@@ -30,54 +30,62 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Filed:
-    """What goes into the next parts: rows of both tables, the positions and the days they are from."""
+    """What goes into the next parts: rows of both tables, the positions and the days they are from.
+
+    A part of one day ends with the day. Only past days with together no more than `sparse_records` share a part, and what of them
+    was taken is kept as it is until that is known."""
 
     def __init__(self, after: int, today: int, rules: Rules) -> None:
-        self.last = after
         self.rows = (Rows(EVENTS), Rows(DECISIONS))
         self._after = after
         self._today = today
         self._rules = rules
-        self._days: tuple[int, int] | None = None
+        self._first_day = self._last_day = -1
+        self._made = 0
         self._waiting: list[Taken] = []
+        self._day_began = 0
+        self._day_before = -1
 
     @property
     def records(self) -> int:
         """How many records are in it."""
-        return self.last - self._after
+        return self._made + len(self._waiting)
 
     def take(self, taken: Sequence[Taken], pause: Pause) -> bool:
-        """Take records; false when the parts end before the last of them, or after it."""
+        """Take the records that follow; false when the parts are complete, perhaps without the last of these."""
         for day, records in groupby(taken, key=lambda each: each.record.received_us // DAY_US):
-            if not self._goes_on(day):
+            if day != self._last_day and not self._begin_day(day):
                 return False
-            self._days = (self._days[0] if self._days else day, day)
             self._waiting.extend(records)
-            self.last = self._waiting[-1].position
-        if len(self._waiting) >= SLICE_RECORDS:
+            if self._first_day != self._last_day and self.records > self._rules.sparse_records:
+                del self._waiting[self._day_began :]
+                self._last_day = self._day_before
+                return False
+        if self.records > self._rules.sparse_records:
             self.settle(pause)
         return self.records < self._rules.records_max
 
     def settle(self, pause: Pause) -> None:
-        """Turn what was taken into rows."""
+        """Turn what was taken into rows, a slice at a time."""
         waiting, self._waiting = self._waiting, []
-        for rows in self.rows:
-            rows.add(waiting)
-            pause()
+        for first in range(0, len(waiting), SLICE_RECORDS):
+            for rows in self.rows:
+                rows.add(waiting[first : first + SLICE_RECORDS])
+                pause()
+        self._made += len(waiting)
 
     def part(self, table: str, shard: int) -> Part:
         """The part of a table."""
-        assert self._days is not None
-        return Part(table, shard, self._after + 1, self.last, *self._days)
+        return Part(table, shard, self._after + 1, self._after + self.records, self._first_day, self._last_day)
 
-    def _goes_on(self, day: int) -> bool:
-        """Whether records of a day may follow those taken: of the same day, or of a later day as long as all of it is past,
-        little was taken, and the month is the same."""
-        if self._days is None or self._days[1] == day:
-            return True
-        if day >= self._today or self.records >= self._rules.sparse_records or day - self._days[0] >= self._rules.span_days:
+    def _begin_day(self, day: int) -> bool:
+        """Whether records of a later day may follow those taken."""
+        if self._first_day < 0:
+            self._first_day = day
+        elif day >= self._today or self.records > self._rules.sparse_records or not self._rules.may_share(self._first_day, day):
             return False
-        return Part(EVENTS, 0, 0, 0, day, day).month == Part(EVENTS, 0, 0, 0, self._days[0], day).month
+        self._day_before, self._last_day, self._day_began = self._last_day, day, len(self._waiting)
+        return True
 
 
 def file_next(

@@ -20,7 +20,7 @@ import structlog
 
 from pilotage.event.time import DAY_US
 from pilotage.runner.clock import Clock
-from pilotage.runner.cursor import begin_cursor
+from pilotage.runner.cursor import Cursor, begin_cursor
 from pilotage.runner.history.parquet import Interrupted, Parquet
 from pilotage.runner.history.parts import Parts, Rules
 from pilotage.runner.history.state import ShardHistory
@@ -77,7 +77,7 @@ class Historian:
         self._bell = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._cursors: dict[int, int] = {}
+        self._cursors: dict[int, Cursor] = {}
         self._since_s: dict[int, float] = {}
         self._faults: dict[int, str] = {}
         self._retry_s = 0.0
@@ -194,14 +194,14 @@ class Historian:
         while True:
             since_s = time.monotonic()
             written = await self._attempt(number, lambda: self._writer(number).write(until, self._today(), self._pause()))
+            self._cursors[number] = self._writers[number].cursor
             for each in written:
-                self._cursors[number] = each.part.last
                 self._meter.add("history_rows", (each.part.table,), each.rows)
             if self._behind(number):
                 self._since_s[number] = since_s
             else:
                 self._since_s.pop(number, None)
-            if not written or self._cursors[number] >= until or time.monotonic() >= until_s:
+            if not written or self._cursors[number].upto >= until or time.monotonic() >= until_s:
                 return
 
     async def _tend(self, number: int) -> None:
@@ -221,6 +221,7 @@ class Historian:
         await self._attempt(number, lambda: self._writer(number).remove_superseded(before_s))
         if self._limits.retention_days:
             await self._attempt(number, lambda: self._writer(number).forget(today - self._limits.retention_days))
+            self._cursors[number] = self._writers[number].cursor
 
     async def _attempt(self, number: int, work: Callable[[], Any]) -> Any:
         """Do something on the thread; a fault is told, and raised."""
@@ -273,15 +274,16 @@ class Historian:
         shutil.rmtree(self._parts.root / SPILL, ignore_errors=True)
 
     def _behind(self, number: int) -> int:
-        return self._durable(number) - self._cursors[number]
+        return self._durable(number) - self._cursors[number].upto
 
     def _state(self, number: int) -> ShardHistory:
         writer = self._writers.get(number)
-        known = writer.state if writer is not None else ShardHistory(number, 0, 0)
+        known = writer.state if writer is not None else ShardHistory(number, 0, 0, 0)
         since_s = self._since_s.get(number)
         return msgspec.structs.replace(
             known,
-            cursor=self._cursors[number],
+            after=self._cursors[number].after,
+            cursor=self._cursors[number].upto,
             durable=self._durable(number),
             waiting_s=0.0 if since_s is None else time.monotonic() - since_s,
             fault=self._faults.get(number, ""),

@@ -1,8 +1,8 @@
 """The files of history: what their names say, which of them count, which to join, and how a new one takes its place.
 
 A file (a part) holds one table's rows of one shard from a first to a last log position, and its name says so. Two rules over
-names decide what counts, so that nothing has to be written down twice: a part counts if its last position is not beyond the
-shard's cursor; and a part that lies within a longer one is superseded by it. What counts must be without holes.
+names decide what counts, so that nothing has to be written down twice: a part counts if its positions are among those that the
+shard's cursor says history has; and a part that lies within a longer one is superseded by it. What counts must be without holes.
 """
 
 import os
@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from pilotage.event.time import DAY_US, instant_us, moment
+from pilotage.runner.cursor import Cursor
 
 FORMAT = 1
 """The format of the files this release writes and the newest it reads; the folder below `history` is named after it."""
@@ -31,6 +32,10 @@ _UNFINISHED = ".new"
 class HistoryBroken(RuntimeError):
     """Files of the history are missing, or overlap: the folder was changed by hand or mixed from two. Restore it from a
     backup."""
+
+    def __init__(self, expected: int, found: str) -> None:
+        super().__init__(f"history should go on at position {expected}, but {found}; restore the data folder from a backup")
+        self.expected = expected
 
 
 class HistoryNewer(RuntimeError):
@@ -56,7 +61,7 @@ class Part(msgspec.Struct, frozen=True, order=True):
     @property
     def month(self) -> str:
         """The month its days are in, such as 2026-11."""
-        return f"{moment(self.first_day * DAY_US):%Y-%m}"
+        return _month(self.first_day)
 
     @property
     def name(self) -> str:
@@ -76,6 +81,10 @@ class Rules(msgspec.Struct, frozen=True):
     fan: int = 16
     sparse_records: int = 8_192
     span_days: int = 31
+
+    def may_share(self, first_day: int, last_day: int) -> bool:
+        """Whether days may be in one file, if they are sparse."""
+        return last_day - first_day < self.span_days and _month(first_day) == _month(last_day)
 
 
 class Disk:
@@ -123,7 +132,7 @@ class Parts:
         found = (_part_of(table, path.name) for path in self._files(table))
         return sorted(part for part in found if part is not None and shard in (None, part.shard))
 
-    def counted(self, table: str, shard: int, cursor: int) -> list[Part]:
+    def counted(self, table: str, shard: int, cursor: Cursor) -> list[Part]:
         """The parts that count, in order and without holes; `HistoryBroken` otherwise."""
         return counted(self.all(table, shard), cursor)
 
@@ -145,8 +154,9 @@ class Parts:
         """Remove files, so that they do not come back."""
         self._remove(self.path(part) for part in parts)
 
-    def sweep(self, shard: int, cursor: int) -> None:
-        """Remove what a crash may have left of a shard: unfinished files, those beyond the cursor, superseded ones."""
+    def sweep(self, shard: int, cursor: Cursor) -> None:
+        """Remove what a crash may have left of a shard: unfinished files, those beyond the cursor or before the beginning,
+        superseded ones."""
         for table in TABLES:
             self._remove(path for path in self._files(table) if path.name.startswith(f".{shard}-"))
             found = self.all(table, shard)
@@ -186,24 +196,21 @@ def _day(text: str) -> int:
     return instant_us(datetime(int(text[:4]), int(text[4:6]), int(text[6:]), tzinfo=UTC)) // DAY_US
 
 
-def counted(parts: Iterable[Part], cursor: int) -> list[Part]:
-    """Of one table's and one shard's parts those that count: not beyond the cursor, and not within a longer one. They must
-    follow each other and reach the cursor, or else `HistoryBroken`; where they begin is a matter of retention."""
+def counted(parts: Iterable[Part], cursor: Cursor) -> list[Part]:
+    """Of one table's and one shard's parts those that count: within the cursor's positions, and not within a longer one. They
+    must have all those positions, or else `HistoryBroken`."""
     chosen: list[Part] = []
-    for part in sorted((part for part in parts if part.last <= cursor), key=lambda part: (part.first, -part.last)):
-        if chosen and part.last <= chosen[-1].last:
+    reached = cursor.after
+    within = (part for part in parts if cursor.after < part.first and part.last <= cursor.upto)
+    for part in sorted(within, key=lambda part: (part.first, -part.last)):
+        if part.last <= reached:
             continue
-        if chosen and part.first != chosen[-1].last + 1:
-            raise HistoryBroken(
-                f"history of {part.table}, shard {part.shard}, should go on at position {chosen[-1].last + 1}, but goes on at "
-                f"{part.first}; restore the folder from a backup"
-            )
+        if part.first != reached + 1:
+            raise HistoryBroken(reached + 1, f"{part.table} of shard {part.shard} go on at {part.first}")
         chosen.append(part)
-    if chosen and chosen[-1].last != cursor:
-        raise HistoryBroken(
-            f"history of {chosen[-1].table}, shard {chosen[-1].shard}, should reach position {cursor}, but ends at {chosen[-1].last}; "
-            "restore the folder from a backup"
-        )
+        reached = part.last
+    if reached != cursor.upto:
+        raise HistoryBroken(reached + 1, f"there is no file of it, nor of what follows up to {cursor.upto}")
     return chosen
 
 
@@ -240,8 +247,11 @@ def _belong_together(one: Part, next_one: Part, rules: Rules) -> bool:
     if one.first_day == next_one.last_day:
         return True
     both = joined([one, next_one])
-    small = both.records <= rules.sparse_records
-    return small and one.month == next_one.month and both.last_day - both.first_day < rules.span_days
+    return both.records <= rules.sparse_records and rules.may_share(both.first_day, both.last_day)
+
+
+def _month(day: int) -> str:
+    return f"{moment(day * DAY_US):%Y-%m}"
 
 
 def _of_like_size(parts: Sequence[Part], fan: int) -> list[Part]:

@@ -16,6 +16,7 @@ import msgspec
 
 from pilotage.event.digest import partition_of
 from pilotage.event.time import DAY_US
+from pilotage.runner.cursor import Cursor
 from pilotage.runner.history.filing import file_next
 from pilotage.runner.history.parquet import Answer, Parquet, scan
 from pilotage.runner.history.parts import DECISIONS, EVENTS, TABLES, Disk, HistoryBroken, Part, Parts, Rules, counted
@@ -191,7 +192,7 @@ def _located(parts: Parts, table: str, extents: Iterable[ShardHistory]) -> list[
     of_shard: dict[int, list[Part]] = {}
     for part in found:
         of_shard.setdefault(part.shard, []).append(part)
-    chosen = (part for extent in extents for part in counted(of_shard.get(extent.shard, ()), extent.cursor))
+    chosen = (part for extent in extents for part in counted(of_shard.get(extent.shard, ()), Cursor(extent.after, extent.cursor)))
     return [(part, parts.path(part)) for part in chosen]
 
 
@@ -201,9 +202,6 @@ def _file_tail(extent: ShardHistory, tail: Tail, parts: Parts, parquet: Parquet)
     while after < extent.durable:
         written = file_next(extent.shard, tail(extent.shard, after), after, extent.durable, _LATER, parts, parquet, Rules())
         if not written:
-            raise HistoryBroken(
-                f"the log of shard {extent.shard} should have the positions {after + 1} to {extent.durable}, but has none of them; "
-                "restore the data folder from a backup"
-            )
+            raise HistoryBroken(after + 1, f"the log of shard {extent.shard} has no such record")
         yield from (each.part for each in written)
         after = written[0].part.last

@@ -4,7 +4,7 @@ import msgspec
 
 
 class ShardHistory(msgspec.Struct, frozen=True):
-    """One shard's history. Everything up to the position `cursor` is in files; the log holds the rest up to `durable`.
+    """One shard's history. The positions above `after` up to `cursor` are in files; the log holds the rest up to `durable`.
 
     `files` and `size_bytes` are of both tables, `first_day` and `last_day` the days of the oldest and newest record in files
     (days since 1970-01-01; 0: no files), `waiting_s` how long the oldest record waits that is not in files. `fault` says what
@@ -12,6 +12,7 @@ class ShardHistory(msgspec.Struct, frozen=True):
     """
 
     shard: int
+    after: int
     cursor: int
     durable: int
     files: int = 0

@@ -8,7 +8,7 @@ joined file supersedes its parts by what its name says, so that there is no mome
 import contextlib
 from collections.abc import Iterator
 
-from pilotage.runner.cursor import begin_cursor, move_cursor
+from pilotage.runner.cursor import Cursor, begin_cursor, move_cursor
 from pilotage.runner.history.filing import Pause, Written, file_next
 from pilotage.runner.history.parquet import Parquet
 from pilotage.runner.history.parts import TABLES, Part, Parts, Rules, joined, to_join
@@ -22,8 +22,8 @@ class ShardWriter:
 
     def __init__(self, shard: int, store: Store, parts: Parts, parquet: Parquet, rules: Rules = Rules()) -> None:
         self.shard = shard
-        self.cursor = 0
-        self.state = ShardHistory(shard, 0, 0)
+        self.cursor = Cursor(0, 0)
+        self.state = ShardHistory(shard, 0, 0, 0)
         self.opened = False
         self._store = store
         self._parts = parts
@@ -47,14 +47,14 @@ class ShardWriter:
     def write(self, until: int, today: int, pause: Pause = lambda: None) -> list[Written]:
         """File the next records up to the position `until`, which must be durable, as one part of each table; empty when all
         are filed. Raises `HistoryUnwritable`, `StoreFull`, `LogBroken`."""
-        if until <= self.cursor:
+        after = self.cursor.upto
+        if until <= after:
             return []
-        segments = segments_from(self._store, self.cursor + 1)
+        segments = segments_from(self._store, after + 1)
         with self._attempt():
-            written = file_next(self.shard, segments, self.cursor, until, today, self._parts, self._parquet, self._rules, pause)
+            written = file_next(self.shard, segments, after, until, today, self._parts, self._parquet, self._rules, pause)
             if written:
-                move_cursor(self._store, written[0].part.last)
-                self.cursor = written[0].part.last
+                self._move(Cursor(self.cursor.after, written[0].part.last))
         for each in written:
             self._counted[each.part.table].append(each.part)
             self._sizes[each.part] = self._parts.size_bytes([each.part])
@@ -79,14 +79,24 @@ class ShardWriter:
                 self._superseded = [(at_s, part) for at_s, part in self._superseded if at_s > before_s]
 
     def forget(self, before_day: int) -> list[Part]:
-        """Remove files whose records are all of days before one; which."""
-        old = [part for parts in self._counted.values() for part in parts if part.last_day < before_day]
-        if old:
-            with self._attempt():
-                self._parts.remove(old)
-            self._counted = {table: [part for part in parts if part not in old] for table, parts in self._counted.items()}
-            self._tell()
+        """Remove files whose records are all of days before one; which. What history begins with is said first, so that no crash
+        brings one of them back."""
+        ends = ({part.last for part in parts if part.last_day < before_day} for parts in self._counted.values())
+        after = max(set.intersection(*ends), default=0)
+        if not after:
+            return []
+        old = [part for parts in self._counted.values() for part in parts if part.last <= after]
+        with self._attempt():
+            self._move(Cursor(after, self.cursor.upto))
+            self._parts.remove(part for table in TABLES for part in self._parts.all(table, self.shard) if part.last <= after)
+        self._counted = {table: [part for part in parts if part.last > after] for table, parts in self._counted.items()}
+        self._superseded = [(at_s, part) for at_s, part in self._superseded if part.last > after]
+        self._tell()
         return old
+
+    def _move(self, cursor: Cursor) -> None:
+        move_cursor(self._store, cursor)
+        self.cursor = cursor
 
     def _join(self, neighbours: list[Part], now_s: float) -> Part:
         whole = joined(neighbours)
@@ -113,8 +123,9 @@ class ShardWriter:
         self._sizes = {part: self._sizes[part] for part in parts}
         self.state = ShardHistory(
             shard=self.shard,
-            cursor=self.cursor,
-            durable=self.cursor,
+            after=self.cursor.after,
+            cursor=self.cursor.upto,
+            durable=self.cursor.upto,
             files=len(parts),
             size_bytes=sum(self._sizes.values()),
             first_day=min((part.first_day for part in parts), default=0),

@@ -1,5 +1,7 @@
 """The writer: history equals the log, each position once, whatever fails between two steps and whenever it is opened again."""
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,23 @@ from tests.runner.history.past import START_US, TODAY, Fault, Logger, TrappedDis
 SMALL = Rules(records_max=90, fan=3, sparse_records=60, span_days=4)
 
 
-def writer_of(data: Path, store: Store, disk: TrappedDisk | None = None, rules: Rules = SMALL) -> ShardWriter:
+@cache
+def parquet() -> Parquet:
+    """One connection for all tests; making one takes longer than most of them."""
+    return Parquet()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def closing() -> Iterator[None]:
+    """Close the connection after the last test."""
+    yield
+    parquet().close()
+    parquet.cache_clear()
+
+
+def writer_of(data: Path, store: Store, disk: TrappedDisk | None = None) -> ShardWriter:
     """An opened writer of shard 3."""
-    writer = ShardWriter(3, store, Parts(data, disk), Parquet(), rules)
+    writer = ShardWriter(3, store, Parts(data, disk), parquet(), SMALL)
     writer.open()
     return writer
 

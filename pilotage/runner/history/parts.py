@@ -86,6 +86,10 @@ class Rules(msgspec.Struct, frozen=True):
         """Whether days may be in one file, if they are sparse."""
         return last_day - first_day < self.span_days and _month(first_day) == _month(last_day)
 
+    def few(self, one: Part, next_one: Part) -> bool:
+        """Whether two neighbours of days past are so small that they share a file."""
+        return next_one.last - one.first < self.sparse_records and self.may_share(one.first_day, next_one.last_day)
+
 
 class Disk:
     """What is done to files, each call one step that a crash may come before or after."""
@@ -220,34 +224,33 @@ def joined(parts: Sequence[Part]) -> Part:
 
 
 def to_join(parts: Sequence[Part], today: int, rules: Rules) -> list[Part]:
-    """The next neighbours of what counts that should be one file, or none. `today` is the day of now."""
-    for neighbours in _of_days_past(parts, today, rules):
-        if len(neighbours) > 1:
-            return neighbours
-    for _, of_day in groupby((part for part in parts if part.last_day >= today), key=lambda part: (part.first_day, part.last_day)):
+    """The next neighbours of what counts that should be one file, or none: those of one past day, of past days with few records,
+    of today with like size. `today` is the day of now."""
+    past = [part for part in parts if part.last_day < today]
+    for belong in (_of_one_day, rules.few):
+        for neighbours in _neighbours(past, belong):
+            if len(neighbours) > 1:
+                return neighbours
+    for _, of_day in groupby(parts[len(past) :], key=lambda part: (part.first_day, part.last_day)):
         found = _of_like_size(list(of_day), rules.fan)
         if found:
             return found
     return []
 
 
-def _of_days_past(parts: Sequence[Part], today: int, rules: Rules) -> Iterator[list[Part]]:
+def _neighbours(parts: Sequence[Part], belong: Callable[[Part, Part], bool]) -> Iterator[list[Part]]:
+    """Runs of parts of which each belongs to what those before it become."""
     group: list[Part] = []
     for part in parts:
-        if part.last_day >= today:
-            break
-        if group and not _belong_together(joined(group), part, rules):
+        if group and not belong(joined(group), part):
             yield group
             group = []
         group.append(part)
     yield group
 
 
-def _belong_together(one: Part, next_one: Part, rules: Rules) -> bool:
-    if one.first_day == next_one.last_day:
-        return True
-    both = joined([one, next_one])
-    return both.records <= rules.sparse_records and rules.may_share(both.first_day, both.last_day)
+def _of_one_day(one: Part, next_one: Part) -> bool:
+    return one.first_day == next_one.last_day
 
 
 def _month(day: int) -> str:

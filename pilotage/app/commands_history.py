@@ -9,7 +9,7 @@ from pilotage.app.exits import NEGATIVE, OK, USAGE, Trouble
 from pilotage.app.options import DATA, AsJson, Data
 from pilotage.app.past import keeper_of, of_history
 from pilotage.app.terminal import console, number, print_json, table
-from pilotage.app.views import HistoryView, history_view
+from pilotage.app.views import HistoryView
 from pilotage.runner.history.parquet import QueryRefused
 
 MEBIBYTE = 1 << 20
@@ -25,7 +25,7 @@ def history_status(*, data: Data = DATA, json: AsJson = False) -> int:
 
     """
     with keeper_of(data) as keeper:
-        view = history_view(keeper.states())
+        view = keeper.status()
     return _told(view, json)
 
 
@@ -39,7 +39,7 @@ def history_compact(*, data: Data = DATA, json: AsJson = False) -> int:
 
     """
     with keeper_of(data) as keeper:
-        view = history_view(keeper.compact())
+        view = keeper.compact()
     return _told(view, json)
 
 

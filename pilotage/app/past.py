@@ -39,11 +39,14 @@ Found = TypeVar("Found")
 class Keeper(Protocol):
     """Whoever knows how far the history of a folder is."""
 
-    def states(self) -> list[ShardHistory]:
-        """How the history of each shard is."""
+    def status(self) -> views.HistoryView:
+        """How far history is."""
 
-    def compact(self) -> list[ShardHistory]:
+    def compact(self) -> views.HistoryView:
         """Bring history up to date; how it is then."""
+
+    def extents(self) -> list[ShardHistory]:
+        """How far each shard's files and log reach now."""
 
     def tail(self, shard: int, after: int) -> Iterable[Segment]:
         """The segments of a shard's log that hold the positions above one."""
@@ -55,11 +58,14 @@ class _Running:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
-    def states(self) -> list[ShardHistory]:
-        return _states(self._ask("GET", "/history", views.HistoryView))
+    def status(self) -> views.HistoryView:
+        return self._ask("GET", "/history", views.HistoryView)
 
-    def compact(self) -> list[ShardHistory]:
-        return _states(self._ask("POST", "/history/compact", views.HistoryView))
+    def compact(self) -> views.HistoryView:
+        return self._ask("POST", "/history/compact", views.HistoryView)
+
+    def extents(self) -> list[ShardHistory]:
+        return [ShardHistory(each.shard, each.after, each.cursor, each.durable) for each in self.status().shards]
 
     def tail(self, shard: int, after: int) -> Iterator[Segment]:
         while True:
@@ -86,12 +92,15 @@ class _AtRest:
         self._stores = stores
         self.tail = tail_of(stores)
 
-    def states(self) -> list[ShardHistory]:
-        return states_of(self._data, self._stores)
+    def status(self) -> views.HistoryView:
+        return views.history_view(self.extents())
 
-    def compact(self) -> list[ShardHistory]:
+    def compact(self) -> views.HistoryView:
         compact_at_rest(self._data, self._stores, SystemClock().now_us() // DAY_US)
-        return self.states()
+        return self.status()
+
+    def extents(self) -> list[ShardHistory]:
+        return states_of(self._data, self._stores)
 
 
 @contextlib.contextmanager
@@ -122,14 +131,10 @@ def of_history(data: Path, question: Callable[[History], Found]) -> Found:
     with keeper_of(data) as keeper:
         for attempt in range(ATTEMPTS):
             try:
-                with History(data, keeper.states(), keeper.tail) as history:
+                with History(data, keeper.extents(), keeper.tail) as history:
                     return question(history)
             except (FileGone, HistoryBroken):
                 if attempt == ATTEMPTS - 1:
                     raise
                 time.sleep(0.1)  # files are being joined or removed just now
     raise AssertionError("the last attempt returns or raises")
-
-
-def _states(view: views.HistoryView) -> list[ShardHistory]:
-    return [ShardHistory(each.shard, each.after, each.cursor, each.durable, fault=each.fault) for each in view.shards]

@@ -148,8 +148,11 @@ class Historian:
     # The task
 
     async def _keep(self) -> None:
-        """Work when there is some, sleep until there may be."""
+        """Take up what is there; then work when there is some, sleep until there may be."""
         tended_day = 0
+        with contextlib.suppress(Exception):  # told by `_attempt`; tried again when there is something to file
+            for each in sorted(self._stores):
+                await self._attempt(each, lambda each=each: self._writer(each))  # type: ignore[misc]  # bound now
         while not self._stopping:
             self._bell.clear()
             number = self._due()

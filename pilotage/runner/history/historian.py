@@ -9,6 +9,7 @@ log keeps what history has not.
 import asyncio
 import contextlib
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -81,7 +82,8 @@ class Historian:
         self._since_s: dict[int, float] = {}
         self._faults: dict[int, str] = {}
         self._retry_s = 0.0
-        self._hurry = False
+        self._hurry = threading.Event()
+        self._hurrying = 0
         self._stopping = False
         self._joining = False
         self._parquet: Parquet | None = None
@@ -117,18 +119,22 @@ class Historian:
 
     async def compact(self) -> None:
         """File everything that is durable now, and join what is to be joined. Raises what keeps it from that."""
-        hurry, self._hurry = self._hurry, True
+        self._hurrying += 1
+        self._hurry.set()
         try:
             async with self._turn:
                 for number in sorted(self._stores):
                     await self._file(number, self._durable(number))
                     await self._tend(number)
         finally:
-            self._hurry = hurry
+            self._hurrying -= 1
+            if not self._hurrying and not self._stopping:
+                self._hurry.clear()
 
     async def stop(self, grace_s: float) -> None:
         """File what there is for so long; the rest follows after the next start."""
-        self._stopping = self._hurry = True
+        self._stopping = True
+        self._hurry.set()
         self._bell.set()
         until_s = time.monotonic() + grace_s
         while self._keeping is not None and not self._keeping.done():
@@ -265,8 +271,7 @@ class Historian:
 
         def pause() -> None:
             nonlocal begun_s
-            if not self._hurry:
-                time.sleep((time.perf_counter() - begun_s) * (1 / self._limits.share - 1))
+            self._hurry.wait((time.perf_counter() - begun_s) * (1 / self._limits.share - 1))
             begun_s = time.perf_counter()
 
         return pause

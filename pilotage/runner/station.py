@@ -124,6 +124,7 @@ class Station:
                 shard.store.close()
             except OSError as fault:
                 log.error("store not closed cleanly", shard=shard.number, fault=str(fault))
+        gc.unfreeze()  # what `open_station` froze may be let go of now
         self._close()
 
     # What the front asks of an owner

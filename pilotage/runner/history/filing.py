@@ -16,8 +16,8 @@ from pilotage.runner.history.rows import Taken, Taker
 from pilotage.runner.log import Segment
 
 SLICE_RECORDS = 2_048
-"""How many records are made into buffers at once, 10 to 20 ms of work in steps of a millisecond; fewer at once cost more, since
-each buffer has its price."""
+"""How many records are made into buffers at once, a column in about a millisecond; fewer at once cost more, since each buffer has
+its price."""
 
 Pause = Callable[[], None]
 
@@ -70,8 +70,7 @@ class Filed:
         waiting, self._waiting = self._waiting, []
         for first in range(0, len(waiting), SLICE_RECORDS):
             for rows in self.rows:
-                rows.add(waiting[first : first + SLICE_RECORDS])
-                pause()
+                rows.add(waiting[first : first + SLICE_RECORDS], pause)
         self._made += len(waiting)
 
     def part(self, table: str, shard: int) -> Part:

@@ -1,9 +1,9 @@
 """The historian of one process: it keeps the history of its shards up to date beside live events, unnoticed by them.
 
-All work is done on one thread of its own, in slices, and after each slice the thread sleeps three times as long while events are
-live. It begins when a shard has many records that are in the log alone, or has had some for a while; nothing is polled, and a
-system at rest does nothing. Whatever keeps history from being written is told and tried again; live events go on, since the
-log keeps what history has not.
+All work is done on one thread of its own, in steps of about a millisecond, and after each step the thread sleeps several times
+as long while events are live. It begins when a shard has many records that are in the log alone, or has had some for a while;
+nothing is polled, and a system at rest does nothing. Whatever keeps history from being written is told and tried again; live
+events go on, since the log keeps what history has not.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class HistoryLimits(msgspec.Struct, frozen=True):
     retention_days: int = 0
     rules: Rules = Rules()
     every_s: float = 900.0
-    share: float = 0.25
+    share: float = 0.2
     superseded_s: float = 3_600.0
     retry_s: float = 30.0
 
@@ -277,8 +277,10 @@ class Historian:
         return pause
 
     def _close(self) -> None:
+        self._writers.clear()
         if self._parquet is not None:
             self._parquet.close()
+            self._parquet = None  # a connection that is alive at the process's end is reported there as a leak
         shutil.rmtree(self._parts.root / SPILL, ignore_errors=True)
 
     def _behind(self, number: int) -> int:

@@ -6,7 +6,7 @@ thread at a time, but for `interrupt`.
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,14 @@ class Rows:
         self.count = 0
         self._chunks: list[Any] = []
 
-    def add(self, taken: Sequence[Taken]) -> None:
-        """Turn some records into buffers."""
-        columns = columns_of(self.table, taken)
-        count = len(columns[0])
+    def add(self, taken: Sequence[Taken], pause: Callable[[], None] = lambda: None) -> None:
+        """Turn some records into buffers, with a pause after each column."""
+        children, count = [], 0
+        for (_, kind), values in zip(COLUMNS[self.table], columns_of(self.table, taken), strict=True):
+            count = len(values)
+            children.append(_column(kind, values))
+            pause()
         if count:
-            children = [_column(kind, values) for (_, kind), values in zip(COLUMNS[self.table], columns, strict=True)]
             self._chunks.append(nanoarrow.c_array_from_buffers(_SCHEMAS[self.table], count, [None], children=children))
             self.count += count
 
@@ -91,6 +93,7 @@ class Parquet:
         self._database.execute(f"set threads = {threads}")
         self._database.execute(f"set memory_limit = '{MEMORY_BYTES}B'")
         self._database.execute("set preserve_insertion_order = false")
+        self._database.execute("set enable_progress_bar = false")  # a long query would draw on standard output
         self._database.execute(f"set temp_directory = {_text(str(folder or ''))}")
 
     def write(self, rows: Rows, path: Path) -> None:

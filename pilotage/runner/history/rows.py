@@ -5,7 +5,7 @@ personal fields are encrypted with: 0, the only one until there are keys, is pla
 they are what is written, and since a loop per column costs a fraction of one per row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -126,57 +126,53 @@ class Taker:
         ]
 
 
-def columns_of(table: str, taken: Sequence[Taken]) -> list[Sequence[Any]]:
-    """The columns of a table's rows for some records, as `COLUMNS` lists them."""
+def columns_of(table: str, taken: Sequence[Taken]) -> Iterator[Sequence[Any]]:
+    """The columns of a table's rows for some records, one by one as `COLUMNS` lists them."""
     return _COLUMNS_OF[table](taken)
 
 
-def _event_columns(taken: Sequence[Taken]) -> list[Sequence[Any]]:
+def _event_columns(taken: Sequence[Taken]) -> Iterator[Sequence[Any]]:
     rows = [(each, each.record.event) for each in taken if each.record.event is not None]
     events = [event for _, event in rows]
-    return [
-        [each.record.subject for each, _ in rows],
-        [each.partition for each, _ in rows],
-        [each.position for each, _ in rows],
-        [each.record.received_us for each, _ in rows],
-        [event.occurred_us for event in events],
-        [event.type for event in events],
-        [event.source for event in events],
-        [event.id for event in events],
-        [event.data for event in events],
-        [_json.encode(event.identifiers) for event in events],
-        [event.traceparent for event in events],
-        [each.plan for each, _ in rows],
-        [0] * len(rows),
-    ]
+    yield [each.record.subject for each, _ in rows]
+    yield [each.partition for each, _ in rows]
+    yield [each.position for each, _ in rows]
+    yield [each.record.received_us for each, _ in rows]
+    yield [event.occurred_us for event in events]
+    yield [event.type for event in events]
+    yield [event.source for event in events]
+    yield [event.id for event in events]
+    yield [event.data for event in events]
+    yield [_json.encode(event.identifiers) for event in events]
+    yield [event.traceparent for event in events]
+    yield [each.plan for each, _ in rows]
+    yield [0] * len(rows)
 
 
-def _decision_columns(taken: Sequence[Taken]) -> list[Sequence[Any]]:
+def _decision_columns(taken: Sequence[Taken]) -> Iterator[Sequence[Any]]:
     rows = [(each, number, decision) for each in taken for number, decision in enumerate(each.decisions)]
     decisions = [decision for _, _, decision in rows]
-    return [
-        [each.record.subject for each, _, _ in rows],
-        [each.partition for each, _, _ in rows],
-        [each.position for each, _, _ in rows],
-        [number for _, number, _ in rows],
-        [each.record.received_us for each, _, _ in rows],
-        [decision.at_us for decision in decisions],
-        [decision.journey for decision in decisions],
-        [decision.version for decision in decisions],
-        [decision.entry for decision in decisions],
-        [decision.step for decision in decisions],
-        [decision.verb for decision in decisions],
-        [decision.reason for decision in decisions],
-        [decision.rule for decision in decisions],
-        [_json.encode(decision.inputs) for decision in decisions],
-        [decision.lost for decision in decisions],
-        [decision.effect for decision in decisions],
-        [each.plan for each, _, _ in rows],
-        [0] * len(rows),
-    ]
+    yield [each.record.subject for each, _, _ in rows]
+    yield [each.partition for each, _, _ in rows]
+    yield [each.position for each, _, _ in rows]
+    yield [number for _, number, _ in rows]
+    yield [each.record.received_us for each, _, _ in rows]
+    yield [decision.at_us for decision in decisions]
+    yield [decision.journey for decision in decisions]
+    yield [decision.version for decision in decisions]
+    yield [decision.entry for decision in decisions]
+    yield [decision.step for decision in decisions]
+    yield [decision.verb for decision in decisions]
+    yield [decision.reason for decision in decisions]
+    yield [decision.rule for decision in decisions]
+    yield [_json.encode(decision.inputs) for decision in decisions]
+    yield [decision.lost for decision in decisions]
+    yield [decision.effect for decision in decisions]
+    yield [each.plan for each, _, _ in rows]
+    yield [0] * len(rows)
 
 
-_COLUMNS_OF: Mapping[str, Callable[[Sequence[Taken]], list[Sequence[Any]]]] = {EVENTS: _event_columns, DECISIONS: _decision_columns}
+_COLUMNS_OF: Mapping[str, Callable[[Sequence[Taken]], Iterator[Sequence[Any]]]] = {EVENTS: _event_columns, DECISIONS: _decision_columns}
 
 EVENT_FIELDS = (
     "subject, partition, position, received_us, id, source, type, occurred_us, data, identifiers, traceparent"  # as `past_events` reads

@@ -74,17 +74,23 @@ class Rules(msgspec.Struct, frozen=True):
     """How rows are laid out in files.
 
     One write takes at most `records_max` records. Of `fan` neighbours of like size one is made. A day that is over becomes one
-    file; days of together no more than `sparse_records` share one, over at most `span_days` and never over a month's end.
+    file; days of together no more than `sparse_records` share one, over at most `span_days` and never over a month's end. A file
+    of `large_records` is not rewritten any more, so that no join takes long.
     """
 
     records_max: int = 65_536
     fan: int = 16
     sparse_records: int = 8_192
     span_days: int = 31
+    large_records: int = 1_000_000
 
     def may_share(self, first_day: int, last_day: int) -> bool:
         """Whether days may be in one file, if they are sparse."""
         return last_day - first_day < self.span_days and _month(first_day) == _month(last_day)
+
+    def of_one_day(self, one: Part, next_one: Part) -> bool:
+        """Whether two neighbours are of one day and not large yet."""
+        return one.first_day == next_one.last_day and max(one.records, next_one.records) < self.large_records
 
     def few(self, one: Part, next_one: Part) -> bool:
         """Whether two neighbours of days past are so small that they share a file."""
@@ -227,12 +233,12 @@ def to_join(parts: Sequence[Part], today: int, rules: Rules) -> list[Part]:
     """The next neighbours of what counts that should be one file, or none: those of one past day, of past days with few records,
     of today with like size. `today` is the day of now."""
     past = [part for part in parts if part.last_day < today]
-    for belong in (_of_one_day, rules.few):
+    for belong in (rules.of_one_day, rules.few):
         for neighbours in _neighbours(past, belong):
             if len(neighbours) > 1:
                 return neighbours
     for _, of_day in groupby(parts[len(past) :], key=lambda part: (part.first_day, part.last_day)):
-        found = _of_like_size(list(of_day), rules.fan)
+        found = _of_like_size(list(of_day), rules)
         if found:
             return found
     return []
@@ -249,21 +255,18 @@ def _neighbours(parts: Sequence[Part], belong: Callable[[Part, Part], bool]) -> 
     yield group
 
 
-def _of_one_day(one: Part, next_one: Part) -> bool:
-    return one.first_day == next_one.last_day
-
-
 def _month(day: int) -> str:
     return f"{moment(day * DAY_US):%Y-%m}"
 
 
-def _of_like_size(parts: Sequence[Part], fan: int) -> list[Part]:
+def _of_like_size(parts: Sequence[Part], rules: Rules) -> list[Part]:
     """So many neighbours none of which is larger than `fan` to some power, the smallest such power first."""
-    limit, largest = fan, max((part.records for part in parts), default=0)
-    while limit <= largest * fan:
-        for small, run in groupby(parts, key=lambda part, limit=limit: part.records <= limit):  # type: ignore[misc]  # bound now
+    limit = rules.fan
+    while limit < rules.large_records * rules.fan:
+        bound = min(limit, rules.large_records - 1)
+        for small, run in groupby(parts, key=lambda part, bound=bound: part.records <= bound):  # type: ignore[misc]  # bound now
             found = list(run)
-            if small and len(found) >= fan:
+            if small and len(found) >= rules.fan:
                 return found
-        limit *= fan
+        limit *= rules.fan
     return []

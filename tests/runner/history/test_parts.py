@@ -78,3 +78,25 @@ def test_joining_ends_with_few_files(sizes: list[tuple[int, int]], open_days: in
     for one, two in itertools.pairwise(past):
         small = one.records + two.records <= rules.sparse_records
         assert not (small and rules.may_share(one.first_day, two.last_day))
+
+
+def test_large_files_are_not_rewritten() -> None:
+    """However many records a day has, a file that has grown large stays as it is: here none is joined more than three times."""
+    rules = Rules(records_max=10, fan=4, sparse_records=5, large_records=100)
+    parts: list[Part] = []
+    written = dict.fromkeys(range(1, 4_001), 0)
+
+    def join(today: int) -> None:
+        while neighbours := to_join(parts, today, rules):
+            at = parts.index(neighbours[0])
+            parts[at : at + len(neighbours)] = [joined(neighbours)]
+            for position in range(neighbours[0].first, neighbours[-1].last + 1):
+                written[position] += 1
+
+    for first in range(1, 4_001, 10):
+        parts.append(part(first, first + 9))
+        join(20_000)
+    join(20_001)
+    assert parts == counted(parts, Cursor(0, 4_000))
+    assert len(parts) <= 41
+    assert max(written.values()) <= 3

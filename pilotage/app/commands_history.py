@@ -76,7 +76,8 @@ def _told(view: HistoryView, as_json: bool) -> int:
     out = console()
     days = f", {view.first_day} to {view.last_day}" if view.files else ""
     out.print(f"{number(view.records)} records in {number(view.files)} files of {view.size_bytes / MEBIBYTE:.1f} MiB{days}")
-    out.print(f"{number(view.behind)} records in the log alone, {max(state.waiting_s for state in view.shards):.0f} s at most")
+    waiting_s = max((state.waiting_s for state in view.shards), default=0.0)
+    out.print(f"{number(view.behind)} records in the log alone, {waiting_s:.0f} s at most")
     for fault in faults:
         out.print(f"not written: {fault}", style="red", markup=False)
     return NEGATIVE if faults else OK

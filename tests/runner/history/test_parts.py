@@ -1,6 +1,7 @@
 """The names of history files, which of them count, and which are joined."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,14 +16,14 @@ def part(first: int, last: int, first_day: int = 20_000, last_day: int = 0) -> P
     return Part(EVENTS, 3, first, last, first_day, last_day or first_day)
 
 
-def test_a_name_says_what_is_in_the_file(tmp_path: object) -> None:
+def test_a_name_says_what_is_in_the_file() -> None:
     """Shard, positions and days are read back from the name; the folder is the month."""
     one = part(1, 20, 20_783)
     assert "3-00000000000000000001-00000000000000000020-20261126-20261126.parquet" == one.name
     assert "2026-11" == one.month
 
 
-def test_names_are_read_back(tmp_path) -> None:  # type: ignore[no-untyped-def]  # pytest's own path
+def test_names_are_read_back(tmp_path: Path) -> None:
     """Every file that was published is listed with what its name was made of; others are not looked at."""
     parts = Parts(tmp_path)
     written = [part(1, 20, 20_783), part(21, 2**40, 20_784, 20_787)]

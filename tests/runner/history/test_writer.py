@@ -96,8 +96,8 @@ def expected(logger: Logger) -> tuple[list[PastEvent], list[PastDecision]]:
 
 
 def test_a_fault_at_any_step_neither_loses_nor_repeats(tmp_path: Path) -> None:
-    """After whichever step of the disk the work ends, history at that moment is the log; and so it is when the work is taken up
-    again. (Before a step nothing else is on disk than after the one before it.)"""
+    """After whichever step of the disk the work ends (before a step nothing else is on disk than after the one before it), history at
+    that moment is the log; and so it is when the work is taken up again."""
     counting = TrappedDisk()
     life(tmp_path / "counted", whole := logged(counting), counting)
     assert 0 < expected(whole)[0][0].position - 1 < whole.position

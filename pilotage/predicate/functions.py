@@ -111,9 +111,10 @@ def _concat(typer: Typer, node: exp.Anonymous, function: Function) -> Expr:
 def _position(typer: Typer, node: exp.Anonymous, function: Function) -> Expr:
     """`position(part in text)`, which the grammar reads as an argument of its own kind."""
     asked = node.expressions[0]
-    if not (isinstance(asked, exp.In) and asked.args.get("field") is not None):
+    texts = [asked.args["field"]] if asked.args.get("field") is not None else asked.expressions
+    if not isinstance(asked, exp.In) or len(texts) != 1:
         typer.refuse(node, "position asks where a part is in a text", f"write {function.signature}")
-    return Call(Type.INTEGER, "position", (typer.string(asked.args["field"]), typer.string(asked.this)))
+    return Call(Type.INTEGER, "position", (typer.string(texts[0]), typer.string(asked.this)))
 
 
 def _round(typer: Typer, node: exp.Anonymous, function: Function) -> Expr:

@@ -149,6 +149,7 @@ class OperatorTyper(Typer):
         turned = name in ("add", "mul") and (name, left.type, right.type) not in _SUMS and (name, right.type, left.type) in _SUMS
         if turned:
             left, right = right, left
+        left, right = _null_typed(name, left, right)
         kind = _SUMS.get((name, left.type, right.type))
         if kind is None:
             self.mismatched_times(name, operands)
@@ -162,3 +163,11 @@ class OperatorTyper(Typer):
         if Type.DATE in (left.type, right.type):
             cure = "add a number of days to a date, or subtract one date from another"
         self.refuse(right_node, f"{kinds}: they cannot be {done}", cure)
+
+
+def _null_typed(name: str, left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """A bare NULL as what the other operand can be combined with."""
+    for _, first, second in (key for key in _SUMS if key[0] == name and Type.NULL in (left.type, right.type)):
+        if left.type in (first, Type.NULL) and right.type in (second, Type.NULL):
+            return retyped(left, first), retyped(right, second)
+    return left, right

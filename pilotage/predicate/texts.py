@@ -6,6 +6,7 @@ several letters. Characters are code points. No text grows beyond `TEXT_MAX` cha
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -24,20 +25,21 @@ _NUMBER = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
 class _Case(dict[int, Any]):
-    """A table for `str.translate` that finds each letter's other form once; one that would become several letters stays."""
+    """A table for `str.translate` that finds each letter's other form once. One that `str` makes several letters of has the
+    form that titles give it, if that is one letter."""
 
-    def __init__(self, change: str) -> None:
-        super().__init__()
+    def __init__(self, change: str, **others: str) -> None:
+        super().__init__({ord(letter): other for letter, other in others.items()})
         self._change = getattr(str, change)
 
     def __missing__(self, code: int) -> str:
         letter = chr(code)
-        other = str(self._change(letter))
-        self[code] = found = other if len(other) == 1 else letter
+        found = next((other for other in (self._change(letter), letter.title()) if len(other) == 1), letter)
+        self[code] = found
         return found
 
 
-_LOWER, _UPPER = _Case("lower"), _Case("upper")
+_LOWER, _UPPER = _Case("lower", İ="i"), _Case("upper", ß="ẞ")
 
 
 def lower(text: str) -> str:
@@ -175,4 +177,6 @@ def pairs(value: Any) -> dict[str, str] | None:
 
 def _text(value: Any) -> str | None:
     """What stands for a value in a list or map: a text itself, anything else its JSON text; null is NULL."""
-    return value if value is None or type(value) is str else msgspec.json.encode(value).decode()
+    if value is None or type(value) is str:
+        return value
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else msgspec.json.encode(value).decode()

@@ -46,6 +46,10 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided"
 
 
+_SIMPLIFIED_AGAIN = 2
+"""One pass of the simplifier can leave the comparison of two constants, such as of a text with the empty one."""
+
+
 class Logic:
     """The vocabulary of one problem. Constants fold as terms are built, so formulas stay small."""
 
@@ -161,7 +165,11 @@ class Logic:
 
     def valued(self, term: Term, symbols: Sequence[tuple[Term, Term]]) -> bool | int | str | None:
         """What a term comes to where symbols have these constants as values; None if that does not settle it."""
-        return plain(z3.simplify(z3.substitute(term, *symbols) if symbols else term))
+        found = z3.simplify(z3.substitute(term, *symbols) if symbols else term)
+        for _ in range(_SIMPLIFIED_AGAIN):
+            if plain(found) is None:
+                found = z3.simplify(found)
+        return plain(found)
 
     def session(self, limits: Limits) -> "Session":
         """A place to assert and check."""

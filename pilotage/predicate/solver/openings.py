@@ -3,7 +3,7 @@
 Each fact is about what the product computes: `lower('DE')` is `'de'`, and a text in small letters is as long as the text.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -18,12 +18,13 @@ _AS_LONG = frozenset({"lower", "upper"})
 _WITHIN = frozenset({"trim", "ltrim", "rtrim"})
 
 
-def facts(translator: Translator, known: Mapping[Call, set[str]]) -> Iterator[Term]:
-    """What holds of a problem's open calls. `known` are, for each with one text that varies, the texts to say its value of."""
-    opened = list(translator.opened.items())
+def facts(translator: Translator, known: Iterable[str]) -> Iterator[Term]:
+    """What holds of a problem's open calls. `known` are the texts to say the value of, for each with one text that varies."""
+    opened = [(call, args) for call, args in translator.opened.items() if isinstance(call, Call)]
+    texts = sorted(filter(translator.texts.speaks, known))
     for call, args in opened:
         yield from _of_kind(translator, call, args)
-        for text in sorted(known.get(call, ())):
+        for text in texts if call.args[0].type == Type.STRING else ():
             yield from at(translator, call, args, {0: text})
     for (one, first), (other, second) in combinations(opened, 2):
         if one.name == other.name and one.type == other.type and len(first) == len(second):
@@ -38,6 +39,8 @@ def at(translator: Translator, call: Call, args: tuple[Value, ...], values: Mapp
     try:
         found = compile_functions({"": Call(call.type, call.name, tuple(exprs))})[""](None, None, {}, 0, "")
     except ArithmeticError:
+        return
+    if isinstance(found, str) and not translator.texts.speaks(found):
         return
     given = (translator.logic.same(args[place].value, constant(translator, call.args[place].type, value)) for place, value in values.items())
     yield translator.logic.follows(translator.logic.all_of(*given), comes_to(translator, call, found))

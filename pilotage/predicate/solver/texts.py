@@ -42,6 +42,10 @@ class Marks:
         """A text that is known."""
         return self._logic.integer(self._places[text])
 
+    def speaks(self, text: str) -> bool:
+        """Whether a text has a constant."""
+        return text in self._places
+
     def possible(self, symbol: Term) -> Term:
         """What holds for any text: none is before the empty one."""
         return symbol >= _ROOM
@@ -77,6 +81,10 @@ class Sequences:
     def constant(self, text: str) -> Term:
         """A known text."""
         return self._logic.text(text)
+
+    def speaks(self, text: str) -> bool:
+        """Whether a text has a constant."""
+        return readable(text)
 
     def possible(self, symbol: Term) -> Term:
         """What holds for any text: nothing."""

@@ -31,7 +31,7 @@ class Translator:
         self.audiences = audiences or {}
         self.bounds: list[Term] = []
         self.links: list[Term] = []
-        self.opened: dict[Call, tuple[Value, ...]] = {}
+        self.opened: dict[Expr, tuple[Value, ...]] = {}
 
     def truth(self, expr: Expr) -> Truth:
         """Whether a BOOLEAN expression is true, and whether it is false."""
@@ -100,7 +100,7 @@ class Translator:
     def open(self, expr: Call, args: tuple[Value, ...], null: Term) -> Value:
         """A call that logic does not look into: a symbol for its value, and for whether it is NULL by itself."""
         symbol = self.symbols.of(expr)
-        self.opened[expr] = args
+        self.opened[symbol.expr] = args
         return Value(symbol.value, self.logic.any_of(null, symbol.null) if expr.name in PARTIAL else null)
 
     def bound(self, expr: Call, found: Term, null: Term) -> None:
@@ -177,7 +177,7 @@ class Translator:
         found = self.texts.applied(call, [asked.value]) if all(map(readable, constants_of(expr))) else None
         if found is None:
             symbol = self.symbols.of(call)
-            self.opened[call] = (asked,)
+            self.opened[symbol.expr] = (asked,)
             found = symbol.value
         return self.known((asked,), found)
 
@@ -277,9 +277,10 @@ class Translator:
 
     def instant(self, expr: Call, wall: Term) -> Term:
         """The instant of a wall time: an open value, no further from the wall time than the zone's clock from UTC."""
-        found = self.symbols.of(expr).value
-        null = self.logic.any_of(*(self.value(arg).null for arg in expr.args if not isinstance(arg, Zone)))
-        self.links.append(self.logic.any_of(null, self.symbols.offsets(expr, wall - found)))
+        symbol = self.symbols.of(expr)
+        found, args = symbol.value, tuple(self.value(arg) for arg in expr.args if not isinstance(arg, Zone))
+        self.opened[symbol.expr] = args
+        self.links.append(self.logic.any_of(*(arg.null for arg in args), self.symbols.offsets(expr, wall - found)))
         return found
 
     def months_later(self, expr: Call, args: list[Term]) -> Term | None:

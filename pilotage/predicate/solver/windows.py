@@ -6,8 +6,11 @@ recent exactly where a short window counts one, the mean lies between the least 
 contradicts them contradicts itself; not every assignment that keeps them is a past (`histories` looks for one).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise, permutations
+from typing import Literal
+
+import msgspec
 
 from pilotage.predicate.ir import Aggregate, Count, Entered, Expr, InJourney, Sequence, SinceLast, Stage, Type
 from pilotage.predicate.solver.logic import Term
@@ -18,14 +21,31 @@ _LEAST_FIRST = ("min", "max")
 _EXACT_COUNTS = 4
 
 
-def facts(translator: Translator) -> Iterator[Term]:
-    """What holds of the symbols of a problem, by what they stand for. It makes further symbols."""
+class Relation(msgspec.Struct, frozen=True):
+    """What the filters of two features of an event type say of each other: no event is `never` in the one, those of the one are
+    all `among` those of the other, or the two are `apart`."""
+
+    kind: Literal["never", "among", "apart"]
+    one: str
+    other: str
+    event: str
+
+
+def facts(translator: Translator, relations: Iterable[Relation] = ()) -> Iterator[Term]:
+    """What holds of the symbols of a problem, by what they stand for and by the filters of its features. It makes further
+    symbols."""
     asked = list(translator.symbols.known)
-    windows = _Windows(translator, asked)
+    windows = Windows(translator, asked)
+    yield from windows.related([each for each in relations if {each.one, each.other} <= set(windows.features)])
     yield from windows.counts()
     yield from windows.last()
     yield from windows.aggregates()
     yield from windows.sequences()
+    yield from standing(translator, asked)
+
+
+def standing(translator: Translator, asked: list[Expr]) -> Iterator[Term]:
+    """What holds of where the customer stands, whatever the past."""
     yield from _entered(translator, asked)
     yield from _stages(translator, asked)
 
@@ -35,7 +55,9 @@ def _width(window_us: int) -> float:
     return window_us or float("inf")
 
 
-class _Windows:
+class Windows:
+    """The features of a problem, with all windows that anything about their event types asks for."""
+
     def __init__(self, translator: Translator, asked: list[Expr]) -> None:
         self.translator, self.logic = translator, translator.logic
         self.lasts = [expr for expr in asked if isinstance(expr, SinceLast)]
@@ -72,6 +94,17 @@ class _Windows:
         for narrow, wide in permutations(self.features, 2):
             if self.features[narrow] == self.features[wide] and narrow[len(wide) : len(wide) + 1] in ("#", "=") and narrow.startswith(wide):
                 yield from self.among(narrow, wide)
+
+    def related(self, relations: list[Relation]) -> Iterator[Term]:
+        """What the filters say."""
+        for each in relations:
+            self.features.setdefault(each.event, each.event)
+            if each.kind == "never":
+                yield from (self.logic.same(self.count(each.one, window), 0) for window in self.windows(each.one))
+            elif each.kind == "among":
+                yield from self.among(each.one, each.other)
+            else:
+                yield from self.apart(each.one, each.other, each.event)
 
     def among(self, narrow: str, wide: str) -> Iterator[Term]:
         """The events of one feature are among those of another, in each window and between any two."""

@@ -34,9 +34,10 @@ class Clause(msgspec.Struct, frozen=True):
 
 class Doubt(msgspec.Struct, frozen=True):
     """What is doubtful about a condition although it can be read: that it, or a part, is `never` or `always` true, or that a part
-    is `idle`, changing nothing. `line` and `column` count from 1 within the text, `end` is the column behind it on that line."""
+    is `idle`, changing nothing; or `unexamined`: that nobody looked. `line` and `column` count from 1 within the text, `end` is
+    the column behind it on that line."""
 
-    kind: Literal["never", "always", "idle"]
+    kind: Literal["never", "always", "idle", "unexamined"]
     line: int
     column: int
     end: int

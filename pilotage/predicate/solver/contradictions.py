@@ -8,32 +8,72 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pilotage.predicate.clauses import Clause, Doubt, clauses
-from pilotage.predicate.ir import Call, Predicate
+from pilotage.predicate.ir import Call, Expr, Predicate
 from pilotage.predicate.ir import Literal as Constant
 from pilotage.predicate.scope import Scope
-from pilotage.predicate.solver.logic import Outcome, Term
+from pilotage.predicate.solver.logic import Limits, Outcome, Term
 from pilotage.predicate.solver.problem import Problem, World, looks_inside
 
 CLAUSES_MAX = 64
 """In a condition of more parts, only the whole is looked at."""
 
+EXAMINED = Limits(work=100_000, timeout_ms=1_000)
+"""What one check of an examination may use: a plain condition takes some hundreds, a fifth of a second this much."""
 
-def contradictions(predicate: Predicate, scope: Scope, world: World = World()) -> tuple[Doubt, ...]:
+WORK_MAX = 4_000_000
+"""The solver's work that the conditions of one workspace may take together: seconds, where thousands of plain ones fit."""
+
+
+class Examiner:
+    """Examines conditions one after another within one budget of the solver's work; equal ones once. Where the budget has run
+    out, the first condition that is not examined says so, and the others are let pass."""
+
+    def __init__(self, world: World = World(limits=EXAMINED), work: int = WORK_MAX) -> None:
+        self.world, self.left = world, work
+        self._known: dict[tuple[str, Expr], tuple[Doubt, ...]] = {}
+
+    def __call__(self, predicate: Predicate, scope: Scope) -> tuple[Doubt, ...]:
+        """What is doubtful about a condition."""
+        key = (predicate.text, predicate.expr)
+        if key not in self._known:
+            self._known[key] = self._examined(predicate, scope)
+        return self._known[key]
+
+    def _examined(self, predicate: Predicate, scope: Scope) -> tuple[Doubt, ...]:
+        if self.left > 0:
+            found, spent = _examination(predicate, scope, self.world)
+            self.left -= spent
+            return found
+        if any(doubt.kind == "unexamined" for doubts in self._known.values() for doubt in doubts):
+            return ()
+        message = "this condition and those behind it were not examined: those before took all the work that one check may take"
+        return (Doubt("unexamined", 1, 1, 2, message, "simplify the conditions that compare most, or check fewer documents at once"),)
+
+
+def contradictions(predicate: Predicate, scope: Scope, world: World = World(limits=EXAMINED)) -> tuple[Doubt, ...]:
     """What is doubtful about a condition, in the order of its text; empty where nothing is, or nothing could be proved within the
     world's limits. A condition that is nothing but `true` or `false` is meant so. `scope` is the one it was parsed in."""
-    if isinstance(predicate.expr, Constant):
-        return ()
-    clause = clauses(predicate.text, scope)
+    return _examination(predicate, scope, world)[0]
+
+
+def _examination(predicate: Predicate, scope: Scope, world: World) -> tuple[tuple[Doubt, ...], int]:
+    """What is doubtful, and the work it took to say so."""
     found: list[Doubt] = []
+    spent = 0
+    if isinstance(predicate.expr, Constant):
+        return (), spent
+    clause = clauses(predicate.text, scope)
     for exact in (False, True) if looks_inside([predicate], world) else (False,):
-        found = _Examined(predicate, world, exact).doubts(clause)
+        examined = _Examined(predicate, world, exact)
+        found = examined.doubts(clause)
+        spent += examined.session.spent()
         if any(doubt.kind != "idle" for doubt in found):
             break
-    return tuple(sorted(found, key=lambda doubt: (doubt.line, doubt.column)))
+    return tuple(sorted(found, key=lambda doubt: (doubt.line, doubt.column))), spent
 
 
 class _Examined:
-    """One condition as a problem, with what it used of the solver's work."""
+    """One condition as a problem."""
 
     def __init__(self, predicate: Predicate, world: World, exact: bool) -> None:
         self.text = predicate.text

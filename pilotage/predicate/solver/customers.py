@@ -121,7 +121,9 @@ class _Collection:
 
     def _members(self) -> list[str]:
         model = self.reader.model
-        return [str(asked) for each, s, asked in self.calls if each.name in ("list_contains", "map_contains") and asked and model.value(s.value)]
+        return [
+            str(asked) for each, s, asked in self.calls if each.name in ("list_contains", "map_contains") and asked and model.value(s.value)
+        ]
 
     def _length(self) -> int:
         return next((int(self.reader.model.value(s.value)) for each, s, _ in self.calls if each.name in ("list_length", "map_length")), 0)
@@ -191,4 +193,3 @@ def _clock(translator: Remembering, model: Model, expr: Call, found: Any, witnes
     within = [instant.value >= starts[place - 1], *([instant.value < starts[place]] if place < len(starts) else [])]
     offset = zones.wall_us(at, zone.default) - at
     yield logic.follows(logic.all_of(*within), logic.same(translator.symbols.known[expr].value, offset))
-

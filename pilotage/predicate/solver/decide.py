@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
+from pilotage.event.time import DAY_US, HOUR_US, MINUTE_US
 from pilotage.predicate.ir import Attribute, Call, Expr, Field, Literal, Predicate, Type, Variable
 from pilotage.predicate.solver.customers import corrections, customer
 from pilotage.predicate.solver.evaluate import value_of
 from pilotage.predicate.solver.histories import Remembering
-from pilotage.predicate.solver.logic import Logic, Outcome, Session, Term
+from pilotage.predicate.solver.logic import Limits, Logic, Model, Outcome, Session, Term
 from pilotage.predicate.solver.problem import Problem, World, looks_inside
 from pilotage.predicate.solver.symbols import OFFSET, Symbol, Truth
 from pilotage.predicate.solver.witness import EVENTS_MAX, FAILED, Witness, answers, payload, state_of
@@ -28,6 +29,12 @@ ROUNDS_MAX = 12
 
 WISHES_MAX = 60
 """How many checks are spent on making a customer plain."""
+
+WISH = Limits(work=40_000, timeout_ms=1_000)
+"""What each of these may use."""
+
+UNDECIDED_MAX = 6
+"""How many of them may be undecided before it is enough."""
 
 Claim = Callable[[Logic, Sequence[Truth]], Term]
 """What is looked for, of the truths of conditions."""
@@ -118,7 +125,9 @@ def _asked(predicates: Sequence[Predicate], claim: Claim, shows: Callable[[list[
 class _Search:
     """Looks for a customer who shows something. `reason` says why none was found."""
 
-    def __init__(self, predicates: Sequence[Predicate], claim: Claim, shows: Callable[[list[Any]], bool], world: World, exact: bool) -> None:
+    def __init__(
+        self, predicates: Sequence[Predicate], claim: Claim, shows: Callable[[list[Any]], bool], world: World, exact: bool
+    ) -> None:
         self.predicates, self.shows, self.world = predicates, shows, world
         self.problem = Problem(predicates, world, exact=exact, remembered=True)
         assert isinstance(self.problem.translator, Remembering)
@@ -135,9 +144,7 @@ class _Search:
             if found is not Outcome.FOUND:
                 self.reason = self._nobody(found)
                 return None
-            wishes(self.session, self._wishes())
-            assert self.session.model is not None
-            model = self.session.model
+            model = self._plainest()
             witness = customer(self.translator, model)
             self.session.drop()
             if sum(each.times for each in witness.happened) > EVENTS_MAX:
@@ -151,6 +158,14 @@ class _Search:
             self.session.hold(*told)
         self.reason = "customers were found in logic, but Python did not confirm them: " + self._open()
         return None
+
+    def _plainest(self) -> Model:
+        """The assignment found, or one that keeps more of what is wished."""
+        self.session.limit(WISH)
+        wishes(self.session, self._wishes())
+        self.session.limit(self.world.limits)
+        assert self.session.model is not None
+        return self.session.model
 
     def _nobody(self, outcome: Outcome) -> str:
         if outcome is Outcome.UNDECIDED:
@@ -196,26 +211,26 @@ class _Search:
                     continue
         return found
 
-    def _wishes(self) -> list[Term]:
-        """What makes a customer plain, the most wanted first: nothing overflows, texts are known ones, it is today, the clock is
-        the zone's own, little has happened, little is known, numbers are small."""
+    def _wishes(self) -> list[list[Term]]:
+        """What makes a customer plain, the most wanted first: it is today, by the zone's own clock; nothing overflows, texts are
+        known ones, little has happened, little is known, numbers are small."""
         logic, translator = self.problem.logic, self.translator
         symbols = [symbol for symbol in translator.symbols.known.values() if not isinstance(symbol.expr, Call)]
         bursts = [burst for past in translator.past.values() for burst in past]
         fields = [symbol for burst in bursts for symbol in burst.translator.symbols.known.values() if not isinstance(symbol.expr, Call)]
-        return [
+        today = [logic.same(translator.now, NOW_US), *self._clocks()]
+        plain = [
             logic.all_of(*translator.bounds),
             *self._grounded(),
-            logic.same(translator.now, NOW_US),
-            *self._clocks(),
             *(logic.same(burst.times, 0) for burst in bursts),
             *(burst.times <= 1 for burst in bursts),
             *(symbol.null for symbol in symbols if _read(symbol)),
             *(symbol.null for symbol in fields),
             *(logic.negated(symbol.value) for symbol in symbols if symbol.expr.type == Type.BOOLEAN),
             *(wish for symbol in (*symbols, *fields) for wish in _small(symbol)),
-            *(burst.age <= 86_400_000_000 * 30 for burst in bursts),
+            *(logic.same(burst.age % unit, 0) for burst in bursts for unit in (MINUTE_US, HOUR_US, DAY_US)),
         ]
+        return [today, plain]
 
     def _grounded(self) -> Iterable[Term]:
         """The arguments of open calls are texts of which it is known what the calls come to."""
@@ -235,22 +250,22 @@ class _Search:
                 yield self.problem.logic.same(symbol.value, zones.wall_us(NOW_US, zone) - NOW_US)
 
 
-def wishes(session: Session, wanted: list[Term]) -> None:
-    """Hold as many of the wishes as go together, the first ones first; the last check is one that found an assignment.
+def wishes(session: Session, wanted: list[list[Term]]) -> None:
+    """Hold as many of the wishes as go together, the first ones first; the session's model is then one that keeps them.
 
-    Many are held at once where they can be, and halved where they cannot."""
-    pending = [wanted]
+    Those of a group are held at once where they can be, and halved where they cannot."""
+    pending, lost = wanted[::-1], 0
     for _ in range(WISHES_MAX):
-        if not pending:
+        if not pending or lost > UNDECIDED_MAX:
             break
         some = pending.pop()
-        if session.check(*some) is Outcome.FOUND:
+        outcome = session.check(*some)
+        lost += outcome is Outcome.UNDECIDED
+        if outcome is Outcome.FOUND:
             session.hold(*some)
         elif len(some) > 1:
             half = len(some) // 2
             pending += [some[half:], some[:half]]
-    held = session.check()
-    assert held is Outcome.FOUND or session.model is not None
 
 
 def _read(symbol: Symbol) -> bool:
@@ -266,6 +281,4 @@ def _small(symbol: Symbol) -> Iterable[Term]:
         case Type.TIMESTAMP:
             yield from (symbol.value <= NOW_US, symbol.value >= 0)
         case Type.DATE:
-            yield from (symbol.value <= NOW_US // 86_400_000_000, symbol.value >= 0)
-
-
+            yield from (symbol.value <= NOW_US // DAY_US, symbol.value >= 0)

@@ -46,7 +46,12 @@ class Evaluator:
         self._ask = {symbol.expr: value_of(symbol.expr, zones) for symbol in self.symbols.known.values()}
 
     def _facts(self) -> list[Term]:
-        return [*windows.facts(self.translator), *openings.facts(self.translator, ("A", "é ")), *self.symbols.possible, *self.translator.links]
+        return [
+            *windows.facts(self.translator),
+            *openings.facts(self.translator, ("A", "é ")),
+            *self.symbols.possible,
+            *self.translator.links,
+        ]
 
     def __call__(self, state: Any, event: Any, variables: Mapping[str, Any], now: int, event_type: str = "") -> Evaluated:
         """What the expression comes to about a subject at an instant."""

@@ -6,6 +6,7 @@ that an assignment is a customer one can write down.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from pilotage.predicate.ir import Aggregate, Count, Expr, Feature, Now, Sequence, SinceLast
@@ -54,7 +55,7 @@ class Remembering(Translator):
         }
         """The bursts of each event type, the oldest first."""
         for of_type in self.past.values():
-            self.links += [older.age > newer.age for older, newer in zip(of_type, of_type[1:], strict=False)]
+            self.links += [older.age > newer.age for older, newer in pairwise(of_type)]
 
     def _burst(self, event: str, at: int, adding: bool) -> Burst:
         logic, prefix = self.logic, f"{event}[{at}]."
@@ -151,5 +152,3 @@ class Remembering(Translator):
             if first is not then
         )
         return self.logic.any_of(*pairs)
-
-

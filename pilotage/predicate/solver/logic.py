@@ -4,7 +4,7 @@ Everything here is about formulas as such; what a condition means is said in `tr
 its own, so that an answer depends on the question alone and never on what was asked before.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -182,9 +182,13 @@ class Session:
     def __init__(self, logic: Logic, limits: Limits) -> None:
         self.logic = logic
         self._solver = z3.Solver(ctx=logic.context)
+        self.limit(limits)
+        self.model: Model | None = None
+
+    def limit(self, limits: Limits) -> None:
+        """What each check from here on may use."""
         self._solver.set("rlimit", limits.work)
         self._solver.set("timeout", limits.timeout_ms)
-        self.model: Model | None = None
 
     def hold(self, *parts: Term) -> None:
         """Assert formulas, for good or until the next `drop`."""
@@ -214,6 +218,12 @@ class Session:
         return {"max. resource limit exceeded": "its work limit", "timeout": "its time limit", "canceled": "its work limit"}.get(
             reason, f"what the solver can reason about ({reason})"
         )
+
+    def spent(self) -> int:
+        """The solver's work on this problem so far, in the units of `Limits.work`."""
+        found = self._solver.statistics()
+        keys: list[str] = found.keys()
+        return int(found.get_key_value("rlimit count")) if "rlimit count" in keys else 0
 
     def core(self, *given: Term) -> list[int]:
         """Which of the formulas (by place) cannot be so together with what is held; each of them is needed. Empty if they can,
@@ -252,11 +262,6 @@ def plain(term: Term) -> bool | int | str | None:
     if z3.is_string_value(term):
         return _unescaped(term.as_string())  # type: ignore[attr-defined]
     return None
-
-
-def conjunction(logic: Logic, parts: Iterable[Term]) -> Term:
-    """All of many."""
-    return logic.all_of(*parts)
 
 
 def _escaped(value: str) -> str:

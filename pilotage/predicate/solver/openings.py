@@ -42,7 +42,9 @@ def at(translator: Translator, call: Call, args: tuple[Value, ...], values: Mapp
         return
     if isinstance(found, str) and not translator.texts.speaks(found):
         return
-    given = (translator.logic.same(args[place].value, constant(translator, call.args[place].type, value)) for place, value in values.items())
+    given = (
+        translator.logic.same(args[place].value, constant(translator, call.args[place].type, value)) for place, value in values.items()
+    )
     yield translator.logic.follows(translator.logic.all_of(*given), comes_to(translator, call, found))
 
 

@@ -107,7 +107,9 @@ def _audiences(predicates: Iterable[Predicate], world: World) -> list[str]:
 
 def _bursts(predicates: Iterable[Predicate]) -> int:
     """How many bursts let each thing that is asked differ: one for each window, and one beyond."""
-    asked = {part for predicate in predicates for part in walk(predicate.expr) if isinstance(part, Count | Performed | Aggregate | Followed)}
+    asked = {
+        part for predicate in predicates for part in walk(predicate.expr) if isinstance(part, Count | Performed | Aggregate | Followed)
+    }
     per_event: dict[str, int] = {}
     for part in asked:
         for event in part.events if isinstance(part, Followed) else (part.event,):

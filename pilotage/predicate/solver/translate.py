@@ -5,7 +5,6 @@ is an error in the product: `bounds` gathers, for each operation that can, that 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from pilotage.event.time import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from pilotage.predicate.clock import CLOCK, PARTS, SPANS_US
@@ -315,9 +314,11 @@ _CHOICES: dict[str, Callable[[Translator, Call], Value]] = {
     "least": Translator.extreme,
     "greatest": Translator.extreme,
 }
-_Rule = Callable[[Translator, Call, list[Any]], Term | None]
+_Rule = Callable[[Translator, Call, list[Term]], Term | None]
 _VALUES: dict[str, _Rule] = {
-    **dict.fromkeys(("add", "sub", "mul", "div", "mod", "neg", "to_number", "abs", "sign", "floor", "ceil", "round"), Translator.arithmetic),
+    **dict.fromkeys(
+        ("add", "sub", "mul", "div", "mod", "neg", "to_number", "abs", "sign", "floor", "ceil", "round"), Translator.arithmetic
+    ),
     **dict.fromkeys(SPANS_US, Translator.span),
     **dict.fromkeys((*CLOCK, *PARTS), Translator.clock),
     "date_trunc": Translator.truncated,

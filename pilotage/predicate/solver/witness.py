@@ -134,7 +134,7 @@ def _features(witness: Witness, features: Iterable[Feature]) -> Iterable[tuple[s
         for each in sorted(witness.happened, key=lambda each: each.occurred_us):
             if each.event != feature.event:
                 continue
-            about = (None, payload(each.fields), {}, witness.now_us, each.event)
+            about: tuple[Any, ...] = (None, payload(each.fields), {}, witness.now_us, each.event)
             if "where" in functions and functions["where"](*about) is not True:
                 continue
             worth = functions["value"](*about) if "value" in functions else None

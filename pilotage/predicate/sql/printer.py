@@ -155,9 +155,12 @@ class Printer:
 
     def logical(self, expr: Call) -> str:
         inner = self.value(expr.args[0])
-        return {"not": f"(not {inner})", "is_null": f"({inner} is null)", "is_true": f"({inner} is true)", "is_false": f"({inner} is false)"}[
-            expr.name
-        ]
+        return {
+            "not": f"(not {inner})",
+            "is_null": f"({inner} is null)",
+            "is_true": f"({inner} is true)",
+            "is_false": f"({inner} is false)",
+        }[expr.name]
 
     def between(self, expr: Call) -> str:
         operand, low, high = (self.ordered(arg) for arg in expr.args)
@@ -364,8 +367,12 @@ class Printer:
     def sized(self, expr: Call) -> str:
         """`left` and `right`, which take no more than so many characters and none below one."""
         text, length = (self.value(arg) for arg in expr.args)
-        return f"{expr.name}({text}, {self.small(f'least(greatest({length}, 0), {PLACE_MAX})')})" if _constant(length) else self.strict(
-            [text, length], lambda held, size: f"{expr.name}({held}, {self.small(f'least(greatest({size}, 0), {PLACE_MAX})')})"
+        return (
+            f"{expr.name}({text}, {self.small(f'least(greatest({length}, 0), {PLACE_MAX})')})"
+            if _constant(length)
+            else self.strict(
+                [text, length], lambda held, size: f"{expr.name}({held}, {self.small(f'least(greatest({size}, 0), {PLACE_MAX})')})"
+            )
         )
 
     def trimmed(self, expr: Call) -> str:
@@ -419,7 +426,11 @@ class Printer:
 
 def _constant(code: str) -> bool:
     """Whether a code is a constant that is not NULL."""
-    return code.isdigit() or (code[:1] == "'" and code.count("'") == 2) or (code.startswith("cast(") and code[5:].split(" ")[0].lstrip("-").isdigit())
+    return (
+        code.isdigit()
+        or (code[:1] == "'" and code.count("'") == 2)
+        or (code.startswith("cast(") and code[5:].split(" ")[0].lstrip("-").isdigit())
+    )
 
 
 def _atomic(code: str) -> bool:

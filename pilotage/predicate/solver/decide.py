@@ -19,7 +19,7 @@ from pilotage.predicate.solver.histories import Remembering
 from pilotage.predicate.solver.logic import Limits, Logic, Model, Outcome, Session, Term
 from pilotage.predicate.solver.problem import Problem, World, looks_inside
 from pilotage.predicate.solver.symbols import OFFSET, Symbol, Truth
-from pilotage.predicate.solver.witness import EVENTS_MAX, FAILED, Witness, answers, payload, state_of
+from pilotage.predicate.solver.witness import EVENTS_MAX, FAILED, Inquiry, Witness
 
 NOW_US = 1_768_471_200_000_000
 """The instant that is tried first for a witness: 2026-01-15T10:00:00Z."""
@@ -134,6 +134,9 @@ class _Search:
         self.translator: Remembering = self.problem.translator
         self.session: Session = self.problem.session
         self.session.hold(claim(self.problem.logic, self.problem.truths))
+        features = self.problem.features.values()
+        self.asked = Inquiry({str(at): predicate.expr for at, predicate in enumerate(predicates)}, features, world.zones)
+        self.defined = Inquiry({name: predicate.expr for name, predicate in world.audiences.items()}, features, world.zones)
         self.reason = ""
 
     def customer(self) -> Witness | None:
@@ -151,7 +154,7 @@ class _Search:
                 self.reason = f"it takes more than {EVENTS_MAX} events"
                 return None
             if self._confirmed(witness):
-                return witness
+                return placed(witness, self.defined)
             told = list(corrections(self.translator, model, witness, self._actual(witness), self.world.zones))
             if all(term is self.problem.logic.true for term in told):
                 break
@@ -179,34 +182,18 @@ class _Search:
         return f"logic does not look into {', '.join(names)}" if names else "a number or text does not fit on the way"
 
     def _confirmed(self, witness: Witness) -> bool:
-        expressions = {str(at): predicate.expr for at, predicate in enumerate(self.predicates)}
-        needed = expressions | {f"audience {name}": predicate.expr for name, predicate in self.world.audiences.items()}
-        found = answers(self._placed(witness, needed), expressions, self.problem.features.values(), self.world.zones)
+        found = self.asked(placed(witness, self.defined))
         values = [found[str(at)] for at in range(len(self.predicates))]
         return all(value is not FAILED for value in values) and self.shows(values)
 
-    def _placed(self, witness: Witness, needed: dict[str, Expr]) -> Witness:
-        """The customer, in the audiences whose definitions are true of them."""
-        definitions = {name: predicate.expr for name, predicate in self.world.audiences.items()}
-        if not definitions:
-            return witness
-        for _ in definitions:  # one may rest on another
-            held = answers(witness, definitions, self.problem.features.values(), self.world.zones)
-            inside = tuple(sorted({*(n for n in witness.audiences if n not in definitions), *(n for n in held if held[n] is True)}))
-            if inside == witness.audiences:
-                break
-            witness = msgspec.structs.replace(witness, audiences=inside)
-        return witness
-
     def _actual(self, witness: Witness) -> dict[Expr, Any]:
         """What the open calls come to about a customer, in Python."""
-        state, event = state_of(witness, self.problem.features.values()), payload(witness.trigger)
-        variables = {name: held.value for name, held in witness.variables.items()}
+        about = self.asked.subject(witness)
         found: dict[Expr, Any] = {}
         for expr in self.translator.symbols.known:
             if isinstance(expr, Call):
                 try:
-                    found[expr] = value_of(expr, self.world.zones)(state, event, variables, witness.now_us, witness.trigger_type)
+                    found[expr] = value_of(expr, self.world.zones)(*about)
                 except ArithmeticError:
                     continue
         return found
@@ -248,6 +235,17 @@ class _Search:
             if zones is not None and isinstance(expr, Call) and expr.name == OFFSET:
                 zone = str(getattr(expr.args[1], "default", "UTC"))
                 yield self.problem.logic.same(symbol.value, zones.wall_us(NOW_US, zone) - NOW_US)
+
+
+def placed(witness: Witness, definitions: Inquiry) -> Witness:
+    """The customer, in the audiences whose definitions are true of them, and no others of those that have one."""
+    for _ in range(len(definitions.names)):  # one may rest on another
+        held = definitions(witness)
+        inside = tuple(sorted({*(n for n in witness.audiences if n not in held), *(n for n in held if held[n] is True)}))
+        if inside == witness.audiences:
+            break
+        witness = msgspec.structs.replace(witness, audiences=inside)
+    return witness
 
 
 def wishes(session: Session, wanted: list[list[Term]]) -> None:

@@ -42,10 +42,11 @@ def at(translator: Translator, call: Call, args: tuple[Value, ...], values: Mapp
         return
     if isinstance(found, str) and not translator.texts.speaks(found):
         return
+    known = (translator.logic.negated(arg.null) for arg in args)
     given = (
         translator.logic.same(args[place].value, constant(translator, call.args[place].type, value)) for place, value in values.items()
     )
-    yield translator.logic.follows(translator.logic.all_of(*given), comes_to(translator, call, found))
+    yield translator.logic.follows(translator.logic.all_of(*known, *given), comes_to(translator, call, found))
 
 
 def comes_to(translator: Translator, expr: Expr, found: Any) -> Term:
@@ -68,7 +69,7 @@ def _congruent(translator: Translator, one: Call, other: Call, first: tuple[Valu
     for mine, yours, left, right in zip(one.args, other.args, first, second, strict=False):
         if mine.type in (Type.LIST, Type.MAP) and mine != yours:
             return logic.true
-        equal.append(logic.same(left.value, right.value))
+        equal += [logic.negated(left.null), logic.negated(right.null), logic.same(left.value, right.value)]
     if one.args[len(first) :] != other.args[len(first) :]:
         return logic.true
     here, there = translator.symbols.of(one), translator.symbols.of(other)

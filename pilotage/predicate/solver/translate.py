@@ -31,6 +31,7 @@ class Translator:
         self.bounds: list[Term] = []
         self.links: list[Term] = []
         self.opened: dict[Expr, tuple[Value, ...]] = {}
+        self.dated: set[Expr] = set()
 
     def truth(self, expr: Expr) -> Truth:
         """Whether a BOOLEAN expression is true, and whether it is false."""
@@ -105,13 +106,10 @@ class Translator:
     def bound(self, expr: Call, found: Term, null: Term) -> None:
         logic = self.logic
         if expr.name in ("add", "sub", "mul", "neg", "div", "abs", "to_number") or (expr.name == "round" and expr.type == Type.NUMBER):
-            inside = self.of_date(found) if expr.type == Type.DATE else numbers.fits(logic, found)
+            inside = calendar.is_date(logic, found) if expr.type == Type.DATE else numbers.fits(logic, found)
             self.bounds.append(logic.any_of(null, inside))
         elif expr.name == "concat":
             self.bounds.append(logic.any_of(null, logic.length(found) <= TEXT_MAX))
-
-    def of_date(self, found: Term) -> Term:
-        return self.logic.all_of(found >= calendar.FIRST_DAY, found <= calendar.LAST_DAY)
 
     def connective(self, expr: Call) -> Truth:
         parts = [self.truth(arg) for arg in expr.args]
@@ -208,10 +206,8 @@ class Translator:
     def arithmetic(self, expr: Call, args: list[Term]) -> Term | None:
         logic, scaled = self.logic, expr.type == Type.NUMBER
         match expr.name:
-            case "add":
-                return args[0] + args[1]
-            case "sub":
-                return args[0] - args[1]
+            case "add" | "sub":
+                return args[0] + args[1] if expr.name == "add" else args[0] - args[1]
             case "mul":
                 return numbers.times(logic, *args) if scaled else args[0] * args[1]
             case "div":
@@ -232,7 +228,7 @@ class Translator:
                 return -(-args[0] / SCALE)
         if not scaled:  # round
             return numbers.nearest(logic, args[0], SCALE)
-        unit = 10 ** (6 - _constant(expr.args[1]))
+        unit: int = 10 ** (6 - _constant(expr.args[1]))
         return numbers.nearest(logic, args[0], unit) * unit
 
     def span(self, expr: Call, args: list[Term]) -> Term | None:
@@ -241,6 +237,16 @@ class Translator:
     def wall(self, expr: Call, instant: Term) -> Term:
         """The wall time of an instant, which is a call's first argument, in the zone that is its last."""
         return instant + self.symbols.of(Call(Type.INTERVAL, OFFSET, (expr.args[0], expr.args[-1]))).value
+
+    def civil(self, date: Expr, day: Term) -> calendar.Civil:
+        """Year, month and day of a date: unknowns, tied to it wherever it is one."""
+        names = ("year", "month", "day")
+        found = calendar.Civil(*(self.symbols.of(Call(Type.INTEGER, name, (date,))).value for name in names))
+        if date not in self.dated:
+            self.dated.add(date)
+            outside = self.logic.negated(calendar.is_date(self.logic, day))
+            self.links.append(self.logic.any_of(self.value(date).null, outside, calendar.agrees(self.logic, found, day)))
+        return found
 
     def clock(self, expr: Call, args: list[Term]) -> Term | None:
         zoned = isinstance(expr.args[-1], Zone)
@@ -253,20 +259,22 @@ class Translator:
             case "minute" | "second":
                 return wall / _UNITS_US[expr.name] % 60
         day = wall / DAY_US if zoned else wall
-        self.bounds.append(self.logic.any_of(self.value(expr.args[0]).null, self.of_date(day)))
-        return day if expr.name == "date" else calendar.part(self.logic, expr.name, day)
+        self.bounds.append(self.logic.any_of(self.value(expr.args[0]).null, calendar.is_date(self.logic, day)))
+        if expr.name in ("date", "day_of_week"):
+            return day if expr.name == "date" else calendar.weekday(day) + 1
+        return calendar.part(self.logic, expr.name, day, self.civil(_date_of(expr), day))
 
     def truncated(self, expr: Call, args: list[Term]) -> Term | None:
         """An instant's hour begins by its own wall clock; what is longer begins at a wall time, which is left open by its offset."""
         unit, logic = str(getattr(expr.args[1], "value", "")), self.logic
         if expr.type == Type.DATE:
-            return calendar.truncated(logic, args[0], unit)
+            return calendar.truncated(logic, args[0], self.civil(expr.args[0], args[0]), unit)
         wall = self.wall(expr, args[0])
         if unit == "hour":
             return args[0] - wall % HOUR_US
         day = wall / DAY_US
-        self.bounds.append(logic.any_of(self.value(expr.args[0]).null, self.of_date(day)))
-        return self.instant(expr, calendar.truncated(logic, day, unit) * DAY_US)
+        self.bounds.append(logic.any_of(self.value(expr.args[0]).null, calendar.is_date(logic, day)))
+        return self.instant(expr, calendar.truncated(logic, day, self.civil(_date_of(expr), day), unit) * DAY_US)
 
     def timestamp(self, expr: Call, args: list[Term]) -> Term | None:
         wall = args[0] * DAY_US + args[1]
@@ -283,13 +291,20 @@ class Translator:
         return found
 
     def months_later(self, expr: Call, args: list[Term]) -> Term | None:
-        found, year = calendar.months_later(self.logic, *args)
+        found, year = calendar.months_later(self.logic, self.civil(expr.args[0], args[0]), args[1])
         nulls = self.logic.any_of(*(self.value(arg).null for arg in expr.args))
         self.bounds.append(self.logic.any_of(nulls, self.logic.all_of(year >= 1, year <= 9999)))
         return found
 
     def years(self, expr: Call, args: list[Term]) -> Term | None:
-        return calendar.years_between(self.logic, *args)
+        first, second = ((day, self.civil(arg, day)) for arg, day in zip(expr.args, args, strict=True))
+        return calendar.years_between(self.logic, first, second)
+
+
+def _date_of(expr: Call) -> Expr:
+    """The date that a call reads a part of: that of its instant in its zone, or its argument."""
+    zone = expr.args[-1]
+    return Call(Type.DATE, "date", (expr.args[0], zone)) if isinstance(zone, Zone) else expr.args[0]
 
 
 def _constant(expr: Expr) -> int:

@@ -97,51 +97,58 @@ def _ago(us: int) -> str:
     return "at that instant" if not us else f"{interval_text(us)} before" if us % 1000 == 0 else f"{us} µs before"
 
 
-def answers(witness: Witness, expressions: Mapping[str, Expr], features: Iterable[Feature], zones: Zones | None) -> dict[str, Any]:
-    """What Python answers about a customer: the value of each expression, or `FAILED`."""
-    functions = compile_functions(expressions, zones=zones)
-    state = state_of(witness, features)
-    event = payload(witness.trigger)
-    variables = {name: held.value for name, held in witness.variables.items()}
-    return {name: _asked(function, state, event, variables, witness) for name, function in functions.items()}
+class Inquiry:
+    """Asks in Python about customers: the values of expressions, from states made with the features they need."""
 
+    def __init__(self, expressions: Mapping[str, Expr], features: Iterable[Feature], zones: Zones | None) -> None:
+        self.names = tuple(expressions)
+        self._functions = compile_functions(expressions, zones=zones)
+        self._features = {feature.key: feature for feature in features}
+        parts = {(key, "where"): feature.where for key, feature in self._features.items()}
+        parts |= {(key, "value"): feature.value for key, feature in self._features.items()}
+        self._parts = compile_functions({"|".join(name): expr for name, expr in parts.items() if expr is not None})
 
-def _asked(function: Any, state: Any, event: Any, variables: dict[str, Any], witness: Witness) -> Any:
-    try:
-        return function(state, event, variables, witness.now_us, witness.trigger_type)
-    except ArithmeticError:
-        return FAILED
+    def __call__(self, witness: Witness) -> dict[str, Any]:
+        """The value of each expression, or `FAILED`."""
+        about = self.subject(witness)
+        return {name: _asked(function, about) for name, function in self._functions.items()}
 
+    def subject(self, witness: Witness) -> tuple[Any, Any, dict[str, Any], int, str]:
+        """What a function of `predicate.python` is called with: state, event, variables, instant and event type."""
+        variables = {name: held.value for name, held in witness.variables.items()}
+        return self.state(witness), payload(witness.trigger), variables, witness.now_us, witness.trigger_type
 
-def state_of(witness: Witness, features: Iterable[Feature]) -> Any:
-    """The state of a customer, with the features that conditions need."""
-    return SimpleNamespace(
-        attributes={name: held.value for name, held in witness.attributes.items()},
-        features={key: kept for key, kept in _features(witness, features) if kept},
-        consents={pair: SimpleNamespace(granted=True, at_us=0) for pair in witness.consents},
-        audiences=dict.fromkeys(witness.audiences, 0),
-        entries=list(witness.under_way),
-        visits={passage.journey: passage for passage in witness.visits},
-    )
+    def state(self, witness: Witness) -> Any:
+        """The state of a customer."""
+        return SimpleNamespace(
+            attributes={name: held.value for name, held in witness.attributes.items()},
+            features={key: kept for key, feature in self._features.items() if (kept := self._kept(feature, witness))},
+            consents={pair: SimpleNamespace(granted=True, at_us=0) for pair in witness.consents},
+            audiences=dict.fromkeys(witness.audiences, 0),
+            entries=list(witness.under_way),
+            visits={passage.journey: passage for passage in witness.visits},
+        )
 
-
-def _features(witness: Witness, features: Iterable[Feature]) -> Iterable[tuple[str, list[Any]]]:
-    for feature in {feature.key: feature for feature in features}.values():
-        parts = {name: expr for name, expr in (("where", feature.where), ("value", feature.value)) if expr is not None}
-        functions = compile_functions(parts)
+    def _kept(self, feature: Feature, witness: Witness) -> list[Any]:
         instants: list[int] = []
         values: list[Any] = []
+        passing, worth = (self._parts.get(f"{feature.key}|{name}") for name in ("where", "value"))
         for each in sorted(witness.happened, key=lambda each: each.occurred_us):
-            if each.event != feature.event:
-                continue
             about: tuple[Any, ...] = (None, payload(each.fields), {}, witness.now_us, each.event)
-            if "where" in functions and functions["where"](*about) is not True:
+            if each.event != feature.event or (passing is not None and _asked(passing, about) is not True):
                 continue
-            worth = functions["value"](*about) if "value" in functions else None
-            if "value" not in functions or worth is not None:
+            value = _asked(worth, about) if worth is not None else None
+            if worth is None or value not in (None, FAILED):
                 instants += [each.occurred_us] * each.times
-                values += [worth] * each.times
-        yield feature.key, [instants, values] if "value" in functions and instants else instants
+                values += [value] * each.times
+        return [instants, values] if worth is not None and instants else instants
+
+
+def _asked(function: Any, about: tuple[Any, ...]) -> Any:
+    try:
+        return function(*about)
+    except ArithmeticError:
+        return FAILED
 
 
 def payload(fields: Mapping[str, Held]) -> Any:

@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench evidence clean
+.PHONY: help setup demo test check format reference bench evidence clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -34,6 +34,9 @@ check: $(READY) ## lint, format, types, imports, tidiness
 format: $(READY) ## rewrite the Python files as `make check` wants them
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+reference: $(READY) ## rewrite docs/predicate-functions.md from the table of functions
+	@$(BIN)/python -m tools.reference
 
 bench: $(READY) ## measure speed, print the table of ratios
 	@$(BIN)/python -m bench $(ARGS)

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from bench import dataset, idle, pipeline, service, stages, timers, toy, workload
+from bench import dataset, idle, pipeline, predicates, service, stages, timers, toy, workload
 from bench.figure import Figure
 
 
@@ -180,6 +180,11 @@ def where(folder: Path, size: Size) -> list[Figure]:
     return [Figure(f"stage: {name}", value, "" if " per " in name or "bytes" in name else "µs/event") for name, value in spent.items()]
 
 
+def conditions(folder: Path, size: Size) -> list[Figure]:
+    """The condition language against what a person would write."""
+    return [*predicates.python(), *predicates.batch(folder, size.subjects)]
+
+
 MEASURES: dict[str, Measure] = {
     "hot": Measure(hot),
     "cold": Measure(cold),
@@ -188,6 +193,7 @@ MEASURES: dict[str, Measure] = {
     "idle": Measure(further, needs_subjects=False),
     "http": Measure(http),
     "timers": Measure(due, needs_subjects=False),
+    "conditions": Measure(conditions, needs_subjects=False),
     "workers": Measure(workers),
     "toy": Measure(workflows, needs_subjects=False),
     "ten_million": Measure(ten_million, needs_subjects=False, always=False),

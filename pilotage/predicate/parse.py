@@ -6,6 +6,7 @@ terms as functions (see `functions`).
 
 from collections.abc import Iterable
 
+from pilotage.predicate.cost import COST_MAX, cost
 from pilotage.predicate.error import PredicateError
 from pilotage.predicate.flips import is_timed, uncomputable, walk
 from pilotage.predicate.functions import call
@@ -59,6 +60,10 @@ def parse_expression(text: str, scope: Scope) -> Predicate:
 
 def _predicate(text: str, expr: Expr, typer: Typer) -> Predicate:
     features = tuple(typer.features[key] for key in sorted(typer.features))
+    steps = cost(expr, features)
+    if steps > COST_MAX:
+        cure = "ask for fewer sequences and sums, or split the condition"
+        raise PredicateError(text, f"this takes up to {steps} steps, more than {COST_MAX}", cure, 0, len(text))
     pairs = {f"{part.purpose}|{part.channel}" for part in walk(expr) if isinstance(part, Consent)}
     events = {feature.event for feature in features} | _trigger_events(expr, typer.scope)
     zones = {part.attribute for part in walk(expr) if isinstance(part, Zone) and part.attribute}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pilotage.event.time import DAY_US
 from pilotage.predicate import ir as nodes
-from pilotage.predicate.grammar import KEYWORDS
+from pilotage.predicate.canonical import canonical, expression_digest
 from pilotage.predicate.ir import (
     Aggregate,
     Attribute,
@@ -21,6 +21,7 @@ from pilotage.predicate.ir import (
     Literal,
     Now,
     Performed,
+    Predicate,
     SinceLast,
     Stage,
     Type,
@@ -28,9 +29,9 @@ from pilotage.predicate.ir import (
     Windowed,
     Zone,
 )
-from pilotage.predicate.literals import interval_text, readable
+from pilotage.predicate.literals import EVER_US, interval_text, readable
 from pilotage.predicate.table import WALL
-from pilotage.predicate.terms import EVER_US
+from pilotage.predicate.wording import WORDS
 
 _INFIX = {
     "and": "and",
@@ -49,7 +50,6 @@ _INFIX = {
     "concat": "||",
 }
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORDS = frozenset(KEYWORDS) | {"STAGE"}
 _ROOTS = ("trigger", "journey", "event")
 _POSTFIX = {"is_null": "is null", "is_true": "is true", "is_false": "is false"}
 _QUOTED = {Type.TIMESTAMP: "timestamp ", Type.DATE: "date ", Type.INTERVAL: "interval ", Type.STRING: ""}
@@ -59,6 +59,22 @@ def expression_text(expr: Expr, features: Mapping[str, Feature] | None = None) -
     """The text of an expression. `features` gives what the counts in it count, by key; of a feature that is not among them
     the digests of its filter and value stand in their place."""
     return _text(expr, features or {})
+
+
+def formatted(predicate: Predicate) -> str:
+    """A condition as the formatter writes it: as its author put it, with one spelling of words, names and constants."""
+    return _text(predicate.expr, filters_of(predicate.features))
+
+
+def canonical_text(predicate: Predicate) -> str:
+    """The canonical text of a condition: one for all spellings that mean the same by `canonical`. It reads as a condition with
+    the same digest."""
+    return _text(canonical(predicate.expr), filters_of(predicate.features))
+
+
+def predicate_digest(predicate: Predicate) -> str:
+    """The digest of what a condition says, 64 hex digits: alike for two spellings of one condition."""
+    return expression_digest(predicate.expr)
 
 
 def filters_of(features: tuple[Feature, ...]) -> dict[str, Feature]:
@@ -71,18 +87,18 @@ def _text(expr: Expr, features: Mapping[str, Feature]) -> str:
         case Literal():
             return _literal(expr)
         case Attribute():
-            return _name(expr.name)
+            return name_text(expr.name)
         case Variable():
-            return f"journey.{_path(expr.name)}"
+            return f"journey.{path_text(expr.name)}"
         case Field():
-            return f"{expr.of}.{_path(expr.path)}"
+            return f"{expr.of}.{path_text(expr.path)}"
         case Zone():
-            return _name(expr.attribute) if expr.attribute else _string(expr.default)
+            return name_text(expr.attribute) if expr.attribute else string_text(expr.default)
         case Call():
             return _call(expr, features)
         case nodes.Sequence():
-            window = [_string(_interval(expr.window_us))] if expr.window_us != EVER_US else []
-            return f"sequence({', '.join([*map(_string, expr.events), _string(_interval(expr.within_us)), *window])})"
+            window = [string_text(_interval(expr.window_us))] if expr.window_us != EVER_US else []
+            return f"sequence({', '.join([*map(string_text, expr.events), string_text(_interval(expr.within_us)), *window])})"
         case Count() | Performed() | SinceLast() | Aggregate():
             return _windowed(expr, features)
         case _:
@@ -94,14 +110,14 @@ def _standing(expr: Now | Consent | InAudience | InJourney | Entered | Stage) ->
         case Now():
             return "now()"
         case Consent():
-            return f"consent({_string(expr.purpose)}, {_string(expr.channel)})"
+            return f"consent({string_text(expr.purpose)}, {string_text(expr.channel)})"
         case InAudience():
-            return f"in_audience({_string(expr.audience)})"
+            return f"in_audience({string_text(expr.audience)})"
         case InJourney():
-            return f"in_journey({_string(expr.journey)})"
+            return f"in_journey({string_text(expr.journey)})"
         case Entered():
-            window = f", {_string(_interval(expr.window_us))}" if expr.window_us else ""
-            return f"entered({_string(expr.journey)}{window})"
+            window = f", {string_text(_interval(expr.window_us))}" if expr.window_us else ""
+            return f"entered({string_text(expr.journey)}{window})"
         case Stage():
             return "stage()"
 
@@ -111,12 +127,12 @@ def _windowed(expr: Windowed, features: Mapping[str, Feature]) -> str:
     name = expr.name if isinstance(expr, Aggregate) else names[type(expr)]
     window_us = 0 if isinstance(expr, SinceLast) else expr.window_us
     known = features.get(expr.feature)
-    arguments = [_string(expr.event)]
+    arguments = [string_text(expr.event)]
     rest = expr.feature[len(expr.event) :]
     if isinstance(expr, Aggregate):
         arguments.append(_text(known.value, features) if known and known.value else rest[rest.rindex("=") :])
     if window_us not in (0, EVER_US):
-        arguments.append(_string(_interval(window_us)))
+        arguments.append(string_text(_interval(window_us)))
     if known and known.where is not None:
         arguments.append(_text(known.where, features))
     elif known is None and "#" in rest:
@@ -136,24 +152,26 @@ def _literal(expr: Literal) -> str:
     if expr.value is None:
         return "null"
     if expr.type == Type.INTERVAL and isinstance(expr.value, int):
-        return "interval " + _string(_interval(expr.value))
+        return "interval " + string_text(_interval(expr.value))
     if expr.type in _QUOTED:
-        return _QUOTED[expr.type] + _string(str(readable(expr.type, expr.value)))
+        return _QUOTED[expr.type] + string_text(str(readable(expr.type, expr.value)))
     return str(readable(expr.type, expr.value)).lower()
 
 
-def _name(name: str) -> str:
+def name_text(name: str) -> str:
     """An attribute's name: as it is where it is plain and no word of the language, else in double quotes."""
     parts = name.split(".")
-    plain = all(_PLAIN.fullmatch(part) for part in parts) and parts[0].upper() not in _WORDS and not (len(parts) > 1 and parts[0] in _ROOTS)
+    plain = all(_PLAIN.fullmatch(part) for part in parts) and parts[0].upper() not in WORDS and not (len(parts) > 1 and parts[0] in _ROOTS)
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
-def _path(path: str) -> str:
+def path_text(path: str) -> str:
+    """A dotted path, with the names in double quotes that are not plain."""
     return ".".join(part if part.isidentifier() else '"' + part.replace('"', '""') + '"' for part in path.split("."))
 
 
-def _string(text: str) -> str:
+def string_text(text: str) -> str:
+    """A string constant."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -197,6 +215,8 @@ def _function(expr: Call, parts: list[str], wrapped: list[str]) -> str:
             return f"date_trunc({parts[1]}, {parts[0]})"
         case name if name.startswith("text_of_"):
             return f"text({parts[0]})"
+        case "date" if isinstance(expr.args[0], Now):
+            return "today()"
         case name if name in WALL and isinstance(expr.args[-1], Zone):
             return f"{name}({', '.join(parts[:-1])})"
         case "timestamp":

@@ -36,6 +36,9 @@ from pilotage.predicate.table import PARTIAL
 INSTANTS_MIN, INSTANTS_MAX = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999: what an event's timestamp can hold."""
 
+CLOCK_MAX = INSTANTS_MAX - 366 * 86_400_000_000
+"""The product's clock is in the years 1970 to 9998, in every zone."""
+
 OFFSET = "clock_offset"
 """The symbol for how far the wall clock of a zone is ahead of UTC at an instant, in µs: `Call(INTERVAL, OFFSET, (instant, zone))`."""
 
@@ -103,7 +106,7 @@ class Symbols:
             case Count() | SinceLast():
                 return logic.all_of(value >= 0, fits(logic, value))
             case Now():
-                return logic.all_of(value >= 0, value <= INSTANTS_MAX)
+                return logic.all_of(value >= 0, value <= CLOCK_MAX)
             case Field(type=Type.TIMESTAMP):
                 return logic.all_of(value >= INSTANTS_MIN, value <= INSTANTS_MAX)
             case Call(name="length" | "list_length" | "map_length" | "position"):

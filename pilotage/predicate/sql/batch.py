@@ -157,7 +157,7 @@ class Batch:
     def aggregate(self, group: Grouped, expr: Aggregate, worth: str, tests: list[str]) -> str:
         filtered = self.dialect.filtered
         if expr.name == "sum":
-            return group.column(self.printer.try_cast(filtered(f"sum({worth})", tests), expr.type))
+            return self.printer.try_cast(group.column(filtered(f"sum({worth})", tests)), expr.type)
         if expr.name == "avg":
             total, number = filtered(f"sum({worth})", tests), filtered("count(*)", tests)
             return self.printer.rounded_ratio(self.printer.scaled(group.column(total)), group.column(number))

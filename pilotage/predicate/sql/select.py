@@ -10,8 +10,13 @@ import sqlglot
 
 from pilotage.predicate.ir import Predicate
 from pilotage.predicate.sql.batch import Batch, features_of
-from pilotage.predicate.sql.dialects import DIALECTS
+from pilotage.predicate.sql.dialects import Dialect
+from pilotage.predicate.sql.postgres import Postgres
+from pilotage.predicate.sql.spark import Spark
 from pilotage.predicate.sql.tables import Tables
+
+DIALECTS: dict[str, Dialect] = {"duckdb": Dialect(), "postgres": Postgres(), "spark": Spark()}
+"""The engines that conditions are printed for."""
 
 TRANSPILED = ("bigquery", "snowflake")
 """The warehouses whose SQL is made from DuckDB's and checked for its syntax only."""

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from bench import dataset, idle, pipeline, predicates, service, stages, timers, toy, workload
+from bench import dataset, idle, pipeline, predicates, service, solver, stages, timers, toy, workload
 from bench.figure import Figure
 
 
@@ -185,6 +185,11 @@ def conditions(folder: Path, size: Size) -> list[Figure]:
     return [*predicates.python(), *predicates.batch(folder, size.subjects)]
 
 
+def proofs(folder: Path, size: Size) -> list[Figure]:
+    """The solver."""
+    return solver.figures()
+
+
 MEASURES: dict[str, Measure] = {
     "hot": Measure(hot),
     "cold": Measure(cold),
@@ -194,6 +199,7 @@ MEASURES: dict[str, Measure] = {
     "http": Measure(http),
     "timers": Measure(due, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
+    "solver": Measure(proofs, needs_subjects=False),
     "workers": Measure(workers),
     "toy": Measure(workflows, needs_subjects=False),
     "ten_million": Measure(ten_million, needs_subjects=False, always=False),

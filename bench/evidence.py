@@ -71,6 +71,11 @@ EXHIBITS = {
         "has it too, and no flip is late",
         "tests/predicate/test_agreement.py --cases 500",
     ),
+    "logic": Exhibit(
+        "A condition in logic comes to what Python computes for whatever condition, history and instant are drawn, and what proofs rest on "
+        "holds of every history; no answer of the solver is wrong",
+        "tests/predicate/solver --cases 650",
+    ),
     "input": Exhibit("Bad input is answered with its own problem, and nothing crashes", "tests/crash/test_bad_input.py"),
     "real data": Exhibit("31,106 real events are all accounted for and every step counts as a plain computation does", "tests/examples"),
 }

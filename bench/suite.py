@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from bench import dataset, history, idle, pipeline, predicates, service, stages, timers, toy, workload
+from bench import dataset, history, idle, pipeline, predicates, service, solver, stages, timers, toy, workload
 from bench.figure import Figure
 
 
@@ -208,6 +208,11 @@ def conditions(folder: Path, size: Size) -> list[Figure]:
     return [*predicates.python(), *predicates.batch(folder, size.subjects)]
 
 
+def proofs(folder: Path, size: Size) -> list[Figure]:
+    """The solver."""
+    return solver.figures()
+
+
 MEASURES: dict[str, Measure] = {
     "hot": Measure(hot),
     "cold": Measure(cold),
@@ -217,6 +222,7 @@ MEASURES: dict[str, Measure] = {
     "http": Measure(http),
     "timers": Measure(due, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
+    "solver": Measure(proofs, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
     "toy": Measure(workflows, needs_subjects=False),

@@ -27,7 +27,7 @@ KERNEL = (
 )
 # msgspec itself loads typing_extensions where it happens to be installed.
 KERNEL_MAY_LOAD = {"pilotage", "msgspec", "typing_extensions", "tzdata"}
-ONE_FILE_ENGINES = ("aiosmtplib", "css_inline", "duckdb", "liquid", "mrml", "nanoarrow", "rocksdict", "sqlalchemy", "pyspark")
+ONE_FILE_ENGINES = ("aiosmtplib", "css_inline", "duckdb", "liquid", "mrml", "nanoarrow", "rocksdict", "sqlalchemy", "pyspark", "z3")
 LOADED = """
 import sys, importlib
 before = set(sys.modules)
@@ -43,6 +43,15 @@ def test_the_kernel_loads_msgspec_alone(module: str) -> None:
     run = subprocess.run([sys.executable, "-c", LOADED, module], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert "" == run.stderr
     assert set() == set(run.stdout.split()) - KERNEL_MAY_LOAD
+
+
+@pytest.mark.parametrize("module", ["pilotage.app.running", "pilotage.app.replaying", "pilotage.app.commands_workspace"])
+def test_only_checking_loads_the_solver(module: str) -> None:
+    """The commands that run journeys, or begin a workspace, do not load the solver."""
+    run = subprocess.run([sys.executable, "-c", LOADED, module], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert "" == run.stderr
+    assert "sqlglot" in run.stdout.split() or module.endswith("commands_workspace")
+    assert "z3" not in run.stdout.split()
 
 
 @pytest.mark.parametrize("engine", ONE_FILE_ENGINES)

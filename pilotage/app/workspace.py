@@ -26,7 +26,7 @@ from pilotage.journey.compile import compile_plan
 from pilotage.journey.document import Document, Fields, Scalar, Tree, read_document, text_place
 from pilotage.journey.findings import Finding, Report, Severity
 from pilotage.journey.forms import WORKSPACE
-from pilotage.journey.names import Surroundings
+from pilotage.journey.names import Examine, Surroundings
 from pilotage.journey.parse_policy import suggestion_of_zone
 from pilotage.journey.plan import Content, Plan
 from pilotage.journey.scalars import duration_or, flag_or
@@ -118,8 +118,9 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
     )
 
 
-def compile_workspace(workspace: Workspace, zones: Zones) -> Compiled:
-    """The plan of a workspace among the given zone tables, and everything wrong with it."""
+def compile_workspace(workspace: Workspace, zones: Zones, examine: Examine | None = None) -> Compiled:
+    """The plan of a workspace among the given zone tables, and everything wrong with it. `examine` also looks for what is
+    doubtful about conditions that can be read, which takes longer than all the rest (`app.examiner`)."""
     report = Report()
     report.extend(workspace.findings)
     declared = _declared(workspace.contract_files, report)
@@ -132,6 +133,7 @@ def compile_workspace(workspace: Workspace, zones: Zones) -> Compiled:
         variables_of=variables_of,
         zones_digest=zones.digest,
         zone=workspace.zone,
+        examine=examine,
     )
     check_endpoints(workspace.endpoints, workspace.settings, report)
     _check_zone(workspace, zones, report)

@@ -45,6 +45,7 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         zones=surroundings.zones,
         zone=_written(sorts["policy"], "zone") or surroundings.zone,
         zone_attribute=_written(sorts["policy"], "zone_attribute") or ZONE_ATTRIBUTE,
+        examine=surroundings.examine,
     )
     policy_desks = [Desk(document, names, report) for document in sorts["policy"]]
     policy = parse_policy(policy_desks, surroundings.zone)

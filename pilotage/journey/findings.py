@@ -60,6 +60,10 @@ RULES = {
     "D021": "a number is out of its range",
     "E001": "a condition or value cannot be read",
     "E002": "a value has another type than what it is assigned to",
+    "E003": "a condition is never true",
+    "E004": "a condition is always true",
+    "E005": "a part of a condition changes nothing",
+    "E006": "conditions were not examined, for want of time",
     "J001": "a journey's name does not follow stage.purpose.name",
     "J002": "a journey has no owner",
     "J003": "unknown lifecycle stage",
@@ -118,7 +122,7 @@ RULES = {
 """Every rule there is, by its stable id: D documents, E expressions, J journeys, C contents, P policies, A attributes, K
 contracts, W workspaces."""
 
-WARNINGS = frozenset({"J001", "J002", "J003", "J021", "C006", "C007", "P006", "K003", "W003", "W006"})
+WARNINGS = frozenset({"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "C006", "C007", "P006", "K003", "W003", "W006"})
 """The rules whose findings are warnings; all others are errors."""
 
 

@@ -15,6 +15,7 @@ from pilotage.journey.document import Document, Node, Scalar, inner_place, text_
 from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.plan import Assignment
 from pilotage.journey.scalars import Unreadable, expression_of
+from pilotage.predicate.clauses import Doubt
 from pilotage.predicate.ir import Call, Expr, Predicate, Type
 from pilotage.predicate.parse import PredicateError, Scope, parse, parse_expression
 
@@ -44,10 +45,17 @@ class ChannelParts(msgspec.Struct, frozen=True):
     recipient: str = ""
 
 
+Examine = Callable[[Predicate, Scope], Iterable[Doubt]]
+"""What is doubtful about a condition that can be read, in the scope it was read in."""
+
+DOUBT_RULES = {"never": "E003", "always": "E004", "idle": "E005", "unexamined": "E006"}
+
+
 class Surroundings(msgspec.Struct, frozen=True):
     """What lies around the documents. `variables_of` gives the dotted names a template reads, and raises ValueError
     (with `line` and `column`, where it knows them) if it is
-    not well-formed. `zone` is the company's own; `zones_digest` names the zone tables in force."""
+    not well-formed. `zone` is the company's own; `zones_digest` names the zone tables in force. `examine`, if given, looks at
+    each condition for what is doubtful about it; it has no part in the plan."""
 
     contracts: tuple[Contract, ...]
     channels: Mapping[str, ChannelParts]
@@ -56,6 +64,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     variables_of: Callable[[str], Iterable[str]]
     zones_digest: str = ""
     zone: str = "UTC"
+    examine: Examine | None = None
 
 
 class ContentDraft(msgspec.Struct, frozen=True):
@@ -82,6 +91,7 @@ class Names(msgspec.Struct, frozen=True):
     zones: frozenset[str]
     zone: str = "UTC"
     zone_attribute: str = ""
+    examine: Examine | None = None
 
 
 def event_fields(contracts: Iterable[Contract]) -> dict[str, dict[str, Type]]:
@@ -129,7 +139,12 @@ class Desk:
 
     def condition(self, scalar: Scalar | None, scope: Scope) -> Predicate | None:
         """The typed predicate of a condition; None, with a finding, where it cannot be read."""
-        return self._parsed(scalar, scope, parse)
+        predicate = self._parsed(scalar, scope, parse)
+        if scalar is not None and predicate is not None and self.names.examine is not None:
+            for doubt in self.names.examine(predicate, scope):
+                place = text_place(self.document, scalar, doubt.line, doubt.column)
+                self.report.add(DOUBT_RULES[doubt.kind], self.document.path, place, doubt.message, doubt.cure)
+        return predicate
 
     def expression(self, scalar: Scalar | None, scope: Scope) -> Predicate | None:
         """The typed form of a value of any type; None, with a finding, where it cannot be read."""

@@ -91,6 +91,22 @@ def test_findings_have_their_place(shop: Path, capsys: pytest.CaptureFixture[str
     assert told["plan"] is None
 
 
+def test_conditions_that_cannot_be_meant_are_warned_of(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`check` warns of a condition that is never true and of one with an idle part, at their place; the plan is made all the same."""
+    path = shop / "journeys" / "welcome.yaml"
+    text = path.read_text()
+    never = "trigger.type = 'order.placed' and trigger.type in ('order.placed') and 1 = 2"
+    path.write_text(text.replace("when: \"trigger.type = 'order.placed'\"", f'when: "{never}"'))
+    assert 0 == invoke(["check", str(shop), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    [finding] = [finding for finding in told["findings"] if finding["rule"] == "E003"]
+    line = text.splitlines()[finding["line"] - 1]
+    assert ("journeys/welcome.yaml", "warning") == (finding["path"], finding["severity"])
+    assert line.index("trigger.type") + never.index("1 = 2") + 1 == finding["column"]
+    assert "1 = 2 never is" in finding["message"]
+    assert told["plan"]
+
+
 def test_a_broken_workspace_does_not_run(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`run` with errors in the workspace, or with a variable that is not set, ends with 78 and says which."""
     settings = shop / "pilotage.yaml"

@@ -66,6 +66,11 @@ EXHIBITS = {
         "Budgets, consent, quiet hours and wake-ups hold for whatever plans and histories are drawn",
         "tests/properties --cases 300",
     ),
+    "conditions": Exhibit(
+        "A condition has one value in Python and in DuckDB for whatever condition, history and instant are drawn, its canonical form "
+        "has it too, and no flip is late",
+        "tests/predicate/test_agreement.py --cases 500",
+    ),
     "input": Exhibit("Bad input is answered with its own problem, and nothing crashes", "tests/crash/test_bad_input.py"),
     "real data": Exhibit("31,106 real events are all accounted for and every step counts as a plain computation does", "tests/examples"),
 }

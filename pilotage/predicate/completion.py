@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from pilotage.predicate.grammar import KEYWORDS, LENGTH_MAX
+from pilotage.predicate.grammar import LENGTH_MAX
 from pilotage.predicate.scope import Scope
 from pilotage.predicate.table import FUNCTIONS
 from pilotage.predicate.text import name_text, path_text, string_text
+from pilotage.predicate.wording import WORDS
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ def _functions() -> Iterator[Completion]:
 
 
 def _words() -> Iterator[Completion]:
-    return (Completion(word.lower(), "keyword", "", word.lower()) for word in KEYWORDS)
+    return (Completion(word.lower(), "keyword", "", word.lower()) for word in WORDS)
 
 
 def _names(scope: Scope) -> Iterator[Completion]:

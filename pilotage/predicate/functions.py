@@ -9,10 +9,12 @@ from typing import NoReturn
 
 from sqlglot import exp
 
+from pilotage.predicate.clock import PARTS
 from pilotage.predicate.ir import Call, Expr, Literal, Now, Type
 from pilotage.predicate.literals import FROM_STRING
 from pilotage.predicate.scope import suggestion
-from pilotage.predicate.table import FUNCTIONS, UNITS, Function, Overload
+from pilotage.predicate.signature import Function, Overload
+from pilotage.predicate.table import FUNCTIONS, UNITS
 from pilotage.predicate.terms import TERMS
 from pilotage.predicate.typed import Typed, Typer, retyped
 from pilotage.predicate.wording import NUMERIC, article
@@ -41,7 +43,7 @@ def call(typer: Typer, node: exp.Anonymous) -> Expr:
 
 def _of_values(typer: Typer, node: exp.Anonymous, function: Function) -> Expr:
     """The first overload whose types the arguments have, or can be read as."""
-    given = [(typer.expression(part), part) for part in node.expressions]
+    given = [(_instant_of(typer.expression(part), function), part) for part in node.expressions]
     for overload in function.overloads:
         args = _taken(typer, overload, given)
         if args is not None:
@@ -52,6 +54,12 @@ def _of_values(typer: Typer, node: exp.Anonymous, function: Function) -> Expr:
                 else _placed(typer, Call(overload.result, overload.operator, (*args, *zone)), node)
             )
     _refuse_types(typer, function, given)
+
+
+def _instant_of(expr: Expr, function: Function) -> Expr:
+    """Where a part of the date of an instant is asked for, the instant: the month of `today()` is that of `now()`."""
+    dated = isinstance(expr, Call) and expr.name == "date" and function.name in PARTS
+    return expr.args[0] if dated and isinstance(expr, Call) else expr
 
 
 def _placed(typer: Typer, expr: Expr, node: exp.Expr) -> Expr:

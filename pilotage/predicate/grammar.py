@@ -14,6 +14,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import TokenError
 
 from pilotage.predicate.error import PredicateError
+from pilotage.predicate.wording import WORDS
 
 LENGTH_MAX = 10_000
 """The longest text of a condition, in characters."""
@@ -21,28 +22,7 @@ LENGTH_MAX = 10_000
 DEPTH_MAX = 32
 """How deep brackets, calls, `case`, `not` and signs may nest, and how many operators of arithmetic may follow each other."""
 
-KEYWORDS = {
-    "AND": TokenType.AND,
-    "BETWEEN": TokenType.BETWEEN,
-    "CASE": TokenType.CASE,
-    "ELSE": TokenType.ELSE,
-    "END": TokenType.END,
-    "ESCAPE": TokenType.ESCAPE,
-    "FALSE": TokenType.FALSE,
-    "ILIKE": TokenType.ILIKE,
-    "IN": TokenType.IN,
-    "INTERVAL": TokenType.INTERVAL,
-    "IS": TokenType.IS,
-    "LIKE": TokenType.LIKE,
-    "NOT": TokenType.NOT,
-    "NULL": TokenType.NULL,
-    "OR": TokenType.OR,
-    "THEN": TokenType.THEN,
-    "TRUE": TokenType.TRUE,
-    "WHEN": TokenType.WHEN,
-}
-"""The words of the language, which are no names unless quoted."""
-
+_KEYWORDS = {word: TokenType[word] for word in WORDS}
 _OPERATORS = {"||": TokenType.DPIPE, "<>": TokenType.NEQ, "!=": TokenType.NEQ, "<=": TokenType.LTE, ">=": TokenType.GTE}
 _COMPARISONS: dict[TokenType, type[exp.Binary]] = {
     TokenType.EQ: exp.EQ,
@@ -70,7 +50,7 @@ class Condition(Dialect):
     """The sqlglot dialect of conditions."""
 
     class Tokenizer(tokens.Tokenizer):
-        KEYWORDS = {**KEYWORDS, **_OPERATORS}
+        KEYWORDS = {**_KEYWORDS, **_OPERATORS}
 
     class Parser(parser.Parser):
         """Reads a condition. Each method reads one level of precedence, loosest first; none of them ever goes back."""

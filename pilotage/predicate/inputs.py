@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from pilotage.event.zone import Zones
 from pilotage.predicate.arithmetic import day, instant, number
 from pilotage.predicate.flips import walk
@@ -30,12 +32,12 @@ def compile_inputs(
     """A function `h(state, event, variables, now_us, event_type)` per expression, by name: what the expression reads, each
     under the name its author writes, in the order written.
 
-    Numbers are decimal text, instants RFC 3339, dates ISO 8601, durations number-unit text; NULL is None. `features` are the
-    plan's: a filtered count shows its filter from them, and the digest of it where it is not among them. `trigger` and `zones` are
-    as for `compile_functions`.
+    Numbers are decimal text, instants RFC 3339, dates ISO 8601, durations number-unit text, lists and maps JSON text; NULL is
+    None. `features` are the plan's: a filtered count shows its filter from them, and the digest of it where it is not among
+    them. `trigger` and `zones` are as for `compile_functions`.
     """
     writer = Writer(trigger, zones)
-    writer.names.update(show=_show, show_decimal=_show_decimal)
+    writer.names.update(show=_show, show_decimal=_show_decimal, show_listed=_show_listed)
     writer.names.update({name: partial(readable, kind) for kind, name in _SHOWN.items()})
     filters = filters_of(tuple(features))
     bodies = {expr: _body(expr, writer, filters) for expr in expressions.values()}
@@ -51,9 +53,13 @@ def _body(expr: Expr, writer: Writer, filters: Mapping[str, Feature]) -> str:
 def _shown(part: Expr, writer: Writer) -> str:
     """Code for a readable value. A field of an event is shown by what the event holds: all inputs are read, also behind a
     test of the event's type that does not hold, where the field can be of another type than the condition's."""
-    if isinstance(part, Field) and not (part.of == "trigger" and writer.trigger == "kept"):
-        return f"{'show_decimal' if part.type == Type.NUMBER else 'show'}({writer.received(part)})"
-    return f"{_SHOWN.get(part.type, '')}({writer.value(part)})"
+    received = isinstance(part, Field) and not (part.of == "trigger" and writer.trigger == "kept")
+    code = writer.received(part) if received and isinstance(part, Field) else writer.value(part)
+    if part.type in (Type.LIST, Type.MAP):
+        return f"show_listed({code})"
+    if received:
+        return f"{'show_decimal' if part.type == Type.NUMBER else 'show'}({code})"
+    return f"{_SHOWN.get(part.type, '')}({code})"
 
 
 def _show(value: Any) -> bool | int | str | None:
@@ -70,6 +76,11 @@ def _show(value: Any) -> bool | int | str | None:
             return value
         case _:
             return str(value)
+
+
+def _show_listed(value: Any) -> str | None:
+    """A list or map as its JSON text."""
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 def _show_decimal(value: Any) -> bool | int | str | None:

@@ -24,6 +24,9 @@ INT64_MAX = 2**63 - 1
 DURATION_MAX_US = 36_525 * DAY_US
 """The longest duration a condition may name: a hundred years."""
 
+EVER_US = DURATION_MAX_US
+"""The window of what asks for all events."""
+
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _WORDS_US = {
     "microsecond": 1,

@@ -32,14 +32,18 @@ NextFlip = Callable[..., int]
 _FLIPS = (earliest, window_flip, reach, span_flip, wall_flip, entered_flip)
 
 LOOKS_MAX = 8
-"""How many instants are passed over, because the value there is still the same, before one is answered all the same."""
+"""How many instants are passed over, because the value there is still the same, before one is answered all the same: each costs
+about what asking the condition does, and is asked for at each event that the condition reads."""
+
+CLOCK_LOOKS_MAX = 64
+"""The same for what reads the clock and no events: enough for the next such hour, weekday or day of the month."""
 
 
 def compile_flips(expressions: Mapping[str, Expr], *, trigger: Access = "payload", zones: Zones | None = None) -> dict[str, NextFlip]:
     """A function `g(state, event, variables, now_us)` per expression: the earliest instant after `now_us` at which time
-    alone changes its value, 0 if there is none. Never late. It is early, with nothing changed, only behind `LOOKS_MAX` instants
-    at which it could have changed, and where the expression reads the event at hand, which will not be at hand then. The
-    functions are called with the same state, event and variables as those of `python.compile_functions`."""
+    alone changes its value, 0 if there is none. Never late. It is early, with nothing changed, only behind `LOOKS_MAX` (or
+    `CLOCK_LOOKS_MAX`) instants at which it could have changed, and where the expression reads the event at hand, which will not
+    be at hand then. The functions are called with the same state, event and variables as `python.compile_functions`'s."""
     writer = Writer(trigger, zones)
     writer.names.update({function.__name__: function for function in _FLIPS}, zones=zones)
     bodies = {expr: _body(expr, writer) for expr in expressions.values()}
@@ -49,7 +53,7 @@ def compile_flips(expressions: Mapping[str, Expr], *, trigger: Access = "payload
         expressions, {expr: f"    return {seeing.value(expr)}\n" for expr in expressions.values()}, "s, e, v, now, t=''", seeing.names
     )
     return {
-        name: candidates[name] if trigger == "payload" and _reads_trigger(expr) else _exact(candidates[name], values[name])
+        name: candidates[name] if trigger == "payload" and _reads_trigger(expr) else _exact(candidates[name], values[name], _looks(expr))
         for name, expr in expressions.items()
     }
 
@@ -58,7 +62,12 @@ def _reads_trigger(expr: Expr) -> bool:
     return any(isinstance(part, Field) and part.of == "trigger" for part in walk(expr))
 
 
-def _exact(candidate: NextFlip, value: Callable[..., Any]) -> NextFlip:
+def _looks(expr: Expr) -> int:
+    counting = (Count, Performed, SinceLast, Aggregate, Sequence)
+    return LOOKS_MAX if any(isinstance(part, counting) for part in walk(expr)) else CLOCK_LOOKS_MAX
+
+
+def _exact(candidate: NextFlip, value: Callable[..., Any], looks: int) -> NextFlip:
     """The first candidate at which the value is another; the last one looked at, if the value stays the same for long."""
 
     def flip(state: Any, event: Any, variables: Mapping[str, Any], now: int) -> int:
@@ -67,7 +76,7 @@ def _exact(candidate: NextFlip, value: Callable[..., Any]) -> NextFlip:
             return 0
         try:
             before = value(state, event, variables, now)
-            for _ in range(LOOKS_MAX):
+            for _ in range(looks):
                 if value(state, event, variables, at) != before:
                     return at
                 at = candidate(state, event, variables, at)

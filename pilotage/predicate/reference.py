@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from pilotage.predicate.table import FUNCTIONS, GROUPS, Function
+from pilotage.predicate.signature import GROUPS, Function
+from pilotage.predicate.table import FUNCTIONS
 
 _HEAD = """# Functions of conditions
 

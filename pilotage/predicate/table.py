@@ -5,53 +5,11 @@ editors are made from it. A function of values is an operator of the typed form 
 (`count`, `consent`, …) have none and are built by hand (`functions`).
 """
 
-import msgspec
-
 from pilotage.predicate.ir import Type
+from pilotage.predicate.signature import Function, Overload
 
 B, I, N, S = Type.BOOLEAN, Type.INTEGER, Type.NUMBER, Type.STRING  # noqa: E741 - a table reads best in one letter
 T, D, V, L, M = Type.TIMESTAMP, Type.DATE, Type.INTERVAL, Type.LIST, Type.MAP
-
-
-class Overload(msgspec.Struct, frozen=True):
-    """One way to call a function: the types it takes, the type of the result, and the operator it becomes. The last
-    `optional` of the types may be left out. With `zoned` the subject's zone is added as the last argument."""
-
-    takes: tuple[Type, ...]
-    result: Type
-    operator: str
-    optional: int = 0
-    zoned: bool = False
-
-
-class Function(msgspec.Struct, frozen=True):
-    """One function: how it is written, what the value is, and an example that is true to the reference's scope."""
-
-    name: str
-    group: str
-    signatures: tuple[str, ...]
-    result: str
-    meaning: str
-    example: str
-    overloads: tuple[Overload, ...] = ()
-
-    @property
-    def signature(self) -> str:
-        """The ways to write it, in words."""
-        *others, last = self.signatures
-        return f"{', '.join(others)} or {last}" if others else last
-
-
-GROUPS = {
-    "events": "What the customer did",
-    "customer": "Where the customer stands",
-    "time": "Dates and times",
-    "text": "Text",
-    "numbers": "Numbers",
-    "lists": "Lists and maps",
-    "choice": "Choosing",
-}
-"""The parts of the reference, in order."""
 
 
 def _windowed(name: str, result: str, meaning: str, example: str) -> Function:

@@ -26,14 +26,11 @@ from pilotage.predicate.ir import (
     Type,
 )
 from pilotage.predicate.ir import Sequence as Followed
-from pilotage.predicate.literals import DURATION_MAX_US, interval
+from pilotage.predicate.literals import EVER_US, interval
 from pilotage.predicate.scope import Unresolved
-from pilotage.predicate.table import Function
+from pilotage.predicate.signature import Function
 from pilotage.predicate.typed import Typer
 from pilotage.predicate.wording import NUMERIC, article
-
-EVER_US = DURATION_MAX_US
-"""The window of what asks for all events: the longest a condition may name, a hundred years."""
 
 Build = Callable[[Typer, exp.Anonymous, Function], Expr]
 

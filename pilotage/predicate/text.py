@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pilotage.event.time import DAY_US
 from pilotage.predicate import ir as nodes
 from pilotage.predicate.canonical import canonical, expression_digest
-from pilotage.predicate.grammar import KEYWORDS
 from pilotage.predicate.ir import (
     Aggregate,
     Attribute,
@@ -30,9 +29,9 @@ from pilotage.predicate.ir import (
     Windowed,
     Zone,
 )
-from pilotage.predicate.literals import interval_text, readable
+from pilotage.predicate.literals import EVER_US, interval_text, readable
 from pilotage.predicate.table import WALL
-from pilotage.predicate.terms import EVER_US
+from pilotage.predicate.wording import WORDS
 
 _INFIX = {
     "and": "and",
@@ -51,7 +50,6 @@ _INFIX = {
     "concat": "||",
 }
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORDS = frozenset(KEYWORDS) | {"STAGE"}
 _ROOTS = ("trigger", "journey", "event")
 _POSTFIX = {"is_null": "is null", "is_true": "is true", "is_false": "is false"}
 _QUOTED = {Type.TIMESTAMP: "timestamp ", Type.DATE: "date ", Type.INTERVAL: "interval ", Type.STRING: ""}
@@ -163,7 +161,7 @@ def _literal(expr: Literal) -> str:
 def name_text(name: str) -> str:
     """An attribute's name: as it is where it is plain and no word of the language, else in double quotes."""
     parts = name.split(".")
-    plain = all(_PLAIN.fullmatch(part) for part in parts) and parts[0].upper() not in _WORDS and not (len(parts) > 1 and parts[0] in _ROOTS)
+    plain = all(_PLAIN.fullmatch(part) for part in parts) and parts[0].upper() not in WORDS and not (len(parts) > 1 and parts[0] in _ROOTS)
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 

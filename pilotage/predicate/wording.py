@@ -1,6 +1,28 @@
-"""How errors about types are put into words: what a value is, and what to write where two types do not go together."""
+"""Words: those of the language itself, and how errors say what a value is and what to write where two types do not go together."""
 
 from pilotage.predicate.ir import Expr, Literal, Type
+
+WORDS = (
+    "AND",
+    "BETWEEN",
+    "CASE",
+    "ELSE",
+    "END",
+    "ESCAPE",
+    "FALSE",
+    "ILIKE",
+    "IN",
+    "INTERVAL",
+    "IS",
+    "LIKE",
+    "NOT",
+    "NULL",
+    "OR",
+    "THEN",
+    "TRUE",
+    "WHEN",
+)
+"""The words of the language, which are no names unless quoted."""
 
 NUMERIC = (Type.INTEGER, Type.NUMBER)
 """The types of numbers, which go together: an INTEGER beside a NUMBER is converted."""

@@ -46,10 +46,16 @@ def update(feature: Feature, kept: Kept | None, occurred_us: int, now_us: int, v
         return _update_values(feature.window_us, kept, occurred_us, now_us, value)
     if kept is None:
         return [occurred_us]
+    last_us, window_us = kept[-1], feature.window_us
+    # The two ways that nearly all events go come first: every event pays this for each of its features.
+    if not window_us and last_us <= now_us and occurred_us <= now_us:
+        return kept if last_us >= occurred_us else [occurred_us]
+    if occurred_us >= last_us and kept[0] > now_us - window_us and len(kept) < INSTANTS_MAX:
+        return [*kept, occurred_us]
     grown = [*kept, occurred_us]
-    if kept[-1] > occurred_us:
+    if last_us > occurred_us:
         grown.sort()
-    start = _start(grown, feature.window_us, now_us)
+    start = _start(grown, window_us, now_us)
     if start == 1 and grown[0] == occurred_us:
         return kept
     return grown[start:] if start else grown

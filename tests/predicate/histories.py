@@ -163,7 +163,16 @@ def _perhaps(random: Random, value: Any, share: float = 0.2) -> Any:
 def near(random: Random, now: int) -> int:
     """An instant beside `now`, or beside an edge of a window that ends there."""
     edge = random.choice((0, *WINDOWS_US.values()))
-    return now - edge + random.choice((-1, 0, 0, 1, random.randrange(-5 * MINUTE, 5 * MINUTE), random.randrange(-DAY, HOUR)))
+    exact = random.random() < 0.7
+    return (
+        now
+        - edge
+        + (
+            random.choice((-1, 0, 0, 1))
+            if exact
+            else random.choice((random.randrange(-5 * MINUTE, 5 * MINUTE), random.randrange(-DAY, HOUR)))
+        )
+    )
 
 
 def draw_instant(random: Random) -> int:
@@ -204,7 +213,9 @@ def _attributes(random: Random, now: int) -> dict[str, Any]:
 
 def _events(random: Random, now: int) -> list[tuple[str, int, int, int, str]]:
     drawn = []
-    instants = [near(random, now) for _ in range(random.choice((0, 1, 3, 8, 14)))]
+    instants = [near(random, now) for _ in range(random.choice((0, 1, 4, 8, 12)))]
+    for instant in instants[:6]:  # so that some follow others by a window, to the microsecond
+        instants.append(instant + random.choice((-1, 1)) * (random.choice(tuple(WINDOWS_US.values())[:4]) + random.choice((-1, 0, 1))))
     for _ in range(len(instants)):
         occurred = random.choice(instants)  # so that some are tied
         received = random.choice((occurred, occurred, occurred + MINUTE, near(random, now), now, now + 1))

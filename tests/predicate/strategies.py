@@ -261,9 +261,16 @@ LISTED = {
 @st.composite
 def conditions(draw: Draw, depth: int) -> str:
     """A BOOLEAN."""
-    kind = draw(st.integers(0, 5 if depth <= 0 else 25))
+    kind = draw(st.integers(0, 5 if depth <= 0 else 29))
     negated = draw(st.sampled_from(["", "", "not "]))
     match int(kind):
+        case 26 | 27:
+            event = draw(OF_EVENTS)
+            return f"(count('{event}'{_arguments(draw, event, window=True)}) {draw(COMPARE)} {draw(st.integers(0, 4))})"
+        case 28:
+            return f"(since_last('{draw(OF_EVENTS)}') {draw(COMPARE)} {draw(WINDOWS)})"
+        case 29:
+            return f"({_aggregate(draw, 'integer', ('sum', 'min', 'max', 'first', 'last'))} {draw(COMPARE)} {draw(st.integers(-1, 8))})"
         case 0 | 1:
             return draw(st.sampled_from(["b1", "b2", "true", "false", "null"]))
         case 2:

@@ -2,6 +2,8 @@
 canonical form gives it too, and between one declared flip and the next nothing changes by time.
 """
 
+from collections import Counter
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -24,6 +26,17 @@ AT_ONCE, SUBJECTS, WATCHED = 20, 24, 3
 """How many conditions share a query, how many subjects it is about, and how many of these are watched over time."""
 
 FAILED = "does not fit"
+TRIED: Counter[str] = Counter()
+"""What the test at hand has tried, to be recorded."""
+
+
+@pytest.fixture(autouse=True)
+def recorded(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Record how much each test has tried."""
+    TRIED.clear()
+    yield
+    for name, count in TRIED.items():
+        record_property(name, count)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +64,7 @@ def _asked(function: Any, state: Any, now: int) -> Any:
 
 def _compare(tables: Any, predicates: dict[str, Predicate], histories: list[History], now: int) -> list[Any]:
     """Check every condition about every history; answers the states."""
+    TRIED["conditions and values drawn"] += len(predicates)
     fill(tables, histories)
     found = answers(tables, predicates, now)
     live = Live(derive(predicates.values()))
@@ -63,6 +77,7 @@ def _compare(tables: Any, predicates: dict[str, Predicate], histories: list[Hist
             if expected is FAILED:
                 continue  # such an event never becomes part of a state; SQL goes on with the others
             got = found[name][subject]
+            TRIED["answers compared"] += 1
             assert (expected, type(expected)) == (got, type(got)), f"{predicate.text}\n{histories[subject]}\nnow {now}"
             other = _asked(canonicals[name], state, now)
             assert other in (expected, FAILED), f"canonical: {predicate.text}"
@@ -83,6 +98,7 @@ def _watch(predicates: dict[str, Predicate], states: list[Any], histories: list[
             if value is FAILED:
                 continue
             flip = flips[name](state, None, {}, now)
+            TRIED["flips watched"] += 1
             assert flip == 0 or flip > now
             for at in watched:
                 if flip and at >= flip:

@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 
+import msgspec
+
 from pilotage.predicate.inputs import compile_inputs
 from pilotage.predicate.ir import Type
 from pilotage.predicate.parse import Scope, parse, parse_expression
 from pilotage.predicate.python import compile_functions
 from pilotage.profile.state import Grant, State
+from pilotage.source.zones import packaged_zones
 
 SCOPE = Scope(
     attributes={"tier": Type.STRING, "born": Type.DATE, "seen": Type.TIMESTAMP, "balance": Type.NUMBER},
@@ -73,3 +76,35 @@ def test_inputs_of_another_event_are_shown_as_they_are() -> None:
         event = SimpleNamespace(total=total)
         assert {"trigger.type": "note.added", "trigger.total": shown} == gather(State(subject=b"s"), event, {}, 0, "note.added")
         assert compile_functions({"it": expr})["it"](State(subject=b"s"), event, {}, 0, "note.added") is False
+
+
+def test_what_the_whole_language_reads_is_recorded() -> None:
+    """Sums and last values, sequences, the clock with the customer's zone, audiences, lists and maps are recorded under the names
+    that their author writes."""
+    scope = msgspec.structs.replace(
+        SCOPE,
+        attributes={**SCOPE.attributes, "tags": Type.LIST, "traits": Type.MAP, "timezone": Type.STRING},
+        audiences=("vips",),
+        zone="Europe/Berlin",
+        zone_attribute="timezone",
+    )
+    text = (
+        "sum('order.placed', 'total', '14d') > 5 and sequence('order.placed', 'order.placed', '1d') and hour(now()) > 3 "
+        "and in_audience('vips') and 'a' in tags and traits['x'] = 'y'"
+    )
+    parsed = parse(text, scope)
+    gather = compile_inputs({"it": parsed.expr}, parsed.features, zones=packaged_zones())["it"]
+    state = SimpleNamespace(
+        attributes={"tags": ["a", None], "traits": {"x": "y"}, "timezone": "Asia/Tokyo"},
+        features={parsed.features[1].key: [[-5], [12_500_000]]},
+        audiences={"vips": 0},
+    )
+    assert {
+        "sum('order.placed', event.total, '14d')": "12.50",
+        "sequence('order.placed', 'order.placed', '1d')": False,
+        "now()": "1970-01-01T00:00:00Z",
+        "timezone": "Asia/Tokyo",
+        "in_audience('vips')": True,
+        "tags": '["a",null]',
+        "traits": '{"x":"y"}',
+    } == gather(state, None, {}, 0, "")

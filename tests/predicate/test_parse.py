@@ -193,6 +193,11 @@ def test_a_wrong_call_shows_the_signature() -> None:
         ("avg('order.placed', 'items')", Type.NUMBER),
         ("last('order.placed', event.total * 2, '7d', event.items > 1)", Type.NUMBER),
         ("stage", Type.STRING),
+        ("interval '1d' * null", Type.INTERVAL),
+        ("null - seen", Type.INTERVAL),
+        ("seen + null", Type.TIMESTAMP),
+        ("'7d' - since_last('app.opened')", Type.INTERVAL),
+        ("position('x' in (tier || tags[1]))", Type.INTEGER),
         ("local_time(seen)", Type.INTERVAL),
     ],
 )

@@ -11,7 +11,8 @@ from pilotage.predicate.next_flip import compile_flips
 from pilotage.predicate.parse import PredicateError, Scope, parse, parse_expression
 from pilotage.predicate.python import compile_functions
 from pilotage.predicate.reference import reference
-from pilotage.predicate.table import FUNCTIONS, GROUPS
+from pilotage.predicate.signature import GROUPS
+from pilotage.predicate.table import FUNCTIONS
 from pilotage.source.zones import packaged_zones
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from pilotage.predicate.ir import Field, Type
-from pilotage.predicate.sql.printer import Printer, Source
+from pilotage.predicate.sql.printer import Printer
+from pilotage.predicate.sql.values import Source
 
 
 class Dialect:

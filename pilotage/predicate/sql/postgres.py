@@ -7,7 +7,8 @@ from typing import ClassVar
 from pilotage.event.time import DAY_US
 from pilotage.predicate.ir import Call, Expr, Field, Literal, Type
 from pilotage.predicate.sql.dialects import Dialect
-from pilotage.predicate.sql.printer import Printer, atomic
+from pilotage.predicate.sql.printer import Printer
+from pilotage.predicate.sql.values import atomic
 from pilotage.predicate.texts import PLACE_MAX
 
 _COLLATED = ' collate "C"'

@@ -1,141 +1,23 @@
-"""Expressions as SQL text: the operators of DuckDB, with every place where its meaning is not the language's own wrapped.
+"""Expressions as SQL text: the operators and functions of DuckDB, with every place where its meaning is not the language's own wrapped.
 
-A value has one SQL type for each type of the language: a BOOLEAN is boolean, an INTEGER bigint, a NUMBER decimal(19, 6), a STRING
-varchar, a TIMESTAMP and an INTERVAL bigint microseconds, a DATE date, a LIST varchar[], a MAP map(varchar, varchar). Instants are
-integers so that no engine's own time zones take part. Where the language has an error (a number that does not fit), SQL has NULL:
-one subject must not stop a batch. The printers of other dialects change what is theirs.
+Where the language has an error (a number that does not fit), SQL has NULL: one subject must not stop a batch. The printers of
+other dialects change what is theirs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Callable
+from typing import ClassVar
 
-from pilotage.event.time import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from pilotage.predicate.clock import SPANS_US
-from pilotage.predicate.ir import SCALE, Call, Expr, Literal, Now, Type, Zone
-from pilotage.predicate.literals import date_text, number_plain
+from pilotage.predicate.ir import SCALE, Call, Expr, Literal, Type
+from pilotage.predicate.sql.times import Times
+from pilotage.predicate.sql.values import UnknownInSql, constant
 from pilotage.predicate.texts import PLACE_MAX, TEXT_MAX, lower
 
-SHIFT_DAYS = 1_000_000
-"""Whole days added before a division, so that instants long before 1970 round down too."""
-
 _SIGNS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-_CLOCK_US = {"hour": (HOUR_US, 24), "minute": (MINUTE_US, 60), "second": (SECOND_US, 60)}
 
 
-class Source(Protocol):
-    """Where a printer finds the values of what an expression reads."""
-
-    def read(self, expr: Expr) -> str:
-        """The SQL of anything but a call or a constant."""
-
-    def zone(self, expr: Zone, column: str) -> str:
-        """The SQL of a column of the subject's zone: `starts`, `offsets`, `walls` or `offset_now`."""
-
-
-class UnknownInSql(LookupError):
-    """The expression has an operator that this release cannot print. Evaluate it from the subjects' states instead."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no SQL for the operator {name!r}; evaluate the condition from the subjects' states")
-
-
-class Printer:
-    """Prints expressions for DuckDB. `source` says where values are read."""
-
-    types: ClassVar[Mapping[Type, str]] = {
-        Type.BOOLEAN: "boolean",
-        Type.INTEGER: "bigint",
-        Type.NUMBER: "decimal(19, 6)",
-        Type.STRING: "varchar",
-        Type.TIMESTAMP: "bigint",
-        Type.DATE: "date",
-        Type.INTERVAL: "bigint",
-        Type.LIST: "varchar[]",
-        Type.MAP: "map(varchar, varchar)",
-        Type.NULL: "boolean",
-    }
-    wide: ClassVar[str] = "hugeint"
-    """The type in which products of two 64-bit integers fit."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self._held = 0
-
-    def value(self, expr: Expr) -> str:
-        """The SQL of an expression's value."""
-        if isinstance(expr, Literal):
-            return self.literal(expr)
-        return self.call(expr) if isinstance(expr, Call) else self.source.read(expr)
-
-    def literal(self, expr: Literal) -> str:
-        """The SQL of a constant."""
-        value = expr.value
-        if value is None:
-            return self.cast("null", expr.type)
-        if isinstance(value, str):
-            return self.text(value)
-        if expr.type == Type.BOOLEAN:
-            return "true" if value else "false"
-        if expr.type == Type.NUMBER:
-            return self.cast(number_plain(value), Type.NUMBER)
-        if expr.type == Type.DATE:
-            return f"date {self.text(date_text(value))}"
-        return self.cast(str(value), Type.INTEGER) if abs(value) < 2**31 else self.whole(value)
-
-    def whole(self, value: int) -> str:
-        """The SQL of a 64-bit integer; the least of them has no digits of its own in SQL."""
-        return str(value) if value > -(2**63) else "(-9223372036854775807 - 1)"
-
-    def text(self, value: str) -> str:
-        """The SQL of a string constant."""
-        return "'" + value.replace("'", "''") + "'"
-
-    def cast(self, code: str, kind: Type) -> str:
-        """A conversion that always succeeds."""
-        return f"cast({code} as {self.types[kind]})"
-
-    def try_cast(self, code: str, kind: Type) -> str:
-        """A conversion that is NULL where it does not succeed."""
-        return f"try_cast({code} as {self.types[kind]})"
-
-    def fitting(self, code: str, kind: Type) -> str:
-        """A calculation that is NULL where its result does not fit the type."""
-        return self.try_cast(code, kind) if kind == Type.NUMBER else f"try({code})"
-
-    def held(self, codes: Sequence[str], write: Callable[..., str]) -> str:
-        """What `write` makes of names for the codes, each of which is then calculated once; names and constants stay."""
-        if all(atomic(code) for code in codes):
-            return write(*codes)
-        self._held += 1
-        name = f"x{self._held}"
-        fields = ", ".join(f"'f{at}': {code}" for at, code in enumerate(codes))
-        body = write(*(f"{name}.f{at}" for at in range(len(codes))))
-        return f"list_transform([{{{fields}}}], lambda {name}: {body})[1]"
-
-    def rounded_ratio(self, numerator: str, denominator: str) -> str:
-        """The NUMBER of so many millionths as two integers divide to, half to even; NULL where the second is 0."""
-
-        def ratio(n: str, d: str) -> str:
-            twice = f"2 * abs({n} % {d})"
-            away = f"({twice} > abs({d}) or ({twice} = abs({d}) and {self.div(n, d)} % 2 <> 0))"
-            return f"{self.div(n, d)} + case when {away} then sign({n}) * sign({d}) else 0 end"
-
-        whole = self.held([f"cast({numerator} as {self.wide})", f"nullif(cast({denominator} as {self.wide}), 0)"], ratio)
-        return self.try_cast(self.millionths(whole), Type.NUMBER)
-
-    def millionths(self, code: str) -> str:
-        """So many millionths as a decimal."""
-        return f"try_cast({code} as decimal(32, 0)) * 0.000001"
-
-    def scaled(self, code: str) -> str:
-        """The millionths that a NUMBER has."""
-        return f"cast({code} * {SCALE} as {self.wide})"
-
-    def div(self, left: str, right: str) -> str:
-        """The quotient of two integers, towards zero."""
-        return f"({left} // {right})"
-
-    # -- operators ------------------------------------------------------------------------------------------------------
+class Printer(Times):
+    """Prints expressions for DuckDB."""
 
     def call(self, expr: Call) -> str:
         """The SQL of an operator."""
@@ -201,10 +83,6 @@ class Printer:
             return self.rounded_ratio(f"{self.scaled(left)} * {self.scaled(right)}", str(SCALE))
         return self.fitting(f"{self.widened(left)} {sign} {right}", expr.type)
 
-    def widened(self, code: str) -> str:
-        """A number in a type that its sums and products fit, where calculating in its own would fail the whole query."""
-        return code
-
     def quotient(self, expr: Call) -> str:
         left, right = (self.value(arg) for arg in expr.args)
         if expr.args[0].type == Type.NUMBER:
@@ -220,113 +98,6 @@ class Printer:
 
     def to_number(self, expr: Call) -> str:
         return self.try_cast(self.value(expr.args[0]), Type.NUMBER)
-
-    # -- dates and times ------------------------------------------------------------------------------------------------
-
-    def clock(self, expr: Call) -> str:
-        """A part of an instant's wall time, or of a date."""
-        if len(expr.args) == 1:
-            return self.part(expr.name, self.value(expr.args[0]))
-        wall = f"({self.wall(expr.args[0], expr.args[1])} + {SHIFT_DAYS * DAY_US})"
-        if expr.name in _CLOCK_US:
-            unit_us, size = _CLOCK_US[expr.name]
-            return self.fitting(f"{self.div(wall, str(unit_us))} % {size}", Type.INTEGER)
-        if expr.name == "local_time":
-            return self.fitting(f"{wall} % {DAY_US}", Type.INTEGER)
-        day = self.date_of(self.fitting(f"{self.div(wall, str(DAY_US))} - {SHIFT_DAYS}", Type.INTEGER))
-        return day if expr.name == "date" else self.part(expr.name, day)
-
-    def part(self, name: str, day: str) -> str:
-        """A part of a date."""
-        field = {"day_of_week": "isodow", "day_of_year": "doy"}.get(name, name)
-        return f"cast(extract({field} from {day}) as {self.types[Type.INTEGER]})"
-
-    def wall(self, instant: Expr, zone: Expr) -> str:
-        """The wall time of an instant in the subject's zone, microseconds as if it were UTC."""
-        assert isinstance(zone, Zone)
-        starts, offsets = self.source.zone(zone, "starts"), self.source.zone(zone, "offsets")
-        code = self.value(instant)
-        if isinstance(instant, Now):
-            return f"({code} + {self.source.zone(zone, 'offset_now')})"
-        return self.held([code], lambda us: f"({self.widened(us)} + {self.at(offsets, self.reached(starts, us))})")
-
-    def instant_of(self, wall: str, zone: Zone) -> str:
-        """The instant of a wall time."""
-        walls, offsets = self.source.zone(zone, "walls"), self.source.zone(zone, "offsets")
-        return self.held([wall], lambda us: self.fitting(f"{self.widened(us)} - {self.at(offsets, self.reached(walls, us))}", Type.INTEGER))
-
-    def reached(self, starts: str, us: str) -> str:
-        """How many of the starts are not after an instant."""
-        return f"len(list_filter({starts}, lambda start: start <= {us}))"
-
-    def at(self, offsets: str, place: str) -> str:
-        """The element of a list of integers at a place, the first being 1."""
-        return f"{offsets}[{place}]"
-
-    def date_of(self, days: str) -> str:
-        """The date so many days after 1 January 1970."""
-        return f"(date '1970-01-01' + try_cast({days} as integer))"
-
-    def days_from(self, day: str, other: str) -> str:
-        """The days from the second date to the first."""
-        return f"({day} - {other})"
-
-    def add_days(self, day: str, days: str) -> str:
-        """The date so many days later."""
-        return f"cast(try({day} + try_cast({days} as integer)) as date)"
-
-    def add_months(self, day: str, months: str) -> str:
-        """The date so many months later."""
-        return f"cast(try({day} + to_months(try_cast({months} as integer))) as date)"
-
-    def beginning(self, unit: str, day: str) -> str:
-        """The first day of the unit that a date lies in."""
-        return f"cast(date_trunc('{unit}', {day}) as date)"
-
-    def date_trunc(self, expr: Call) -> str:
-        cut, unit, *zone = expr.args
-        assert isinstance(unit, Literal)
-        if not zone:
-            return self.beginning(str(unit.value), self.value(cut))
-        assert isinstance(zone[0], Zone)
-        starts, offsets = self.source.zone(zone[0], "starts"), self.source.zone(zone[0], "offsets")
-        if unit.value == "hour":
-            return self.held([self.value(cut)], lambda us: self.hour_of(us, starts, offsets))
-        day = self.beginning(str(unit.value), self.value(Call(Type.DATE, "date", (cut, zone[0]))))
-        return self.instant_of(self.midnight(day), zone[0])
-
-    def hour_of(self, us: str, starts: str, offsets: str) -> str:
-        """The instant at which the hour of the clock began that shows at an instant."""
-        wall = f"({self.widened(us)} + {self.at(offsets, self.reached(starts, us))} + {SHIFT_DAYS * DAY_US})"
-        return self.fitting(f"{self.widened(us)} - {wall} % {HOUR_US}", Type.INTEGER)
-
-    def midnight(self, day: str) -> str:
-        """The wall time at which a date begins."""
-        return f"({self.days_from(day, self.literal(Literal(Type.DATE, 0)))} * {DAY_US})"
-
-    def timestamp(self, expr: Call) -> str:
-        day, time, zone = expr.args
-        assert isinstance(zone, Zone)
-        return self.instant_of(self.fitting(f"{self.widened(self.midnight(self.value(day)))} + {self.value(time)}", Type.INTEGER), zone)
-
-    def years_between(self, expr: Call) -> str:
-        def between(first: str, second: str) -> str:
-            def full(born: str, then: str) -> str:
-                early = f"{self.day_in_year(then)} < {self.day_in_year(born)}"
-                return f"{self.part('year', then)} - {self.part('year', born)} - case when {early} then 1 else 0 end"
-
-            return f"(case when {first} <= {second} then {full(first, second)} else -({full(second, first)}) end)"
-
-        return self.held([self.value(arg) for arg in expr.args], between)
-
-    def day_in_year(self, day: str) -> str:
-        """A number that orders the days of a year by month and day."""
-        return f"({self.part('month', day)} * 100 + {self.part('day', day)})"
-
-    def span(self, expr: Call) -> str:
-        return self.fitting(self.div(self.value(expr.args[0]), str(SPANS_US[expr.name])), Type.INTEGER)
-
-    # -- functions ------------------------------------------------------------------------------------------------------
 
     def rounding(self, expr: Call) -> str:
         decimals = str(expr.args[1].value) if len(expr.args) > 1 and isinstance(expr.args[1], Literal) else "0"
@@ -365,7 +136,7 @@ class Printer:
         """What `write` makes of the codes, NULL if one of them is: for functions of SQL that pass NULLs over."""
 
         def guarded(*names: str) -> str:
-            missing = " or ".join(f"{name} is null" for name in names if not _constant(name))
+            missing = " or ".join(f"{name} is null" for name in names if not constant(name))
             return f"(case when {missing} then null else {write(*names)} end)" if missing else write(*names)
 
         return self.held(codes, guarded)
@@ -384,7 +155,7 @@ class Printer:
         text, length = (self.value(arg) for arg in expr.args)
         return (
             f"{expr.name}({text}, {self.small(f'least(greatest({length}, 0), {PLACE_MAX})')})"
-            if _constant(length)
+            if constant(length)
             else self.strict(
                 [text, length], lambda held, size: f"{expr.name}({held}, {self.small(f'least(greatest({size}, 0), {PLACE_MAX})')})"
             )
@@ -441,20 +212,6 @@ class Printer:
         "map_contains": "(case when {0} is null or {1} is null then null else {0}[{1}] is not null end)",
         "value": "{0}[{1}]",
     }
-
-
-def _constant(code: str) -> bool:
-    """Whether a code is a constant that is not NULL."""
-    return (
-        code.isdigit()
-        or (code[:1] == "'" and code.count("'") == 2)
-        or (code.startswith("cast(") and code[5:].split(" ")[0].lstrip("-").isdigit())
-    )
-
-
-def atomic(code: str) -> bool:
-    """Whether a code is a name or a constant, so that it may stand several times."""
-    return _constant(code) or all(part.isidentifier() for part in code.replace('"', "").split("."))
 
 
 _METHODS: dict[str, Callable[[Printer, Call], str]] = {

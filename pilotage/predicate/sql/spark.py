@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from pilotage.predicate.ir import Call, Field, Type
 from pilotage.predicate.sql.dialects import Dialect
-from pilotage.predicate.sql.printer import Printer, atomic
+from pilotage.predicate.sql.printer import Printer
+from pilotage.predicate.sql.values import atomic
 
 _TRIED = {"+": "try_add", "-": "try_subtract", "*": "try_multiply"}
 _MARKS = "|~^!#"

@@ -113,7 +113,7 @@ def _dispatcher_of(plan: Plan, program: Program, clock: VirtualClock, channel: S
     def make(station: Station) -> Dispatcher:
         ports = Ports(
             commit_rows=station.commit_rows,
-            submit=station.submit_event,
+            submit=station.submit_told,
             page=station.page,
             recheck=lambda action, now_us: recheck_action(program, station.state(action.subject), action, now_us),
             compose=Composer(contents_of(plan).get, lambda _: "service").message,

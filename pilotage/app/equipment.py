@@ -138,7 +138,7 @@ def _ports(station: Station, program: Program, workspace: Workspace, links: Link
     allowed = workspace.environment
     return Ports(
         commit_rows=station.commit_rows,
-        submit=station.submit_event,
+        submit=station.submit_told,
         page=station.page,
         recheck=lambda action, now_us: recheck_action(program, station.state(action.subject), action, now_us),
         compose=_traced(station, composer.message),

@@ -27,14 +27,14 @@ Rows = Sequence[tuple[bytes, bytes | None]]
 class Ports(msgspec.Struct, frozen=True):
     """What the dispatcher asks of the engine and the environment.
 
-    `commit_rows(rows)` returns when rows of the action table are durable. `submit(subject, event)` returns when the
-    event is. `page(after, limit)` gives the table's next rows in key order. `recheck(action, now_us)` repeats the
+    `commit_rows(rows)` returns when rows of the action table are durable. `submit(told)` returns when events, each told to
+    its subject, are. `page(after, limit)` gives the table's next rows in key order. `recheck(action, now_us)` repeats the
     decision's checks. `compose(action, attempt, now_us)` makes the message. `contact_class(purpose)` is the class of a
     purpose. `paused(action)` says why a kill switch holds an action back, or nothing.
     """
 
     commit_rows: Callable[[Rows], Awaitable[None]]
-    submit: Callable[[bytes, Event], Awaitable[object]]
+    submit: Callable[[Sequence[tuple[bytes, Event]]], Awaitable[object]]
     page: Callable[[bytes, int], Awaitable[Sequence[tuple[bytes, bytes]]]]
     recheck: Callable[[Action, int], Verdict]
     compose: Callable[[Action, int, int], Message]

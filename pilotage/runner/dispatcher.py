@@ -2,7 +2,7 @@
 
 Each channel, and each endpoint of calls, has its own queue and task. What is due is checked again, claimed (many claims
 in one commit, durable before any provider is called), handed over, and its outcome committed; then its receipt is
-submitted as an event of its subject, and only then is the row let go. A crash in between repeats the receipt, whose id
+submitted as an event of its subject (`teller`), and only then is the row let go. A crash in between repeats the receipt, whose id
 makes it recognisable; a crash between claim and outcome leaves the fate unknown, and `resume` settles it.
 """
 
@@ -15,7 +15,6 @@ import structlog
 
 from pilotage.channel.channel import Fate, Message, Receipt
 from pilotage.channel.ratelimit import RateLimit
-from pilotage.event.envelope import Event
 from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.journey.outcome import Action
 from pilotage.runner import outbox
@@ -25,9 +24,8 @@ from pilotage.runner.clock import Clock
 from pilotage.runner.delivery import Ports, Ready, Rows, channel_name, look, queue_name, settle, unknown
 from pilotage.runner.meter import Counts, Meter
 from pilotage.runner.outbox import ActionRow, Status, cancel_key, encode_row, first_row
-from pilotage.runner.receipt import is_kept, receipt_event
 from pilotage.runner.retention import LISTED_DAYS
-from pilotage.source.sink import Overloaded
+from pilotage.runner.teller import Teller
 
 __all__ = ["Counts", "DispatchLimits", "Dispatcher", "Meter"]
 
@@ -82,12 +80,15 @@ class Dispatcher:
         self._loops: set[asyncio.Task[None]] = set()
         self._cancelled: set[bytes] = set()
         self._calling: set[bytes] = set()
+        self._outcomes: list[tuple[ChannelQueue, ActionRow]] = []
+        self._storing = False
         self._tidy: list[tuple[bytes, bytes | None]] = []
         self._tidying = False
         self._forget_us = 0
         self._draining = False
         self._resumed = asyncio.Event()
         self._resumed.set()
+        self._teller = Teller(ports, clock, self._let_go, lambda work: self._spawn(work, self._tasks, "receipts"))
         bounds = self._limits
         self._backlog = Backlog(
             ports, clock, rates or {}, bounds.rows_in_memory, bounds.page_rows, self._start, self._let_go, self._withdraw
@@ -155,7 +156,7 @@ class Dispatcher:
             await self._commit(claims)
         for row in gone:
             self._meter.count("cancelled", queue_name(row.action))
-        await asyncio.gather(*(self._receipt(row) for row in gone))
+        await self._teller.submit(gone)
         keys = [key for row in gone for key in (row.key, cancel_key(row.action.subject, row.action.effect))]
         await self._commit([(key, None) for key in keys])
         for row in gone:
@@ -242,8 +243,19 @@ class Dispatcher:
         self._meter.observe("hand_over", queue.name, _real_s() - began_s)
         self._calling.discard(effect)
         settled = settle(self.ports, queue.busy[effect], receipt, self._clock.now_us())  # it may have been cancelled meanwhile
-        await self._commit([encode_row(settled)])
-        self._after_commit(queue, settled)
+        self._outcomes.append((queue, settled))
+        if not self._storing:
+            self._storing = True
+            self._spawn(self._store_outcomes(), self._tasks, "outcomes")
+
+    async def _store_outcomes(self) -> None:
+        """Commit what hand-overs have come to, as many together as have ended while the last were written."""
+        while self._outcomes:
+            outcomes, self._outcomes = self._outcomes, []
+            await self._commit([encode_row(row) for _, row in outcomes])
+            for queue, row in outcomes:
+                self._after_commit(queue, row)
+        self._storing = False
 
     async def _call(self, row: ActionRow, message: Message) -> Receipt:
         channel = self.ports.channels[channel_name(row.action)]
@@ -268,7 +280,7 @@ class Dispatcher:
         queue.done(effect)
         if row.finished:
             self._meter.count(row.status.value, queue.name)
-            self._spawn(self._tell(row), self._tasks, "receipt")
+            self._teller.tell(row)
         else:
             self._meter.count("held" if row.held else "deferred", queue.name)
             queue.put(row)
@@ -281,30 +293,7 @@ class Dispatcher:
         queue.done(effect)
         self._spawn(self._withdraw([row]), self._tasks, "cancel")
 
-    # Receipts, and letting rows go
-
-    async def _receipt(self, row: ActionRow) -> None:
-        """Submit the receipt until it is durable."""
-        event = receipt_event(row, self._clock.now_us())
-        while not await self._submitted(row.action.subject, event):
-            pass
-
-    async def _tell(self, row: ActionRow) -> None:
-        """Submit the receipt until it is durable, then let the row go, or keep it listed."""
-        action = row.action
-        await self._receipt(row)
-        if row.status not in (Status.SENT, Status.CANCELLED):
-            log.info("not handed over", queue=queue_name(action), effect=action.effect.hex(), fate=row.status.value, attempts=row.attempts)
-        cancelled = [(cancel_key(action.subject, action.effect), None)] if row.late or row.status is Status.CANCELLED else []
-        self._let_go([encode_row(outbox.receipted(row)) if is_kept(row) else (row.key, None), *cancelled])
-
-    async def _submitted(self, subject: bytes, event: Event) -> bool:
-        try:
-            await self.ports.submit(subject, event)
-            return True
-        except Overloaded as busy:
-            await asyncio.sleep(busy.retry_after_s)
-            return False
+    # Letting rows go
 
     def _let_go(self, rows: Rows) -> None:
         """Rows to remove or to mark as done; they go with the next commit, or soon. Losing them in a crash only repeats
@@ -338,7 +327,7 @@ class Dispatcher:
         self._resumed.clear()
         left = await self._backlog.scan(first=True)
         for row in left.unreceipted:
-            self._spawn(self._tell(row), self._tasks, "receipt")
+            self._teller.tell(row)
         now_us = self._clock.now_us()
         claims = [outbox.cancelled_late(row) if row.action.effect in left.late else row for row in left.claimed]
         settled = [unknown(self.ports, row, "the process ended during hand-over", now_us) for row in claims]

@@ -30,6 +30,7 @@ from pilotage.runner.ticket import (
     Work,
     apply_tickets,
     refuse,
+    routed,
     shard_of,
     shard_of_key,
     with_rows,
@@ -148,11 +149,12 @@ class Engine:
         if over and self.queued_events:
             raise Overloaded(self.pace.seconds_for(self.queued_events))
 
-    async def submit_event(self, subject: bytes, event: Event) -> Result:
-        """Apply one event of the system's own (a receipt, a click); returns when it is durable."""
-        number = shard_of(subject)
-        answers = await self.submit({number: [Arrival(subject, event)]}, urgent=True)
-        return answers[number][0]
+    async def submit_told(self, told: Sequence[tuple[bytes, Event]]) -> list[Result]:
+        """Apply events of the system's own (receipts, clicks), each told to a subject; the results in their order, when all
+        are durable."""
+        answers = await self.submit(routed([Arrival(subject, event) for subject, event in told]), urgent=True)
+        ordered = {number: iter(results) for number, results in answers.items()}
+        return [next(ordered[shard_of(subject)]) for subject, _ in told]
 
     async def commit_rows(self, rows: Sequence[tuple[bytes, bytes | None]], table: str = "action") -> None:
         """Write rows durably with the next group commit. Each goes to the shard its key's partition names."""

@@ -19,7 +19,7 @@ from pilotage.event.envelope import Event
 from pilotage.journey.outcome import Action
 from pilotage.profile.state import State, encode_state
 from pilotage.runner import question as asked
-from pilotage.runner.arrival import Advance, Limits, Result, Sealed
+from pilotage.runner.arrival import Advance, Limits, Sealed
 from pilotage.runner.clock import Clock
 from pilotage.runner.delivery import channel_name
 from pilotage.runner.digests import digests_of, unite
@@ -135,13 +135,12 @@ class Station:
         """Make rows of the action table durable."""
         await self.engine.commit_rows(rows)
 
-    async def submit_event(self, subject: bytes, event: Event) -> Result:
-        """Apply an event of a subject of these shards; returns when it is durable."""
-        result = await self.engine.submit_event(subject, event)
-        if result.error is not None:
-            self.telemetry.add("receipts_refused", (event.type,))
-            log.error("the kernel refused a receipt", type=event.type, fault=str(result.error))
-        return result
+    async def submit_told(self, told: Sequence[tuple[bytes, Event]]) -> None:
+        """Apply receipts, each told to a subject of these shards; returns when all are durable."""
+        for (_, event), result in zip(told, await self.engine.submit_told(told), strict=True):
+            if result.error is not None:
+                self.telemetry.add("receipts_refused", (event.type,))
+                log.error("the kernel refused a receipt", type=event.type, fault=str(result.error))
 
     async def page(self, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """The next rows of the action table after a key, in key order over all shards."""

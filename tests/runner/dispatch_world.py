@@ -120,11 +120,12 @@ class World:
                 self.disk[key] = value
         self.arrived.set()
 
-    async def submit(self, subject: bytes, event: Event) -> None:
+    async def submit(self, told: Sequence[tuple[bytes, Event]]) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
-        self.repeats += event.id in self.receipts
-        self.receipts[event.id] = event
+        for _, event in told:
+            self.repeats += event.id in self.receipts
+            self.receipts[event.id] = event
         self.arrived.set()
 
     async def page(self, after: bytes, limit: int) -> Sequence[tuple[bytes, bytes]]:

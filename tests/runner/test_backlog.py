@@ -100,8 +100,9 @@ def test_a_cancelled_message_gives_its_place_in_the_budgets_back() -> None:
     async def story() -> None:
         subject = Subject(REMINDER).sign_up()
 
-        async def submit(who: bytes, event: Event) -> None:
-            subject.take(event)
+        async def submit(told: Sequence[tuple[bytes, Event]]) -> None:
+            for _, event in told:
+                subject.take(event)
 
         world = World(Scripted(), submit=submit)
         for number in range(5):  # the budget is two in seven days

@@ -144,11 +144,11 @@ def test_a_full_queue_refuses_with_a_time_to_wait() -> None:
         with pytest.raises(Overloaded) as refused:
             engine.submit(routed(arrivals([100])))
         assert 0 < refused.value.retry_after_s <= 30
-        own = asyncio.ensure_future(engine.submit_event(subject_id(1), add(101)))
+        own = asyncio.ensure_future(engine.submit_told([(subject_id(1), add(101))]))
         for store in stores:
             store.open.set()
         assert 100 == results_of(await taken[0])
-        assert not (await own).duplicate
+        assert [False] == [result.duplicate for result in await own]
         await engine.stop()
 
     run(scenario)

@@ -148,13 +148,23 @@ def rocks_memory() -> Iterator[Memory]:
     yield Memory()
 
 
+def _copied(folder: Path, to: Path) -> bool:
+    """Copy the files of one moment: not if a background thread removed one meanwhile, for no crash leaves such a mixture."""
+    try:
+        shutil.copytree(folder, to, ignore=shutil.ignore_patterns("LOCK"))
+    except shutil.Error:
+        return False
+    return True
+
+
 def test_rocks_recovers_from_any_crash(seed: int, tmp_path: Path, rocks_memory: Memory) -> None:
     """On disk: the files as they are at any moment of death hold all that was acknowledged, and recover to the same."""
     place = [tmp_path / "0"]
 
     def crash(dead: Store, random: Random) -> None:
         found = tmp_path / str(len(place))
-        shutil.copytree(place[-1], found, ignore=shutil.ignore_patterns("LOCK"))
+        while not _copied(place[-1], found):
+            shutil.rmtree(found)
         place.append(found)
 
     run = Run(lambda: RocksStore(place[-1], rocks_memory), crash, seed)

@@ -58,7 +58,7 @@ class Site:
     def _dispatcher(self, station: Station) -> Dispatcher:
         ports = Ports(
             commit_rows=station.commit_rows,
-            submit=station.submit_event,
+            submit=station.submit_told,
             page=station.page,
             recheck=lambda action, now_us: ALLOWED,
             compose=lambda action, attempt, now_us: Message(action.effect.hex(), "", {}, {}, attempt, "", "toy", "write", "service.toy"),

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from bench import dataset, idle, pipeline, predicates, service, stages, timers, toy, workload
+from bench import dataset, history, idle, pipeline, predicates, service, stages, timers, toy, workload
 from bench.figure import Figure
 
 
@@ -174,6 +174,29 @@ def workflows(folder: Path, size: Size) -> list[Figure]:
     ]
 
 
+def past(folder: Path, size: Size) -> list[Figure]:
+    """History: what filing an event costs, how fast it is read back, and live events beside it."""
+    found = history.filed(folder, size.subjects, size.counted)
+    waits = {True: [], False: []}
+    written = 0
+    for _ in range(size.rounds):
+        for keeping in (False, True):
+            latency, records = history.beside(folder, size.subjects, size.seconds // 2, keeping)
+            waits[keeping].append(latency)
+            written += records
+    none, kept = (min(waits[keeping], key=lambda each: each.p99_ms) for keeping in (False, True))
+    made = f"{found.events:,} events with {found.decisions:,} decisions; {found.filing_per_s:,.0f} events/s on one thread"
+    sizes = f"both tables, zstd; the log takes {found.log_bytes_per_event:.0f}"
+    quiet = f"p99 without history {none.p99_ms:.1f} ms; p50 {kept.p50_ms:.1f} against {none.p50_ms:.1f} ms; {written:,} records filed"
+    return [
+        Figure("history: filing", found.filing_us, "µs CPU/event", bound=made),
+        Figure("history: on disk", found.bytes_per_event, "bytes/event", bound=sizes),
+        Figure("history: reading in order", found.read_per_s, "events/s", 50_000, bound=f"{found.read_per_cpu_s:,.0f} per CPU s"),
+        Figure("history: one subject's events", found.subject_s * 1e3, "ms", bound="by row groups' statistics, over all files"),
+        Figure("acknowledged beside filing, p99", kept.p99_ms, "ms", 50, True, f"5,000 events/s in process, always filing; {quiet}"),
+    ]
+
+
 def where(folder: Path, size: Size) -> list[Figure]:
     """Each stage of the pipeline alone."""
     spent = stages.measure(folder, size.subjects, min(size.counted // 4, size.subjects))
@@ -195,6 +218,7 @@ MEASURES: dict[str, Measure] = {
     "timers": Measure(due, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "workers": Measure(workers),
+    "history": Measure(past),
     "toy": Measure(workflows, needs_subjects=False),
     "ten_million": Measure(ten_million, needs_subjects=False, always=False),
 }

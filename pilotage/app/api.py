@@ -25,6 +25,7 @@ import pilotage
 from pilotage.app import views
 from pilotage.app.description import describe_bodies
 from pilotage.app.desk import At, Desk, front_of, records_of
+from pilotage.app.history_api import HISTORY
 from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
@@ -252,7 +253,7 @@ def make_api(desk: Desk) -> Litestar:
 
 def _routers() -> list[ControllerRouterHandler]:
     handlers = [list_subjects, find_subject, get_subject, get_timeline, list_quarantine, get_quarantined, resubmit, discard]
-    handlers += [list_actions, redrive, list_journeys, get_plan]
+    handlers += [list_actions, redrive, list_journeys, get_plan, *HISTORY]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]
 

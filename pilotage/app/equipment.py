@@ -31,6 +31,7 @@ from pilotage.runner.compose import WEBHOOK, Composer
 from pilotage.runner.delivery import Ports
 from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.folder import read_environment, read_plans, read_secret, read_zones
+from pilotage.runner.history.historian import HistoryLimits
 from pilotage.runner.station import Equipment, Station
 from pilotage.runner.ticket import shard_of, shard_of_key
 from pilotage.runner.wire import Assignment
@@ -97,6 +98,8 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
         advance=advance,
         clock=clock,
         make_dispatcher=make_dispatcher,
+        history=folder,
+        history_limits=HistoryLimits(retention_days=workspace.history_days),
     )
 
 

@@ -16,6 +16,11 @@ _LABELS: Mapping[str, tuple[str, ...]] = {
     "latency": ("journey", "step"),
     "receipts_refused": ("type",),
     "intake": ("outcome",),
+    "history_rows": ("table",),
+    "history_behind_records": ("shard",),
+    "history_behind_seconds": ("shard",),
+    "history_files": ("shard",),
+    "history_bytes": ("shard",),
 }
 _HELP: Mapping[str, str] = {
     "decisions": "Decisions by journey, step and verb: entered, sent, blocked, timed_out, goal, exited, failed and so on.",
@@ -29,6 +34,12 @@ _HELP: Mapping[str, str] = {
     "cancelled": "Messages called off before they left.",
     "queued": "Events that wait to be applied.",
     "lag": "Records that a crash now would have to advance again.",
+    "history_rows": "Rows written to history files, by table.",
+    "history_behind_records": "Records that are in the log and not in history files yet.",
+    "history_behind_seconds": "Seconds that the oldest of them has waited; 900 is usual where little happens.",
+    "history_files": "Files of the history.",
+    "history_bytes": "Bytes of the history's files.",
+    "history_faults": "Attempts to write history that failed; they are repeated.",
     "hand_over": "Seconds that a channel took for one hand-over.",
     "claim_delay": "Seconds from the instant an action was due until it was claimed.",
 }

@@ -76,13 +76,7 @@ class Remote:
             answer = await self._client.request(method, f"/api/v1{path}", **what)
         except httpx.HTTPError as fault:
             raise Trouble(f"the running process does not answer: {fault}", UNAVAILABLE, "see its log") from fault
-        if answer.is_success:
-            return msgspec.json.decode(answer.content, type=kind)
-        try:
-            detail = str(answer.json()["detail"])
-        except (ValueError, KeyError, TypeError):
-            detail = f"HTTP {answer.status_code}"
-        raise Trouble(detail, NEGATIVE if answer.status_code == 404 else UNAVAILABLE)
+        return answered(answer, kind)
 
     async def find(self, identifiers: dict[str, str]) -> str:
         """See `Reader`."""
@@ -159,6 +153,17 @@ class Local:
         raise _not_running()
 
 
+def answered(answer: httpx.Response, kind: type[View]) -> View:
+    """What the API answered; `Trouble` with its own words if it refused."""
+    if answer.is_success:
+        return msgspec.json.decode(answer.content, type=kind)
+    try:
+        detail = str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"HTTP {answer.status_code}"
+    raise Trouble(detail, NEGATIVE if answer.status_code == 404 else UNAVAILABLE)
+
+
 def _given(**parameters: str | int) -> dict[str, str | int]:
     """Query parameters without those that are empty."""
     return {name: value for name, value in parameters.items() if value != ""}
@@ -194,12 +199,18 @@ def _cure(unknown: LookupError) -> str:
 
 
 def _client(data: Path, busy: FolderBusy) -> httpx.AsyncClient:
+    url, headers = running_at(data, busy)
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=ASKING_S, trust_env=False)
+
+
+def running_at(data: Path, busy: FolderBusy) -> tuple[str, dict[str, str]]:
+    """Address and headers for the API of the process that holds a folder; `Trouble` if it serves none."""
     try:
         running = msgspec.json.decode((data / RUNNING_FILE).read_bytes(), type=Running)
         token = (data / TOKEN_FILE).read_text(encoding="ascii").strip()
     except (OSError, msgspec.DecodeError) as fault:
         raise Trouble(f"{busy}; it serves no API", BUSY, "wait for it to end, then try again") from fault
-    return httpx.AsyncClient(base_url=running.url, headers={"authorization": f"Bearer {token}"}, timeout=ASKING_S, trust_env=False)
+    return running.url, {"authorization": f"Bearer {token}"}
 
 
 @contextlib.asynccontextmanager

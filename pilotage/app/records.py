@@ -16,8 +16,11 @@ from pilotage.journey.program import Program
 from pilotage.profile.identity import normalised, subject_id
 from pilotage.profile.state import State, decode_state
 from pilotage.runner import question as ask
+from pilotage.runner.history.state import ShardHistory
+from pilotage.runner.log import Segment
 from pilotage.runner.outbox import CANCEL, ActionRow, Status, decode_row, split_key
 from pilotage.runner.quarantine import Held, NotQuarantined, Quarantine
+from pilotage.runner.question import Question
 from pilotage.runner.store import Store
 from pilotage.runner.telemetry import Snapshot, samples, unite
 from pilotage.runner.ticket import shard_of
@@ -175,6 +178,25 @@ class Records:
             rows = tuple(row for row in listed if row.action.effect == effect)
             redriven += await self.ask(subject, ask.Redrive(rows)) if rows else 0
         return redriven
+
+    # History
+
+    async def history(self) -> list[ShardHistory]:
+        """How the history of each shard is, in order."""
+        return await self._of_all_shards(ask.ReadHistory())
+
+    async def compact(self) -> list[ShardHistory]:
+        """Bring history up to date; how it is then."""
+        return await self._of_all_shards(ask.CompactHistory())
+
+    async def log(self, shard: int, after: int) -> list[Segment]:
+        """Some segments of a shard's log that hold the positions above one."""
+        found: list[Segment] = await self._owner_of[shard].ask(ask.ReadLog(shard, after))
+        return found
+
+    async def _of_all_shards(self, question: Question) -> list[ShardHistory]:
+        states = [state for owner in self._answering for state in await owner.ask(question)]
+        return sorted(states, key=lambda state: state.shard)
 
     # Counts
 

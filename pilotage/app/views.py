@@ -4,11 +4,13 @@ Instants are RFC 3339 text in UTC, ids hexadecimal text, decimals text. A field 
 pass it back to go on.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from pilotage.event.time import instant_text
+from pilotage.event.time import DAY_US, instant_text
+from pilotage.runner.history.state import ShardHistory
 
 
 class ConsentView(msgspec.Struct, frozen=True):
@@ -289,6 +291,41 @@ class Found(msgspec.Struct, frozen=True):
     subject: str
 
 
+class ShardHistoryView(msgspec.Struct, frozen=True):
+    """One shard's history: its log positions above `after` up to `cursor` are in files, the log holds the rest up to `durable`.
+    `waiting_s` is how long the oldest record waits that is not in files; `fault` what kept the last attempt from being written."""
+
+    shard: int
+    after: int
+    cursor: int
+    durable: int
+    behind: int
+    files: int
+    size_bytes: int
+    first_day: str
+    last_day: str
+    waiting_s: float
+    fault: str
+
+
+class HistoryView(msgspec.Struct, frozen=True):
+    """How far the history of events and decisions is in files: `records` are, `behind` are in the log alone yet."""
+
+    records: int
+    behind: int
+    files: int
+    size_bytes: int
+    first_day: str
+    last_day: str
+    shards: list[ShardHistoryView]
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """Records of a shard's log that are not in files yet: MessagePack of their segments, as base64."""
+
+    segments: bytes
+
+
 class Health(msgspec.Struct, frozen=True):
     """Whether the system can take events, and if not, why."""
 
@@ -302,3 +339,37 @@ def instant(us: int) -> str:
         return instant_text(us) if us else ""
     except OverflowError:
         return ""
+
+
+def history_view(states: Sequence[ShardHistory]) -> HistoryView:
+    """The history of all shards."""
+    first = min((state.first_day for state in states if state.files), default=0)
+    last = max((state.last_day for state in states), default=0)
+    return HistoryView(
+        records=sum(state.cursor - state.after for state in states),
+        behind=sum(state.behind for state in states),
+        files=sum(state.files for state in states),
+        size_bytes=sum(state.size_bytes for state in states),
+        first_day=_day(first),
+        last_day=_day(last),
+        shards=[
+            ShardHistoryView(
+                shard=state.shard,
+                after=state.after,
+                cursor=state.cursor,
+                durable=state.durable,
+                behind=state.behind,
+                files=state.files,
+                size_bytes=state.size_bytes,
+                first_day=_day(state.first_day),
+                last_day=_day(state.last_day),
+                waiting_s=round(state.waiting_s, 1),
+                fault=state.fault,
+            )
+            for state in states
+        ],
+    )
+
+
+def _day(day: int) -> str:
+    return instant(day * DAY_US)[:10]

@@ -20,6 +20,7 @@ from pilotage.contract.document import DocumentBroken
 from pilotage.contract.model import Contract
 from pilotage.contract.odcs import ContractFile, read_odcs
 from pilotage.contract.validate import field_kinds
+from pilotage.event.time import DAY_US
 from pilotage.event.zone import Zones
 from pilotage.journey.compile import compile_plan
 from pilotage.journey.document import Document, Fields, Scalar, Tree, read_document, text_place
@@ -62,7 +63,8 @@ class Environment(msgspec.Struct, frozen=True):
 class Workspace(msgspec.Struct, frozen=True):
     """A folder as read. `channels` and `endpoints` are the bindings with their variables filled in, `write_keys` leads
     from key to source, `unset` names the environment variables that bindings need and that are not set; with any of
-    them a workspace can be checked but must not run. `findings` are those of reading alone."""
+    them a workspace can be checked but must not run. `findings` are those of reading alone. History is kept `history_days` (0: for
+    ever)."""
 
     folder: str
     company: str
@@ -77,6 +79,7 @@ class Workspace(msgspec.Struct, frozen=True):
     settings: Document
     unset: tuple[str, ...]
     findings: tuple[Finding, ...]
+    history_days: int = 0
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -111,6 +114,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
         settings=settings,
         unset=tuple(sorted(binder.unset)),
         findings=report.findings,
+        history_days=_history_days(root.map("history")),
     )
 
 
@@ -170,6 +174,12 @@ def _intake(fields: Fields | None) -> IntakePolicy:
         future_tolerance_us=duration_or(fields.scalar("future_tolerance"), usual.future_tolerance_us),
         ancient_us=duration_or(fields.scalar("ancient"), usual.ancient_us),
     )
+
+
+def _history_days(fields: Fields | None) -> int:
+    """How many days history is kept; what is less than a day counts as one."""
+    written = fields.scalar("retention") if fields else None
+    return max(1, -(-duration_or(written, 0) // DAY_US)) if written else 0
 
 
 class _Binder:

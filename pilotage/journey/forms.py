@@ -390,6 +390,11 @@ WORKSPACE = Form(
         Key("zone", Value(), "the company's IANA zone", required=True),
         Key("intake", _INTAKE, "how events are taken in"),
         Key(
+            "history",
+            Form("the history", (Key("retention", Value("duration"), "how long history is kept, whole days; for ever without it"),)),
+            "how the history of events and decisions is kept",
+        ),
+        Key(
             "bindings",
             Form(
                 "the bindings",

@@ -18,8 +18,8 @@ import msgspec
 from pilotage.event.envelope import Event
 from pilotage.runner.arrival import Arrival, Result, Sealed
 from pilotage.runner.clock import Clock
-from pilotage.runner.pace import Pace, Portion
-from pilotage.runner.retention import LOG_DAYS, Retention
+from pilotage.runner.pace import EngineLimits, Pace, Portion
+from pilotage.runner.retention import Retention
 from pilotage.runner.saver import Saver, save_whole
 from pilotage.runner.shard import Shard
 from pilotage.runner.ticket import (
@@ -41,30 +41,6 @@ from pilotage.source.sink import Overloaded, Unavailable
 STEPS = 6
 """How many steps everybody else gets between two rounds. A request needs several, from its first byte to its answer, and a
 hand-over too; with one step a round each of them would wait out a round."""
-
-
-class EngineLimits(msgspec.Struct, frozen=True):
-    """Bounds of one engine.
-
-    `queue_events` and `queue_bytes` bound what waits; beyond them a submission is refused. `chunk_events` is how much is
-    advanced before the loop looks at anything else. `commit_events` bounds one group commit, and so does what can be advanced
-    in `group_target_s`. Due subjects are settled for about `wake_s` between two chunks of live events, but at least
-    `wake_least` and at most `wake_most` of them. `threads` write to the shards' disks side by side: two measured best on two
-    cores (eight small synced writes: 2.3 ms with two threads, 3.4 ms with eight). The log is kept for `retention_days` (0:
-    for ever); what is older goes, looked for every `forget_every_s` while events come.
-    """
-
-    queue_events: int = 50_000
-    queue_bytes: int = 64 * 1024 * 1024
-    chunk_events: int = 512
-    commit_events: int = 5_000
-    group_target_s: float = 0.04
-    wake_s: float = 0.012
-    wake_least: int = 64
-    wake_most: int = 1_024
-    threads: int = 2
-    retention_days: int = LOG_DAYS
-    forget_every_s: float = 60.0
 
 
 class _Adoption(msgspec.Struct):
@@ -103,6 +79,7 @@ class Engine:
         self._applied: list[Ticket] = []
         self._applied_events = 0
         self._applied_s = 0.0
+        self._chunk = Portion(self.limits.chunk_s, min(self.limits.chunk_least, self.limits.chunk_events), self.limits.chunk_events)
         self._wakes = Portion(self.limits.wake_s, self.limits.wake_least, self.limits.wake_most)
         self._rows: dict[int, list[Row]] = {}
         self._row_futures: list[asyncio.Future[None]] = []
@@ -256,7 +233,7 @@ class Engine:
     def _apply_some(self) -> bool:
         tickets: list[Ticket] = []
         events = 0
-        while self._queue and events < self.limits.chunk_events:
+        while self._queue and events < self._chunk.count:
             ticket = self._queue.popleft()
             tickets.append(ticket)
             events += ticket.count
@@ -266,7 +243,9 @@ class Engine:
             return False
         self._applied.extend(tickets)
         self._applied_events += events
+        begun_s = time.perf_counter()
         apply_tickets(tickets, self.shards, self._clock.now_us())
+        self._chunk.done(events, time.perf_counter() - begun_s)
         return True
 
     def _wake_some(self) -> bool:

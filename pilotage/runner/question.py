@@ -9,6 +9,8 @@ import msgspec
 
 from pilotage.runner.arrival import Told
 from pilotage.runner.digests import Digests
+from pilotage.runner.history.state import ShardHistory
+from pilotage.runner.log import Segment
 from pilotage.runner.outbox import ActionRow, Status
 from pilotage.runner.telemetry import Snapshot
 
@@ -95,6 +97,23 @@ class ReadHealth(msgspec.Struct, frozen=True, tag="health"):
     """Answer: `Health`."""
 
 
+class ReadHistory(msgspec.Struct, frozen=True, tag="history"):
+    """How far the history of each shard is. Answer: list of `ShardHistory`."""
+
+
+class CompactHistory(msgspec.Struct, frozen=True, tag="compact"):
+    """File everything that is durable now, and join what is to be joined. Answer: list of `ShardHistory`."""
+
+
+class ReadLog(msgspec.Struct, frozen=True, tag="log"):
+    """The segments of a shard's log that hold the positions above `after`, as many as have `records` records or a few more. Answer:
+    list of `Segment`."""
+
+    shard: int
+    after: int
+    records: int = 2_000
+
+
 class AdoptPlan(msgspec.Struct, frozen=True, tag="adopt"):
     """Go on under the plan of a digest, which the data folder holds as its newest. Answer: the digest."""
 
@@ -114,6 +133,9 @@ Question = (
     | ReadDigests
     | ReadTelemetry
     | ReadHealth
+    | ReadHistory
+    | CompactHistory
+    | ReadLog
     | AdoptPlan
 )
 
@@ -150,6 +172,9 @@ ANSWERS: dict[type, Any] = {
     ReadDigests: Digests,
     ReadTelemetry: Snapshot,
     ReadHealth: Health,
+    ReadHistory: list[ShardHistory],
+    CompactHistory: list[ShardHistory],
+    ReadLog: list[Segment],
     AdoptPlan: str,
 }
 

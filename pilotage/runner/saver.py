@@ -5,12 +5,19 @@ an acknowledgement. When little happens, a shard is saved whole after a while, s
 """
 
 from collections.abc import Sequence
+from time import perf_counter
 
+from pilotage.runner.pace import Portion
 from pilotage.runner.shard import Shard
 
 SLICE_ROWS = 64
-"""How many rows are saved between two looks at the queue, about a millisecond; more while much is owed, since saving must
-keep up with what is applied."""
+"""How many rows are saved between two looks at the queue at least, about a millisecond."""
+
+SLICE_S = 0.004
+"""How long saving takes between two looks at the queue, in seconds; longer only while so much is owed that it must catch up."""
+
+CATCH_UP = 8
+"""This share of what is owed is saved at once, whatever time it takes, since saving must keep up with what is applied."""
 
 IDLE_S = 20.0
 """How long a quiet shard may stay unsaved, in seconds."""
@@ -22,6 +29,7 @@ class Saver:
     def __init__(self, shards: Sequence[Shard], slice_rows: int = SLICE_ROWS, idle_s: float = IDLE_S) -> None:
         self._shards = list(shards)
         self._slice_rows = slice_rows
+        self._portion = Portion(SLICE_S, slice_rows, 1_024)
         self._idle_s = idle_s
         self._owed = dict.fromkeys((shard.number for shard in shards), 0)
         self._since_s: dict[int, float] = {}
@@ -38,7 +46,7 @@ class Saver:
         owing = [shard for shard in self._shards if self._owed[shard.number] > 0 and not shard.needs_flush]
         if owing:
             shard = max(owing, key=lambda each: self._owed[each.number])
-            rows = max(self._slice_rows, sum(self._owed[each.number] for each in owing) // 2)
+            rows = max(self._portion.count, sum(self._owed[each.number] for each in owing) // CATCH_UP)
             return self._slice(shard, min(self._owed[shard.number], rows))
         if idle:
             for shard in self._shards:
@@ -69,7 +77,9 @@ class Saver:
         return min(waiting) + self._idle_s if waiting else None
 
     def _slice(self, shard: Shard, rows: int) -> bool:
+        begun_s = perf_counter()
         saved = shard.save(rows)
+        self._portion.done(saved, perf_counter() - begun_s)
         self._owed[shard.number] = max(0, self._owed[shard.number] - saved) if saved else 0
         return saved > 0 or shard.needs_flush
 

@@ -15,6 +15,7 @@ from pilotage.event.time import DAY_US
 from pilotage.journey.outcome import Action, Decision
 from pilotage.profile.state import State
 from pilotage.runner.arrival import Advance, Arrival, Limits, NotSettled, OutOfOrder, Result, Sealed, Stuck, Told
+from pilotage.runner.cursor import history_bound
 from pilotage.runner.layout import state_key, state_range, subject_of
 from pilotage.runner.log import LogBroken, LogReader, Record, Segment, encode_segment, last_segment, segments_from, trim_log
 from pilotage.runner.outbox import ActionRow, action_key, cancel_row, decode_row, pending_row
@@ -284,9 +285,9 @@ class Shard:
             self._moved, self._target, self._flushing = self._target, None, False
 
     def forget(self, before_us: int) -> int:
-        """Remove log segments received before an instant; returns how many records went. Stories end there then. May run in
-        another thread."""
-        return trim_log(self.store, self._marker.position, before_us)
+        """Remove log segments received before an instant; returns how many records went. Stories end there then. What history
+        has not taken stays. May run in another thread."""
+        return trim_log(self.store, min(self._marker.position, history_bound(self.store)), before_us)
 
     def _begin(self) -> bool:
         """Begin a saving cycle, unless everything durable is saved."""

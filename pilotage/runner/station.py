@@ -24,8 +24,12 @@ from pilotage.runner.clock import Clock
 from pilotage.runner.delivery import channel_name
 from pilotage.runner.digests import digests_of, unite
 from pilotage.runner.dispatcher import Dispatcher
-from pilotage.runner.engine import Engine, EngineLimits
+from pilotage.runner.engine import Engine
+from pilotage.runner.history.historian import Historian, HistoryLimits
+from pilotage.runner.history.state import ShardHistory
+from pilotage.runner.log import Segment, segments_from
 from pilotage.runner.outbox import ActionRow
+from pilotage.runner.pace import EngineLimits
 from pilotage.runner.rocks import Memory, RocksStore
 from pilotage.runner.shard import Shard
 from pilotage.runner.store import Store
@@ -53,7 +57,8 @@ class Equipment(msgspec.Struct):
     `plan` is the digest of the plan in force and `program` finds the executable program of a digest (the journeys of
     earlier plans included). `make_dispatcher` gets the station, whose
     methods are the ports of a dispatcher and whose `telemetry` is its meter; without it, actions only pile up in the outbox.
-    `environment` names whose stores these are.
+    `environment` names whose stores these are. `history` is the data folder whose history these shards keep; without it they keep
+    none.
     """
 
     environment: str
@@ -64,6 +69,8 @@ class Equipment(msgspec.Struct):
     make_dispatcher: "Callable[[Station], Dispatcher] | None" = None
     limits: EngineLimits = EngineLimits()
     shard_limits: Limits = Limits()
+    history: Path | None = None
+    history_limits: HistoryLimits = HistoryLimits()
 
 
 class Station:
@@ -83,6 +90,7 @@ class Station:
         for shard in shards:
             self.telemetry.restore(shard.number, shard.store)
         self.dispatcher = equipment.make_dispatcher(self) if equipment.make_dispatcher is not None else None
+        self.historian = self._make_historian(equipment.history) if equipment.history is not None else None
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -93,6 +101,8 @@ class Station:
     async def start(self) -> None:
         """Begin to take events and to hand over; returns when what an earlier process left has been taken up."""
         self.engine.listen(self._committed)
+        if self.historian is not None:
+            self.historian.start()
         self.engine.on_commit = lambda events, took_s: self.telemetry.time("commit", (), took_s)
         self.engine.start()
         self._watch = asyncio.create_task(self._watch_faults(), name="station")
@@ -108,11 +118,14 @@ class Station:
         if self.dispatcher is not None:
             await self.dispatcher.stop(grace_s)
         await self.engine.stop()
+        if self.historian is not None:
+            await self.historian.stop(grace_s)
         for shard in self.engine.shards.values():
             try:
                 shard.store.close()
             except OSError as fault:
                 log.error("store not closed cleanly", shard=shard.number, fault=str(fault))
+        gc.unfreeze()  # what `open_station` froze may be let go of now
         self._close()
 
     # What the front asks of an owner
@@ -163,11 +176,24 @@ class Station:
         noted = self.telemetry.committed(number, sealed, now_us)
         if noted is not None:
             self.engine.note(number, ("meta", RESTING_KEY, noted))
+        if self.historian is not None:
+            self.historian.committed(number, len(sealed.segment.records))
         if self.dispatcher is not None:
             if sealed.actions:
                 self.dispatcher.add(sealed.actions)
             if sealed.cancelled:
                 self.dispatcher.cancel(sealed.cancelled)
+
+    def _make_historian(self, data: Path) -> Historian:
+        stores = {number: shard.store for number, shard in self.engine.shards.items()}
+        return Historian(
+            data,
+            stores,
+            lambda number: self.engine.shards[number].durable,
+            self._clock,
+            self._equipment.history_limits,
+            self.telemetry,
+        )
 
     async def _watch_faults(self) -> None:
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(asyncio.shield(self.engine.closed))]
@@ -243,6 +269,8 @@ class Station:
     async def _snapshot(self, _: asked.ReadTelemetry) -> Any:
         self.telemetry.gauge("queued", (), self.engine.queued_events)
         self.telemetry.gauge("lag", (), sum(shard.lag for shard in self.engine.shards.values()))
+        if self.historian is not None:
+            self.historian.measure()
         return self.telemetry.snapshot()
 
     async def _health(self, _: asked.ReadHealth) -> asked.Health:
@@ -260,6 +288,25 @@ class Station:
             dispatch={name: (waiting, busy) for name, (waiting, busy, _) in depth.items()},
             memory=sizes,
         )
+
+    async def _history(self, _: asked.ReadHistory) -> list[ShardHistory]:
+        return self.historian.states() if self.historian is not None else []
+
+    async def _compact(self, _: asked.CompactHistory) -> list[ShardHistory]:
+        if self.historian is None:
+            return []
+        await self.historian.compact()
+        return self.historian.states()
+
+    async def _read_log(self, question: asked.ReadLog) -> list[Segment]:
+        found: list[Segment] = []
+        records = 0
+        for segment in segments_from(self.engine.shards[question.shard].store, question.after + 1):
+            found.append(segment)
+            records += len(segment.records)
+            if records >= question.records:
+                break
+        return found
 
     async def _adopt(self, question: asked.AdoptPlan) -> str:
         await self.engine.adopt(self._equipment.program(question.plan), question.plan)
@@ -279,6 +326,9 @@ _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {
     asked.ReadDigests: Station._digests,
     asked.ReadTelemetry: Station._snapshot,
     asked.ReadHealth: Station._health,
+    asked.ReadHistory: Station._history,
+    asked.CompactHistory: Station._compact,
+    asked.ReadLog: Station._read_log,
     asked.AdoptPlan: Station._adopt,
 }
 

@@ -4,14 +4,17 @@ The moments are spread over what the process does: taking events in, committing,
 those who wait, saving at a stop, recovering.
 """
 
+import contextlib
 import itertools
 import os
 import random
 import signal
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterable
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +125,16 @@ class Ordeal:
         self.soon(2.0)
         self.world.running.kill()
 
+    def at_history(self) -> None:
+        """While history is brought up to date."""
+        token = (self.world.running.data / "api.token").read_text().strip()
+        asking = urllib.request.Request(
+            f"{self.world.running.url}/api/v1/history/compact", method="POST", headers={"authorization": f"Bearer {token}"}
+        )
+        threading.Thread(target=_asked, args=(asking,), daemon=True).start()
+        self.soon(0.4)
+        self.world.running.kill()
+
     def at_stop(self) -> None:
         """While stopping in order, when everything is saved and flushed."""
         self.soon(0.3)
@@ -140,8 +153,15 @@ DEATHS = {
     "reminder after": lambda self: Ordeal.trapped(self, "cart"),
     "call": lambda self: Ordeal.trapped(self, "call"),
     "recovery": Ordeal.at_recovery,
+    "history": Ordeal.at_history,
     "stop": Ordeal.at_stop,
 }
+
+
+def _asked(request: urllib.request.Request) -> None:
+    """Ask, and do not mind that whoever answers dies."""
+    with contextlib.suppress(OSError, HTTPException), urllib.request.urlopen(request, timeout=30) as answer:
+        answer.read()
 
 
 def children(pid: int) -> list[int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.auditor import Evidence, audit
+from tests.crash.filed import told_and_logged
 from tests.crash.ordeal import Ordeal, children, kill_one
 from tests.crash.replayed import stored_and_replayed
 from tests.crash.world import open_world, until
@@ -30,6 +31,8 @@ def test_nothing_is_lost_and_nothing_happens_twice(seed: int, tmp_path: Path, py
         assert 0 == world.running.stop(), world.running.words()[-3000:]
         stored, replayed = stored_and_replayed(world.running.data)
         assert stored == replayed, told
+        history, log = told_and_logged(world.running.data)
+        assert log == history, told
         assert len(stored[0]) == len(evidence.stories)
 
 
@@ -54,6 +57,8 @@ def test_a_killed_worker_loses_nothing(seed: int, tmp_path: Path, record_propert
         assert 0 == world.running.stop(), world.running.words()[-3000:]
         stored, replayed = stored_and_replayed(world.running.data)
         assert stored == replayed
+        history, log = told_and_logged(world.running.data)
+        assert log == history
 
 
 def record(evidence: Evidence, kills: int, record_property: Record) -> None:

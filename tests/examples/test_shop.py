@@ -5,7 +5,7 @@ the same file. What they count must agree at every step of every journey.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from pilotage.journey.outcome import Action
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import load as load_program
 from pilotage.journey.recheck import recheck_action
+from pilotage.runner.history.reader import History as Past
+from pilotage.runner.history.rest import compact_at_rest, states_of, tail_of
 from pilotage.runner.memory import MemoryStore
 from pilotage.runner.replay import Replay, Replayed
 from pilotage.runner.shard import Shard
@@ -71,10 +73,16 @@ def plan(compiled: Compiled) -> Plan:
 HandedOver = Callable[[Action, int], None]
 
 
-def replayed(plan: Plan, history: list[Event | Quarantined], on_handed_over: HandedOver = lambda action, at_us: None) -> Replayed:
+def replayed(
+    plan: Plan,
+    history: list[Event | Quarantined],
+    on_handed_over: HandedOver = lambda action, at_us: None,
+    stores: Sequence[MemoryStore] = (),
+) -> Replayed:
     """Run the product over the history, and on until nothing waits any more."""
     program = load_program(plan, packaged_zones(), "shop-example")
-    shards = [Shard(number, MemoryStore(), program, "shop-example", advance=advance) for number in range(8)]
+    stores = stores or [MemoryStore() for _ in range(8)]
+    shards = [Shard(number, store, program, "shop-example", advance=advance) for number, store in enumerate(stores)]
     for shard in shards:
         shard.recover()
     replay = Replay(shards, b"a secret of this test", partial(recheck_action, program), on_handed_over=on_handed_over)
@@ -83,8 +91,13 @@ def replayed(plan: Plan, history: list[Event | Quarantined], on_handed_over: Han
 
 
 @pytest.fixture(scope="module")
-def outcome(plan: Plan, history: History) -> Replayed:
-    return replayed(plan, history.items)
+def stores() -> list[MemoryStore]:
+    return [MemoryStore() for _ in range(8)]
+
+
+@pytest.fixture(scope="module")
+def outcome(plan: Plan, history: History, stores: list[MemoryStore]) -> Replayed:
+    return replayed(plan, history.items, stores=stores)
 
 
 def test_the_workspace_has_no_finding(compiled: Compiled, plan: Plan) -> None:
@@ -130,6 +143,22 @@ def test_what_is_decided_is_handed_over(outcome: Replayed) -> None:
     sent = sum(count for (_, _, verb), count in outcome.decisions.items() if verb == "sent")
     called = sum(count for (_, _, verb), count in outcome.decisions.items() if verb == "called")
     assert outcome.receipts == {"message.sent": sent, "call.answered": called}
+
+
+def test_every_event_is_in_history_once(outcome: Replayed, history: History, stores: list[MemoryStore], tmp_path: Path) -> None:
+    """From the logs alone, from files and logs, and from files alone, history tells of each event that was read exactly once, in the
+    order of time, and of each decision as it was counted."""
+    expected = [(item.occurred_us, item.id) for item in history]
+    kept = dict(enumerate(stores))
+    for filed in (range(0), range(4), range(8)):
+        compact_at_rest(tmp_path, {number: kept[number] for number in filed}, outcome.until_us // DAY_US + 1)
+        with Past(tmp_path, states_of(tmp_path, kept), tail_of(kept)) as past:
+            told = [(each.received_us, each.event.id) for each in past.events() if each.event.source != "pilotage"]
+            counted = past.ask("select journey, step, verb, count(*) from decisions group by all").rows
+        assert sorted(expected) == sorted(told)
+        assert [at_us for at_us, _ in told] == sorted(at_us for at_us, _ in told)
+        assert outcome.decisions == {(journey, step, verb): count for journey, step, verb, count in counted}
+    assert ROWS + 2 * USERS == len(expected) == len(set(expected))
 
 
 def test_without_the_consents_no_marketing_leaves(plan: Plan, history: History) -> None:

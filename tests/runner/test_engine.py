@@ -10,9 +10,10 @@ import pytest
 
 from pilotage.event.time import HOUR_US
 from pilotage.runner.clock import VirtualClock
-from pilotage.runner.engine import Engine, EngineLimits
+from pilotage.runner.engine import Engine
 from pilotage.runner.memory import MemoryStore
 from pilotage.runner.outbox import ActionRow, decode_row, pending_row
+from pilotage.runner.pace import EngineLimits
 from pilotage.runner.rocks import RocksStore
 from pilotage.runner.store import Batch, Store, StoreFull
 from pilotage.source.sink import Overloaded, Unavailable

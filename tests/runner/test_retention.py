@@ -7,9 +7,10 @@ from pilotage.channel.channel import Fate, Receipt
 from pilotage.event.time import DAY_US, HOUR_US
 from pilotage.profile.state import encode_state
 from pilotage.runner.clock import VirtualClock
-from pilotage.runner.engine import Engine, EngineLimits
+from pilotage.runner.engine import Engine
 from pilotage.runner.memory import MemoryStore
 from pilotage.runner.outbox import Status
+from pilotage.runner.pace import EngineLimits
 from pilotage.runner.retention import Retention
 from pilotage.runner.shard import Shard
 from tests.runner.dispatch_world import Scripted, World, make

@@ -100,7 +100,7 @@ CDNOW: dict[str, _Parts] = {
             "either": "since_last('order.placed') > '200d' or sum('order.placed', 'items', '365d') > 20",
             "coalesced": "coalesce(sum('order.placed', 'total', '30d'), 0) < 10 and count('order.placed', '60d') > 0",
             "new-this-month": "count('order.placed', '31d') > 0 and count('order.placed', '700d') = count('order.placed', '31d')",
-            "cased": "case when count('order.placed', '90d') > 2 then 'much' when performed('order.placed', '90d') then 'some' end = 'some'",
+            "cased": "case when count('order.placed', '90d') > 2 then 'b' when performed('order.placed', '90d') then 'a' end = 'a'",
             "at-the-weekend": "day_of_week(now()) > 5 and performed('order.placed', '14d')",
             "in-summer": "month(now()) between 6 and 8 and count('order.placed') > 1",
         }

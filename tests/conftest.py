@@ -16,13 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare `--seeds`, `--cases`, `--kills` and `--data`."""
+    """Declare `--seeds`, `--cases`, `--kills`, `--whole` and `--data`."""
     group = parser.getgroup("pilotage")
     group.addoption("--seeds", type=int, default=MODEST_SEEDS, metavar="N", help="run each seeded simulation with seeds 0 to N-1")
     group.addoption(
         "--cases", type=int, default=None, metavar="N", help="try N fresh examples in each property instead of the same modest few"
     )
     group.addoption("--kills", type=int, default=MODEST_KILLS, metavar="N", help="kill the process N times in each crash test")
+    group.addoption("--whole", action="store_true", help="compare over the whole of the real data sets, not over a sample of them")
     group.addoption(
         "--data", type=Path, default=None, metavar="FOLDER", help="folder of the real data sets (else PILOTAGE_DATA, else ../shared/data)"
     )

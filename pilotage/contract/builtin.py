@@ -8,6 +8,9 @@ here for that reason); the workspace's declaration then takes the place of the o
 from pilotage.contract.model import Contract, FieldSpec
 
 CONSENT_CHANGED = "consent.changed"
+LIST_CHANGED = "list.changed"
+AUDIENCE_ENTERED = "audience.entered"
+AUDIENCE_LEFT = "audience.left"
 CUSTOMER_IDENTIFIED = "customer.identified"
 CUSTOMER_GROUPED = "customer.grouped"
 CUSTOMER_ALIASED = "customer.aliased"
@@ -45,6 +48,14 @@ BUILTIN: dict[str, Contract] = {
             _text("basis"),
             _text("source"),
         ),
+        _contract(
+            LIST_CHANGED,
+            _text("list", required=True),
+            FieldSpec(name="listed", kind="boolean", required=True),
+            _text("basis"),
+        ),
+        _contract(AUDIENCE_ENTERED, _text("audience", required=True)),
+        _contract(AUDIENCE_LEFT, _text("audience", required=True)),
         _contract(CUSTOMER_IDENTIFIED, is_open=True),
         _contract(CUSTOMER_GROUPED, _text("group_id", required=True), is_open=True),
         _contract(CUSTOMER_ALIASED, _text("previous_id", required=True, classification="personal"), is_open=True),

@@ -1,12 +1,17 @@
 """`advance`: the one pure function that decides what happens next for one subject.
 
 It asks no clock, draws no random number and does no I/O. What was due before the event is settled first, as of the
-instant it was due, in the order (due, journey, entry, step); then the event is taken: attributes, consents, receipts and
-features first, then the entries it concerns, then the journeys it may start; what follows from it (emitted events,
-changed attributes) is taken first in, first out at the same instant.
+instant it was due, at one instant the audiences first, then the entries in the order (journey, entry, step); then the event
+is taken: attributes, consents, receipts and features first, then the audiences that read what changed, then the entries it
+concerns, then the journeys it may start; what follows from it (emitted events, changed attributes, audiences entered and
+left) is taken first in, first out at the same instant.
 """
 
-from pilotage.event.envelope import Event
+from collections.abc import Sequence
+
+from pilotage.audience.membership import due
+from pilotage.event.envelope import WAKE, Event
+from pilotage.journey.audiences import adopt_audiences, move_audiences, tell_audiences
 from pilotage.journey.entry import due_of, enter, fire, take
 from pilotage.journey.outcome import Outcome
 from pilotage.journey.program import Handler, Program
@@ -18,6 +23,10 @@ SETTLE_MAX = 10_000
 """How many due things one `advance` settles at most; more is a journey that does not rest."""
 
 
+class OwnEvent(ValueError):
+    """The event is of a type that only the system itself makes, from what it knows. Send an event type of your own."""
+
+
 class EndlessJourney(RuntimeError):
     """An entry keeps coming due without end. Give the journey named a wait that moves forward."""
 
@@ -25,33 +34,43 @@ class EndlessJourney(RuntimeError):
 def advance(program: Program, state: State, event: Event, now_us: int) -> Outcome:
     """The subject's next state, what must happen outside, what was decided and why, and when to look again.
 
-    `now_us` is the event's received time, microseconds UTC. Raises `ContractBroken`, `NumberOverflow`, `TooManyDerived`
-    or `EndlessJourney`, and then nothing has changed: the caller quarantines the event.
+    `now_us` is the event's received time, microseconds UTC. Raises `ContractBroken`, `NumberOverflow`, `TooManyDerived`,
+    `OwnEvent` or `EndlessJourney`, and then nothing has changed: the caller quarantines the event.
     """
-    wake_us = wake_at(state) if state.entries else 0
+    wake_us = wake_at(state) if state.entries else state.flip_us
     overdue = 0 < wake_us <= now_us
+    adopts = state.audience_set != program.audiences.digest
     handler = program.handlers.get(event.type)
-    if not overdue and (handler is None or (handler.idle and not (state.entries and handler.listened))):
+    if not (overdue or adopts) and (handler is None or (handler.idle and not (state.entries and handler.listened))):
         return Outcome(state, [], [], wake_us, [])
+    if handler is not None and handler.own:
+        raise OwnEvent(f"{event.type} is made by the system itself; send an event type of your own")
     work = Work(program, state, now_us)
+    if adopts:
+        work.now = wake_us if overdue else now_us
+        adopt_audiences(work)
     if overdue:
         _settle(work, now_us)
-        work.now = now_us
     if handler is not None:
+        work.begin(now_us, f"{event.source}/{event.id}")
         _take_event(work, handler, event, handler.validator.decode(event.data))
         _drain(work)
         _refresh(work)
+    elif adopts and event.type != WAKE:
+        work.begin(now_us, f"{event.source}/{event.id}")
+        _take_change(work, NOTHING)
+        _drain(work)
     if not work.changed:
         return Outcome(state, work.actions, work.decisions, wake_us, work.cancelled)
     new = work.state
-    if new.entries is not state.entries:
+    if new.entries is not state.entries or new.flip_us != state.flip_us:
         wake_us = wake_at(new)
     return Outcome(new, work.actions, work.decisions, wake_us, work.cancelled)
 
 
 def wake_at(state: State) -> int:
-    """The first instant at which any entry of the subject needs attention; 0 if none does."""
-    wake_us = 0
+    """The first instant at which any entry of the subject, or who is in an audience, needs attention; 0 if none does."""
+    wake_us = state.flip_us
     for entry in state.entries:
         if entry.due_us and (not wake_us or entry.due_us < wake_us):
             wake_us = entry.due_us
@@ -59,21 +78,38 @@ def wake_at(state: State) -> int:
 
 
 def _settle(work: Work, until_us: int) -> None:
+    """Decide all that is due by an instant, each as of its own: who is in which audience first, then the entries."""
+    last = ""
     for _ in range(SETTLE_MAX):
-        due = [entry for entry in work.state.entries if 0 < entry.due_us <= until_us]
-        if not due:
+        state = work.state
+        due = [entry for entry in state.entries if 0 < entry.due_us <= until_us]
+        entry = min(due, key=_order, default=None)
+        flip_us = state.flip_us if state.flip_us <= until_us else 0
+        if flip_us and (entry is None or flip_us <= entry.due_us):
+            work.begin(flip_us)
+            _take_flips(work)
+            last = "audiences"
+        elif entry is not None:
+            work.begin(entry.due_us)
+            fire(work, entry)
+            last = f"journey {entry.journey}, step {entry.step}"
+        else:
             return
-        entry = min(due, key=_order)
-        work.now = entry.due_us
-        work.ended = NOTHING
-        fire(work, entry)
         _drain(work)
         _refresh(work)
-    raise EndlessJourney(f"more than {SETTLE_MAX} things came due at once; the last in journey {entry.journey}, step {entry.step}")
+    raise EndlessJourney(f"more than {SETTLE_MAX} things came due at once; the last: {last}")
 
 
 def _order(entry: Entry) -> tuple[int, str, bytes, str]:
     return entry.due_us, entry.journey, entry.id, entry.step
+
+
+def _take_flips(work: Work) -> None:
+    """What the passing of time means for who is in which audience at an instant, and for the entries that read it."""
+    signals = tell_audiences(work, due(work.program.audiences, work.state, work.now))
+    if signals:
+        work.signals |= signals
+        _tell(work, "", None, signals)
 
 
 def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> None:
@@ -83,18 +119,32 @@ def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> 
         signals |= apply_consent(work, event, payload)
     if handler.attributes:
         signals |= update_attributes(work, handler, payload)
-    if handler.features:
-        update_features(work, handler, event, payload)
+    features: Sequence[str] = update_features(work, handler, event, payload) if handler.features else ()
     if handler.receipt:
         apply_receipt(work, event, payload)
+    listened = handler.listened
+    if work.program.audiences.all:
+        moved = move_audiences(work, features, signals)
+        if moved:
+            signals |= moved
+            listened = True
     work.signals = work.signals | signals if work.signals else signals
-    if handler.listened and work.state.entries:
+    if listened and work.state.entries:
         _tell(work, event.type, payload, signals)
     if handler.entrances:
         entries = work.state.entries
         inside = {entry.journey for entry in entries} if entries else NOTHING
         for journey in handler.entrances:
-            enter(work, journey, event, payload, inside)
+            if not journey.audience or journey.audience == getattr(payload, "audience", ""):
+                enter(work, journey, event, payload, inside)
+
+
+def _take_change(work: Work, signals: frozenset[str]) -> None:
+    """A change without an event: an attribute was set, a journey entered or left."""
+    if work.program.audiences.all:
+        signals |= move_audiences(work, (), signals)
+    work.signals |= signals
+    _tell(work, "", None, signals)
 
 
 def _drain(work: Work) -> None:
@@ -102,9 +152,8 @@ def _drain(work: Work) -> None:
         derived = work.derived.popleft()
         if derived.event is not None:
             _take_event(work, work.program.handlers[derived.event.type], derived.event, derived.payload)
-            continue
-        work.signals |= derived.signals
-        _tell(work, "", None, derived.signals)
+        else:
+            _take_change(work, derived.signals)
 
 
 def _tell(work: Work, event_type: str, payload: object, signals: frozenset[str]) -> None:

@@ -12,6 +12,7 @@ from pilotage.journey.document import Document
 from pilotage.journey.findings import Finding, Report
 from pilotage.journey.forms import FORMS
 from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, event_fields
+from pilotage.journey.parse_audience import parse_audiences
 from pilotage.journey.parse_content import finished_content, parse_content
 from pilotage.journey.parse_journey import parse_journey
 from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy
@@ -21,7 +22,7 @@ from pilotage.journey.shape import check
 from pilotage.predicate.ir import Expr, Type
 from pilotage.profile.features import derive
 
-DOCUMENT_KINDS = ("content", "journey", "policy", "profile")
+DOCUMENT_KINDS = ("audience", "content", "journey", "policy", "profile")
 """The kinds of documents a plan is made of."""
 
 
@@ -39,10 +40,11 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         attributes={attribute.name: attribute.type for attribute in attributes},
         purposes={name: () for document in sorts["policy"] for name in _purposes(document)},
         contents=drafts,
-        journeys=frozenset(document.name for document in sorts["journey"]),
+        journeys={document.name: document.root.text("stage") for document in sorts["journey"]},
         channels=surroundings.channels,
         endpoints=surroundings.endpoints,
         zones=surroundings.zones,
+        audiences=tuple(sorted({document.name for document in sorts["audience"] if document.name})),
         zone=_written(sorts["policy"], "zone") or surroundings.zone,
         zone_attribute=_written(sorts["policy"], "zone_attribute") or ZONE_ATTRIBUTE,
         examine=surroundings.examine,
@@ -51,9 +53,11 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
     policy = parse_policy(policy_desks, surroundings.zone)
     journey_desks = [Desk(document, names, report) for document in sorts["journey"]]
     journeys, contents = _journeys(journey_desks, drafts, report)
+    audiences = parse_audiences([Desk(document, names, report) for document in sorts["audience"]])
     if report.failed:
         return None, report.findings
     used = [predicate for desk in (*policy_desks, *journey_desks) for predicate in desk.used]
+    used += [audience.when for audience in audiences]
     plan = Plan(
         kernel=KERNEL,
         contracts=contracts,
@@ -63,6 +67,7 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         journeys=journeys,
         features=derive(used),
         zones=surroundings.zones_digest,
+        audiences=audiences,
     )
     return plan, report.findings
 

@@ -92,6 +92,7 @@ def _begin(work: Work, journey: JourneyProgram, event: Event, payload: Any, inpu
     visits = work.own("visits")
     visit = visits.get(journey.name)
     visits[journey.name] = Visit(visit.times + 1 if visit else 1, work.now, visit.left_us if visit else 0)
+    work.passed(journey.name)
     out = held_out(journey.name, work.state.subject, plan.holdout)
     if not out or (plan.goal and plan.goal.within_us):
         entries = work.own("entries")

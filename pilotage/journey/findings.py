@@ -90,6 +90,7 @@ RULES = {
     "J024": "an entry variable is used with two types",
     "J025": "an attribute of another type cannot hold an address",
     "J026": "an event of this type may not be emitted",
+    "J027": "an entrance or exit has two forms",
     "C001": "a content has a part that its channel does not know",
     "C002": "a content lacks a part that its channel needs",
     "C003": "a template reads a variable that does not exist",
@@ -104,6 +105,10 @@ RULES = {
     "P004": "two policies give different values for one setting",
     "P005": "unknown journey in a policy",
     "P006": "a marketing purpose rests on a basis that does not allow marketing",
+    "U001": "an audience has no owner",
+    "U002": "an audience does not say who is in it",
+    "U003": "audiences are made of each other",
+    "U004": "unknown audience",
     "A001": "two profiles are declared",
     "A002": "an attribute's source does not exist",
     "A003": "an attribute's source has another type",
@@ -119,10 +124,12 @@ RULES = {
     "W006": "a secret is written into a file of a production workspace",
     "W007": "the settings of a channel or endpoint are not what it needs",
 }
-"""Every rule there is, by its stable id: D documents, E expressions, J journeys, C contents, P policies, A attributes, K
-contracts, W workspaces."""
+"""Every rule there is, by its stable id: D documents, E expressions, J journeys, C contents, P policies, U audiences, A
+attributes, K contracts, W workspaces."""
 
-WARNINGS = frozenset({"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "C006", "C007", "P006", "K003", "W003", "W006"})
+WARNINGS = frozenset(
+    {"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "U001", "C006", "C007", "P006", "K003", "W003", "W006"}
+)
 """The rules whose findings are warnings; all others are errors."""
 
 

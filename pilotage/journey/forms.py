@@ -10,6 +10,7 @@ BASES = ("consent", "legitimate_interest", "contract", "legal_obligation", "vita
 STAGES = ("acquisition", "onboarding", "adoption", "renewal", "growth", "advocacy", "service")
 TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
 ATTRIBUTE_TYPES = (*TYPES, "list", "map")
+EXISTING = ("include", "exclude")
 
 _NAMES = Listing(Value("name"))
 _CLASSES = Listing(Value(choices=CLASSES))
@@ -181,7 +182,8 @@ JOURNEY = _head(
         Form(
             "the entrance",
             (
-                Key("on", Value("name"), "the event type that starts an entry", required=True),
+                Key("on", Value("name"), "the event type that starts an entry"),
+                Key("audience", Value("name"), "the audience: entering it starts an entry"),
                 Key("where", Value("condition"), "which of those events start one; `trigger` is the event"),
                 Key(
                     "reentry",
@@ -202,7 +204,8 @@ JOURNEY = _head(
             Form(
                 "the exit rule",
                 (
-                    Key("when", Value("condition"), "ends the entry as soon as it is true", required=True),
+                    Key("when", Value("condition"), "ends the entry as soon as it is true"),
+                    Key("left", Value("name"), "the audience: leaving it ends the entry"),
                     Key("reason", Value(), "the reason recorded", required=True),
                 ),
             ),
@@ -305,6 +308,17 @@ POLICY = _head(
     ),
 )
 
+AUDIENCE = _head(
+    "audience",
+    Key("name", Value("name"), "the audience's name", required=True),
+    Key("when", Value("condition"), "who is in it: those for whom this is true"),
+    Key("members", Value("name"), "only those on this static list, which `pilotage audience upload` fills"),
+    Key("any", _NAMES, "only those in at least one of these audiences"),
+    Key("all", _NAMES, "only those in all of these audiences"),
+    Key("except", _NAMES, "none who is in one of these audiences"),
+    Key("existing", Value(choices=EXISTING), "whether those who meet it when it is released are in it; include without it"),
+)
+
 PROFILE = _head(
     "profile",
     Key(
@@ -395,5 +409,12 @@ WORKSPACE = Form(
     ),
 )
 
-FORMS: dict[str, Shape] = {"journey": JOURNEY, "policy": POLICY, "profile": PROFILE, "content": CONTENT, "pilotage": WORKSPACE}
+FORMS: dict[str, Shape] = {
+    "journey": JOURNEY,
+    "audience": AUDIENCE,
+    "policy": POLICY,
+    "profile": PROFILE,
+    "content": CONTENT,
+    "pilotage": WORKSPACE,
+}
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

@@ -78,17 +78,19 @@ class ContentDraft(msgspec.Struct, frozen=True):
 
 
 class Names(msgspec.Struct, frozen=True):
-    """All names in force. `zone` is the company's time zone, `zone_attribute` the attribute that holds a customer's own."""
+    """All names in force. `journeys` leads from each journey to its stage, `audiences` are those of audience documents. `zone` is
+    the company's time zone, `zone_attribute` the attribute that holds a customer's own."""
 
     contracts: dict[str, Contract]
     events: dict[str, dict[str, Type]]
     attributes: dict[str, Type]
     purposes: dict[str, tuple[str, ...]]
     contents: dict[str, ContentDraft]
-    journeys: frozenset[str]
+    journeys: dict[str, str]
     channels: Mapping[str, ChannelParts]
     endpoints: frozenset[str]
     zones: frozenset[str]
+    audiences: tuple[str, ...] = ()
     zone: str = "UTC"
     zone_attribute: str = ""
     examine: Examine | None = None
@@ -133,6 +135,8 @@ class Desk:
             any_trigger=any_trigger,
             variables=variables or {},
             purposes=names.purposes,
+            audiences=names.audiences,
+            journeys=names.journeys,
             zone=names.zone,
             zone_attribute=names.zone_attribute,
         )

@@ -6,11 +6,14 @@ Prose and owners are checked here and then left behind: they are no part of what
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from pilotage.audience.model import conjunction
+from pilotage.contract.builtin import AUDIENCE_ENTERED
 from pilotage.journey.document import Fields, Node, Scalar
 from pilotage.journey.findings import suggestion
 from pilotage.journey.forms import STAGES
 from pilotage.journey.graph import timeless_cycles, unreachable, ways_out
 from pilotage.journey.names import Desk, converted
+from pilotage.journey.parse_audience import membership
 from pilotage.journey.parse_steps import END, parse_step
 from pilotage.journey.plan import AnyStep, Branch, Call, Emit, Entrance, Exit, ExitRule, Goal, Journey, Send, Set, Wait
 from pilotage.journey.scalars import duration_or, flag_or, share_or
@@ -61,7 +64,7 @@ def _check_conventions(desk: Desk, root: Fields) -> None:
 
 def _scene(desk: Desk, root: Fields, written: Sequence[Fields], reads: dict[str, dict[str, Expr]]) -> Scene:
     enter = root.map("enter")
-    entry = desk.known("J004", enter.scalar("on") if enter else None, desk.names.events, "event type", "event types")
+    entry = _entry(desk, enter) if enter else ""
     trigger = (entry,) if entry else ()
 
     def scope_of(variables: dict[str, Type]) -> Scope:
@@ -81,11 +84,35 @@ def _scene(desk: Desk, root: Fields, written: Sequence[Fields], reads: dict[str,
     )
 
 
+def _entry(desk: Desk, enter: Fields) -> str:
+    """The event type that starts an entry; empty, with a finding, where it is unknown."""
+    on, audience = enter.scalar("on"), enter.scalar("audience")
+    if on is None and audience is None:
+        cure = "add 'on': the event type that starts an entry, or 'audience': entering it starts one"
+        desk.wrong("D010", enter, "the entrance has neither 'on' nor 'audience'", cure)
+    if on is not None and audience is not None:
+        desk.wrong("J027", enter.key("audience"), "the entrance has 'on' and 'audience'", "keep one of them")
+    if audience is None:
+        return desk.known("J004", on, desk.names.events, "event type", "event types")
+    return AUDIENCE_ENTERED if AUDIENCE_ENTERED in desk.names.events else ""
+
+
+def _who(desk: Desk, enter: Fields, entry: str) -> Predicate | None:
+    """Which of the events that start an entry do: those of the audience named, those that the condition leaves."""
+    scope = desk.scope(trigger=(entry,))
+    parts = []
+    if enter.scalar("audience") is not None:
+        parts.append(membership(desk, enter.scalar("audience"), scope, "trigger.audience = {}"))
+    parts.append(desk.condition(enter.scalar("where"), scope))
+    known = [part for part in parts if part is not None]
+    return conjunction(known) if known else None
+
+
 def _entrance(desk: Desk, root: Fields, entry: str) -> Entrance:
     enter = root.map("enter")
     if enter is None or not entry:
         return Entrance(entry)
-    where = desk.condition(enter.scalar("where"), desk.scope(trigger=(entry,)))
+    where = _who(desk, enter, entry)
     rule = enter.map("reentry")
     if rule is not None:
         return Entrance(entry, where, "after", duration_or(rule.scalar("after"), 0))
@@ -95,9 +122,19 @@ def _entrance(desk: Desk, root: Fields, entry: str) -> Entrance:
 def _exits(desk: Desk, root: Fields, variables: dict[str, Type]) -> Iterator[ExitRule]:
     for item in root.list("exit"):
         if isinstance(item, Fields):
-            when = desk.condition(item.scalar("when"), desk.scope(any_trigger=True, variables=variables))
+            when = _exit_condition(desk, item, desk.scope(any_trigger=True, variables=variables))
             if when is not None:
                 yield ExitRule(when, item.text("reason"))
+
+
+def _exit_condition(desk: Desk, item: Fields, scope: Scope) -> Predicate | None:
+    when, left = item.scalar("when"), item.scalar("left")
+    if when is None and left is None:
+        cure = "add 'when': ends the entry as soon as it is true, or 'left': leaving this audience ends it"
+        desk.wrong("D010", item, "the exit rule has neither 'when' nor 'left'", cure)
+    if when is not None and left is not None:
+        desk.wrong("J027", item.key("left"), "the exit rule has 'when' and 'left'", "keep one, or write two rules")
+    return membership(desk, left, scope, "not in_audience({})") if left is not None else desk.condition(when, scope)
 
 
 def _goal(desk: Desk, root: Fields, variables: dict[str, Type]) -> Goal | None:

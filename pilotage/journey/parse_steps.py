@@ -24,7 +24,7 @@ SEND_EXPIRES_US = 3 * DAY_US
 CALL_EXPIRES_US = DAY_US
 CALL_TIMEOUT_US = 30 * SECOND_US
 WAIT_FORMS = ("for", "until", "when", "at")
-SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "consent.changed", "customer.aliased")
+SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "audience.", "list.", "consent.changed", "customer.aliased")
 """How the types of events begin that only the system itself, or a source, may bring."""
 
 

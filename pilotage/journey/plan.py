@@ -6,6 +6,7 @@ have equal plans. It is made by `compile`, stored as MessagePack, and made execu
 
 import msgspec
 
+from pilotage.audience.model import Audience
 from pilotage.consent.policy import Policy
 from pilotage.contract.model import Contract
 from pilotage.event.digest import digest
@@ -192,8 +193,9 @@ class Journey(msgspec.Struct, frozen=True):
         return digest(self)
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """Everything `advance` decides by. `zones` is the digest of the time-zone tables it was compiled against."""
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Everything `advance` decides by. `zones` is the digest of the time-zone tables it was compiled against, `audiences` are in
+    topological order. What is left out is as it is without: a plan that was stored before there were audiences keeps its name."""
 
     kernel: int
     contracts: tuple[Contract, ...]
@@ -203,6 +205,7 @@ class Plan(msgspec.Struct, frozen=True):
     journeys: tuple[Journey, ...]
     features: tuple[Feature, ...]
     zones: str = ""
+    audiences: tuple[Audience, ...] = ()
 
     @property
     def digest(self) -> str:

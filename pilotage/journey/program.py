@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
+from pilotage.audience.program import Audiences, compile_audiences, standing_signals
 from pilotage.consent.purposes import CONSENT_EVENT
+from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT
 from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Journey, Plan, Send, Set, Wait
 from pilotage.predicate.inputs import compile_inputs
-from pilotage.predicate.ir import Expr, Feature, Field, Predicate, Type
+from pilotage.predicate.ir import Call as CallExpr
+from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
 from pilotage.predicate.leaves import Access
 from pilotage.predicate.next_flip import compile_flips
 from pilotage.predicate.python import compile_functions
@@ -113,8 +116,8 @@ class Compiled:
 
 
 def signals_of(predicate: Predicate) -> frozenset[str]:
-    """What can change a condition's truth: event types, `@attribute` and `!purpose|channel`."""
-    return frozenset((*predicate.events, *(f"@{name}" for name in predicate.attributes), *(f"!{pair}" for pair in predicate.purposes)))
+    """What can change a condition's truth: event types, `@attribute`, `!purpose|channel`, `#audience` and `~journey`."""
+    return standing_signals(predicate) | frozenset(predicate.events)
 
 
 class StepProgram:
@@ -134,9 +137,11 @@ class StepProgram:
 class JourneyProgram:
     """One version of a journey, ready to run. `watch` are the signals its exits and goal listen to; `timed` says
     whether time alone can change one of these. `flips` are the signals of all conditions that time alone can change, empty
-    if there are none. `unmet` is the reason why an event does not start an entry whose condition is not true."""
+    if there are none. `unmet` is the reason why an event does not start an entry whose condition is not true. `audience` is
+    the only audience whose events can start one; empty where the condition does not fix it."""
 
     __slots__ = (
+        "audience",
         "content",
         "content_names",
         "exits",
@@ -177,19 +182,23 @@ class JourneyProgram:
         waited = [step.conditions[-1] for step in self.steps.values() if step.timed]
         self.flips = frozenset().union(*(condition.signals | {TIME} for condition in (*standing, *waited) if condition.flip))
         self.unmet = f"{self.where.text} is not true" if self.where else ""
+        where = journey.enter.where
+        self.audience = fixed_audience(where.expr) if where and journey.enter.event in (AUDIENCE_ENTERED, AUDIENCE_LEFT) else ""
 
 
 class Handler:
     """What one event type means to a program: how its data are read, and who listens. `attributes` are the names of those it
-    feeds, each with its signal and what reads its value from a decoded event; `features` come with filter and worth."""
+    feeds, each with its signal and what reads its value from a decoded event; `features` come with filter and worth. Events of
+    the system's `own` come from within only."""
 
-    __slots__ = ("attributes", "consent", "entrances", "features", "idle", "listened", "receipt", "signals", "validator")
+    __slots__ = ("attributes", "consent", "entrances", "features", "idle", "listened", "own", "receipt", "signals", "validator")
 
     def __init__(self, event: str, validate: Validator) -> None:
         self.validator = validate
         self.signals = frozenset((event,))
         self.receipt = event in RECEIPTS
         self.consent = event == CONSENT_EVENT
+        self.own = event in (AUDIENCE_ENTERED, AUDIENCE_LEFT)
         self.features: list[tuple[Feature, Function | None, Function | None]] = []
         self.attributes: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.entrances: list[JourneyProgram] = []
@@ -204,15 +213,18 @@ class Handler:
 
 
 class Program:
-    """Executable plans. Read only after `load`; one per process."""
+    """Executable plans. Read only after `load`; one per process. `passages` are the signals of the journeys whose entries and
+    exits something reads."""
 
-    __slots__ = ("channels", "contents", "digest", "environment", "flips", "handlers", "journeys", "plan", "rules")
+    __slots__ = ("audiences", "channels", "contents", "digest", "environment", "flips", "handlers", "journeys", "passages", "plan", "rules")
 
-    def __init__(self, plan: Plan, environment: str, rules: ContactRules) -> None:
+    def __init__(self, plan: Plan, environment: str, rules: ContactRules, audiences: Audiences) -> None:
         self.plan = plan
         self.digest = plan.digest
         self.environment = environment
         self.rules = rules
+        self.audiences = audiences
+        self.passages: frozenset[str] = frozenset()
         self.journeys: dict[str, JourneyProgram] = {}
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
@@ -232,7 +244,9 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
     plans = (plan, *earlier)
     compiled = _compile(plans, zones)
     tests = {rule.name: compiled.value(f"suppression/{rule.name}") for rule in plan.policy.suppressions}
-    program = Program(plan, environment, ContactRules(plan.policy, tests, zones))
+    audiences = compile_audiences(plan.audiences, _features(plans), zones)
+    audiences.remember(each.audiences for each in earlier)
+    program = Program(plan, environment, ContactRules(plan.policy, tests, zones), audiences)
     for each in plans:
         contents = {content.name: content for content in each.contents}
         program.contents.update({f"{content.name}@{content.digest}": content for content in each.contents})
@@ -264,8 +278,20 @@ def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> No
         if journey.enter.event in handlers:
             handlers[journey.enter.event].entrances.append(program.journeys[journey.digest[:16]])
     listened = frozenset().union(*(journey.listens for journey in program.journeys.values()))
+    program.passages = frozenset(signal for signal in (*listened, *program.audiences.by_signal) if signal.startswith("~"))
     for handler in handlers.values():
         handler.settle(listened)
+
+
+def fixed_audience(expr: Expr) -> str:
+    """The audience that `trigger.audience = '…'` among a condition's conjuncts leaves; empty where there is none."""
+    if not isinstance(expr, CallExpr):
+        return ""
+    if expr.name == "and":
+        return next((found for found in map(fixed_audience, expr.args) if found), "")
+    names = [str(arg.value) for arg in expr.args if isinstance(arg, Literal) and isinstance(arg.value, str)]
+    fields = [arg for arg in expr.args if isinstance(arg, Field) and arg.of == "trigger" and arg.path == "audience"]
+    return names[0] if expr.name == "eq" and names and fields else ""
 
 
 def _features(plans: Sequence[Plan]) -> tuple[Feature, ...]:

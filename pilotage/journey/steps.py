@@ -42,6 +42,7 @@ def finish(work: Work, entry: Entry, reason: str, rule: str, cancel: bool, input
     visit = visits[entry.journey]
     visits[entry.journey] = Visit(visit.times, visit.entered_us, work.now)
     work.drop(entry)
+    work.passed(entry.journey)
 
 
 def park(work: Work, entry: Entry, phase: int, deadline_us: int) -> str:

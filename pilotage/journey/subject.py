@@ -40,8 +40,9 @@ def apply_consent(work: Work, event: Event, payload: Any) -> frozenset[str]:
     return frozenset((f"!{key}",))
 
 
-def update_features(work: Work, handler: Handler, event: Event, payload: Any) -> None:
-    """Add the event to the features whose filter it passes."""
+def update_features(work: Work, handler: Handler, event: Event, payload: Any) -> list[str]:
+    """Add the event to the features whose filter it passes; the keys of those that changed."""
+    changed: list[str] = []
     for feature, where, value in handler.features:
         if where is not None and where(work.state, payload, {}, work.now, event.type) is not True:
             continue
@@ -50,6 +51,8 @@ def update_features(work: Work, handler: Handler, event: Event, payload: Any) ->
         kept = update(feature, known, event.occurred_us, work.now, worth)
         if kept is not None and kept is not known:
             work.own("features")[feature.key] = kept
+            changed.append(feature.key)
+    return changed
 
 
 def apply_receipt(work: Work, event: Event, payload: Any) -> None:

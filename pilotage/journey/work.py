@@ -8,6 +8,7 @@ from collections import deque
 from copy import copy
 from typing import Any
 
+from pilotage.audience.program import journey_signal
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.journey.outcome import Action, Decision
@@ -15,7 +16,8 @@ from pilotage.journey.program import Program
 from pilotage.profile.state import Entry, Reservation, State
 
 DERIVED_MAX = 64
-"""How many derived events one external event may cause before it is refused."""
+"""How many derived events one external event may cause before it is refused. All the audiences that one of them moves a
+subject into and out of count as one."""
 
 
 NOTHING: frozenset[str] = frozenset()
@@ -39,17 +41,32 @@ class Derived:
 class Work:
     """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due. `old` is
     the state as it came, `moves` how many entries were replaced or dropped since, `signals` what has been taken so far.
-    `derived` (None: nothing yet) waits to be taken, `ended` are the journeys whose entries the event at hand has ended."""
+    `derived` (None: nothing yet) waits to be taken, `ended` are the journeys whose entries the event at hand has ended. `cause`
+    names the external event at hand (empty: the passing of time), `turns` counts the audience events it has led to."""
 
     __slots__ = (
-        "actions", "cancelled", "chain", "changed", "decisions", "derived", "ended", "moves", "now", "old", "program", "signals", "state"
+        "actions", "cancelled", "cause", "chain", "changed", "decisions", "derived", "ended", "moves", "now", "old", "program", "signals",
+        "state", "turns",
     )  # fmt: skip
 
     def __init__(self, program: Program, state: State, now: int) -> None:
         self.program = program
         self.now = now
         self.old = state
-        self.state = State(state.subject, state.attributes, state.consents, state.features, state.entries, state.visits, state.budget)
+        self.state = State(
+            state.subject,
+            state.attributes,
+            state.consents,
+            state.features,
+            state.entries,
+            state.visits,
+            state.budget,
+            state.audiences,
+            state.flips,
+            state.excluded,
+            state.audience_set,
+            state.flip_us,
+        )
         self.changed = False
         self.moves = 0
         self.signals: frozenset[str] = NOTHING
@@ -59,6 +76,15 @@ class Work:
         self.derived: deque[Derived] | None = None
         self.chain: tuple[str, ...] = ()
         self.ended: frozenset[str] = NOTHING
+        self.cause = ""
+        self.turns = 0
+
+    def begin(self, now: int, cause: str = "") -> None:
+        """Turn to the next thing to decide: what was due at an instant, or the external event of that name."""
+        if now != self.now or cause:
+            self.turns = 0
+        self.now, self.cause = now, cause
+        self.ended, self.chain = NOTHING, ()
 
     def own(self, section: str) -> Any:
         """The section of the state, copied the first time it is about to change."""
@@ -91,12 +117,27 @@ class Work:
 
     def derive(self, derived: Derived, name: str) -> None:
         """Queue something that follows from what is happening, at the same instant, after what is queued already."""
+        self.link(name)
+        self.queue(derived)
+
+    def link(self, name: str) -> None:
+        """Count one more thing that follows from another; `TooManyDerived` where that seems to have no end."""
         self.chain += (name,)
         if len(self.chain) > DERIVED_MAX:
             raise TooManyDerived(f"more than {DERIVED_MAX} derived events: {' → '.join(self.chain[:8])} → …")
+
+    def queue(self, derived: Derived) -> None:
+        """Queue something that is counted elsewhere."""
         if self.derived is None:
             self.derived = deque()
         self.derived.append(derived)
+
+    def passed(self, journey: str) -> None:
+        """The subject has entered or left a journey: whatever reads that is told, after what is happening now. This is not counted:
+        a chain without an end emits, sets an attribute or moves the subject between audiences."""
+        signal = journey_signal(journey)
+        if signal in self.program.passages:
+            self.queue(Derived(frozenset((signal,))))
 
     def decide(
         self,

@@ -69,7 +69,14 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
-    """Everything known about one subject. `features` are what `profile.features` keeps, by key."""
+    """Everything known about one subject. `features` are what `profile.features` keeps, by key.
+
+    `audiences` are those the subject is in, each with the instant since which. `flips` are the next instants at which time
+    alone can change who is in, by audience, `flip_us` the earliest of them (0: none). `excluded` are the audiences whose
+    condition the subject met already when they were released and that leave such subjects out. `audience_set` names the set of
+    audiences that the subject was asked about; it is empty before the first. New sections go to the end: a state stored
+    without them is read as one where they are empty.
+    """
 
     subject: bytes
     attributes: dict[str, Any] = {}
@@ -78,6 +85,11 @@ class State(msgspec.Struct, array_like=True, gc=False):
     entries: list[Entry] = []
     visits: dict[str, Visit] = {}
     budget: list[Reservation] = []
+    audiences: dict[str, int] = {}
+    flips: dict[str, int] = {}
+    excluded: list[str] = []
+    audience_set: bytes = b""
+    flip_us: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")

@@ -14,6 +14,9 @@ SCHEMA = 1
 STATE = 1
 """The kind byte of a subject's state."""
 
+STATE_SCHEMA = 2
+"""The schema of the states this release writes; it reads those before it as well. 2: a state holds its audiences."""
+
 _HEADER = struct.Struct(">BHI")
 _STATE = struct.Struct(">BHIQQ")
 _PREFIX = struct.Struct(">HB")
@@ -23,6 +26,7 @@ HEADER = _HEADER.pack(FORMAT, SCHEMA, 0)
 """What every plaintext value written by this release begins with."""
 HEADER_BYTES = _HEADER.size
 STATE_BYTES = _STATE.size
+_STATE_HEADERS = frozenset(_HEADER.pack(FORMAT, schema, 0) for schema in range(1, STATE_SCHEMA + 1))
 
 
 class UnreadableValue(ValueError):
@@ -74,12 +78,12 @@ def timer_of(key: bytes) -> tuple[int, bytes]:
 
 def pack_state(position: int, wake_us: int, state: bytes) -> bytes:
     """A stored state: header, the log position it is at, its wake-up (0: none), its canonical bytes."""
-    return _STATE.pack(FORMAT, SCHEMA, 0, position, wake_us) + state
+    return _STATE.pack(FORMAT, STATE_SCHEMA, 0, position, wake_us) + state
 
 
 def unpack_state(value: bytes) -> tuple[int, int, memoryview]:
     """Position, wake-up and canonical bytes of a stored state; `UnreadableValue` for an unknown header."""
-    if value[:HEADER_BYTES] != HEADER:
+    if bytes(value[:HEADER_BYTES]) not in _STATE_HEADERS:
         raise UnreadableValue("state", value)
     _, _, _, position, wake_us = _STATE.unpack_from(value)
     return position, wake_us, memoryview(value)[STATE_BYTES:]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, note, reject, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from pilotage.predicate.ir import Predicate
@@ -50,19 +50,18 @@ def compared(predicate: Predicate, seed: int, facts: bool) -> None:
         for at in (now, random.choice(edges(history, now, random))):
             state = live.state(history, at)
             found = evaluate(state, None, {}, at)
-            note(f"{predicate.text}\n{history}\nnow {at}\n{found}")
-            agrees(found, function, state, at)
+            agrees(found, function, state, at, f"{predicate.text}\n{history}\nnow {at}\n{found}")
 
 
-def agrees(found: Any, function: Any, state: Any, now: int) -> None:
+def agrees(found: Any, function: Any, state: Any, now: int, shown: str) -> None:
     """Where everything fits, Python answers the same; where something does not, it refuses, or had no need to compute it."""
     try:
         expected = function(state, None, {}, now, "")
     except ArithmeticError:
-        assert not found.fits
+        assert not found.fits, shown
         return
-    assert (expected, type(expected)) == (found.value, type(found.value))
-    assert 0 == found.broken
+    assert (expected, type(expected)) == (found.value, type(found.value)), shown
+    assert 0 == found.broken, shown
 
 
 @settings(max_examples=settings.default.max_examples * 8)

@@ -7,6 +7,7 @@ from pilotage.event.time import DAY_US
 from pilotage.predicate import ir as nodes
 from pilotage.predicate.canonical import canonical, expression_digest
 from pilotage.predicate.ir import (
+    SCALE,
     Aggregate,
     Attribute,
     Call,
@@ -148,9 +149,24 @@ def _interval(value: int) -> str:
     return (f"{days} days " if days else "") + f"{rest} microseconds"
 
 
+_ALIKE = frozenset({*_INFIX, "between", "in", "coalesce", "least", "greatest"} - {"and", "or"})
+
+
+def _is_number(expr: Expr) -> bool:
+    """Whether an expression is read as a NUMBER wherever it stands."""
+    return expr.type == Type.NUMBER and not _is_whole(expr) and not (isinstance(expr, Literal) and expr.value is None)
+
+
+def _is_whole(expr: Expr) -> bool:
+    """Whether an expression is a NUMBER constant without decimals: alone it needs a point, beside another NUMBER it does not."""
+    return isinstance(expr, Literal) and expr.type == Type.NUMBER and isinstance(expr.value, int) and expr.value % SCALE == 0
+
+
 def _literal(expr: Literal) -> str:
     if expr.value is None:
         return "null"
+    if _is_whole(expr):
+        return f"{readable(expr.type, expr.value)}.0"
     if expr.type == Type.INTERVAL and isinstance(expr.value, int):
         return "interval " + string_text(_interval(expr.value))
     if expr.type in _QUOTED:
@@ -177,6 +193,8 @@ def string_text(text: str) -> str:
 
 def _call(expr: Call, features: Mapping[str, Feature]) -> str:
     parts = [_text(arg, features) for arg in expr.args]
+    if expr.name in _ALIKE and any(_is_number(arg) for arg in expr.args):
+        parts = [part.removesuffix(".0") if _is_whole(arg) else part for arg, part in zip(expr.args, parts, strict=True)]
     wrapped = [f"({part})" if isinstance(arg, Call) and _is_operator(arg) else part for arg, part in zip(expr.args, parts, strict=True)]
     if expr.name in _INFIX:
         return f" {_INFIX[expr.name]} ".join(wrapped)

@@ -12,7 +12,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from pilotage.predicate.canonical import canonical
-from pilotage.predicate.ir import Predicate
+from pilotage.predicate.ir import Literal, Predicate
 from pilotage.predicate.next_flip import compile_flips
 from pilotage.predicate.parse import PredicateError, parse, parse_expression
 from pilotage.predicate.python import compile_functions
@@ -148,6 +148,8 @@ def test_text_and_typed_form_are_each_others(text: str) -> None:
     assert parsed.expr == parse_expression(expression_text(parsed.expr, features), SCOPE).expr
     form = canonical(parsed.expr)
     assert form == canonical(form)
+    if isinstance(form, Literal) and form.value is None:
+        return  # a bare NULL says no type of its own
     written = expression_text(form, features)
     assert form == canonical(parse_expression(written, SCOPE).expr)
     assert written == expression_text(canonical(parse_expression(written, SCOPE).expr), features)

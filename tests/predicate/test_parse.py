@@ -291,6 +291,7 @@ def test_a_predicate_survives_its_stored_form() -> None:
         "'vip' in tags and traits['x'] || 'y' = tags[2] and 'a' in traits",
         "hour(now()) = 3 and timestamp(born, '09:00') < now() and date_trunc('week', born) = today() - 3",
         "in_audience('vips') or in_journey('growth.cart') or entered('growth.cart', '30d') or stage = 'growth'",
+        "2.0 / 3.0 > 0.5 and round(4.0) = 4 and case when vip then 1.0 end is null and balance > 5.0 and coalesce(null, 7.0) = balance",
         "-(age + 1) < -age and position('x' in tier) = length(tags) and text(age) = 'x'",
     ],
 )

@@ -64,7 +64,7 @@ def agrees(found: Any, function: Any, state: Any, now: int, shown: str) -> None:
     assert 0 == found.broken, shown
 
 
-@settings(max_examples=settings.default.max_examples * 8)
+@settings(max_examples=settings.default.max_examples * 5)
 @given(text=CONDITIONS, seed=st.integers(0, 2**32))
 def test_conditions_have_the_same_truth_in_logic_and_python(text: str, seed: int) -> None:
     """Random conditions about random subjects at random instants are true, false or NULL in logic exactly where Python says so."""
@@ -87,6 +87,6 @@ def test_what_proofs_rest_on_holds_of_every_past(text: str, other: str, seed: in
 
 @pytest.mark.parametrize("text", PINNED)
 def test_what_was_once_otherwise_stays_the_same(text: str, seed: int) -> None:
-    """Conditions about which logic and Python once disagreed, and those easiest to get wrong, agree about fifty subjects."""
-    for offset in range(12):
+    """Conditions about which logic and Python once disagreed, and those easiest to get wrong, agree about many subjects."""
+    for offset in range(4):
         compared(parsed(text), seed * 1000 + offset, facts=True)

@@ -74,7 +74,7 @@ EXHIBITS = {
     "logic": Exhibit(
         "A condition in logic comes to what Python computes for whatever condition, history and instant are drawn, and what proofs rest on "
         "holds of every history; no answer of the solver is wrong",
-        "tests/predicate/solver --cases 650",
+        "tests/predicate/solver --cases 500",
     ),
     "input": Exhibit("Bad input is answered with its own problem, and nothing crashes", "tests/crash/test_bad_input.py"),
     "real data": Exhibit("31,106 real events are all accounted for and every step counts as a plain computation does", "tests/examples"),

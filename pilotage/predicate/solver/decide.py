@@ -72,14 +72,17 @@ def always_true(predicate: Predicate, world: World = World()) -> Answer:
     return _asked([predicate], _not_true, lambda values: values[0] in (False, None), world, found=False)
 
 
-def implies(one: Predicate, other: Predicate, world: World = World()) -> Answer:
-    """Whether the second condition is true wherever the first is: a proof, or somebody for whom only the first is."""
-    return _asked([one, other], _only_first, lambda values: values[0] is True and values[1] in (False, None), world, found=False)
+def implies(one: Predicate, other: Predicate, world: World = World(), *, plain: bool = True) -> Answer:
+    """Whether the second condition is true wherever the first is: a proof, or somebody for whom only the first is (without `plain`
+    whoever is found first)."""
+    return _asked(
+        [one, other], _only_first, lambda values: values[0] is True and values[1] in (False, None), world, found=False, plain=plain
+    )
 
 
-def disjoint(one: Predicate, other: Predicate, world: World = World()) -> Answer:
-    """Whether the conditions are never both true: a proof, or somebody for whom both are."""
-    return _asked([one, other], _both, lambda values: values[0] is True and values[1] is True, world, found=False)
+def disjoint(one: Predicate, other: Predicate, world: World = World(), *, plain: bool = True) -> Answer:
+    """Whether the conditions are never both true: a proof, or somebody for whom both are (without `plain` whoever is found first)."""
+    return _asked([one, other], _both, lambda values: values[0] is True and values[1] is True, world, found=False, plain=plain)
 
 
 def equivalent(one: Predicate, other: Predicate, world: World = World()) -> Answer:
@@ -104,7 +107,9 @@ def _only_first(logic: Logic, truths: Sequence[Truth]) -> Term:
     return logic.all_of(truths[0].true, logic.negated(truths[1].true))
 
 
-def _asked(predicates: Sequence[Predicate], claim: Claim, shows: Callable[[list[Any]], bool], world: World, *, found: bool) -> Answer:
+def _asked(
+    predicates: Sequence[Predicate], claim: Claim, shows: Callable[[list[Any]], bool], world: World, *, found: bool, plain: bool = True
+) -> Answer:
     """Look for a customer: `found` is what the question's answer is if there is one. Texts are first told apart only, which is
     fast, and looked into where that does not settle it."""
     reason = ""
@@ -115,7 +120,7 @@ def _asked(predicates: Sequence[Predicate], claim: Claim, shows: Callable[[list[
             return Answer(Verdict.PROVED, not found)
         reason = f"the proof needs more than {proof.session.ran_out()}; " if outcome is Outcome.UNDECIDED else ""
         search = _Search(predicates, claim, shows, world, exact)
-        witness = search.customer()
+        witness = search.customer(plain)
         if witness is not None:
             return Answer(Verdict.WITNESS, found, witness)
         reason += search.reason
@@ -139,15 +144,16 @@ class _Search:
         self.defined = Inquiry({name: predicate.expr for name, predicate in world.audiences.items()}, features, world.zones)
         self.reason = ""
 
-    def customer(self) -> Witness | None:
-        """Somebody who shows it, confirmed in Python; None if nobody was found."""
+    def customer(self, plain: bool) -> Witness | None:
+        """Somebody who shows it, confirmed in Python; None if nobody was found. With `plain` nothing odd is left about them that
+        need not be."""
         for _ in range(ROUNDS_MAX):
             self.session.mark()
             found = self.session.check()
             if found is not Outcome.FOUND:
                 self.reason = self._nobody(found)
                 return None
-            model = self._plainest()
+            model = self._plainest(plain)
             witness = customer(self.translator, model)
             self.session.drop()
             if sum(each.times for each in witness.happened) > EVENTS_MAX:
@@ -162,10 +168,10 @@ class _Search:
         self.reason = "customers were found in logic, but Python did not confirm them: " + self._open()
         return None
 
-    def _plainest(self) -> Model:
+    def _plainest(self, plain: bool) -> Model:
         """The assignment found, or one that keeps more of what is wished."""
         self.session.limit(WISH)
-        wishes(self.session, self._wishes())
+        wishes(self.session, self._wishes()[: None if plain else 2])
         self.session.limit(self.world.limits)
         assert self.session.model is not None
         return self.session.model
@@ -206,9 +212,8 @@ class _Search:
         bursts = [burst for past in translator.past.values() for burst in past]
         fields = [symbol for burst in bursts for symbol in burst.translator.symbols.known.values() if not isinstance(symbol.expr, Call)]
         today = [logic.same(translator.now, NOW_US), *self._clocks()]
-        plain = [
-            logic.all_of(*translator.bounds),
-            *self._grounded(),
+        sound = [logic.all_of(*translator.bounds), *self._grounded()]
+        little = [
             *(logic.same(burst.times, 0) for burst in bursts),
             *(burst.times <= 1 for burst in bursts),
             *(symbol.null for symbol in symbols if _read(symbol)),
@@ -217,7 +222,7 @@ class _Search:
             *(wish for symbol in (*symbols, *fields) for wish in _small(symbol)),
             *(logic.same(burst.age % unit, 0) for burst in bursts for unit in (MINUTE_US, HOUR_US, DAY_US)),
         ]
-        return [today, plain]
+        return [today, sound, little]
 
     def _grounded(self) -> Iterable[Term]:
         """The arguments of open calls are texts of which it is known what the calls come to."""

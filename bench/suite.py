@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from bench import dataset, history, idle, pipeline, predicates, service, stages, timers, toy, workload
+from bench import audiences, dataset, history, idle, pipeline, predicates, service, stages, timers, toy, workload
 from bench.figure import Figure
 
 
@@ -208,6 +208,11 @@ def conditions(folder: Path, size: Size) -> list[Figure]:
     return [*predicates.python(), *predicates.batch(folder, size.subjects)]
 
 
+def members(folder: Path, size: Size) -> list[Figure]:
+    """Many audiences, few of which read the event."""
+    return audiences.figures(20 if size.rounds > 1 else 6)
+
+
 MEASURES: dict[str, Measure] = {
     "hot": Measure(hot),
     "cold": Measure(cold),
@@ -217,6 +222,7 @@ MEASURES: dict[str, Measure] = {
     "http": Measure(http),
     "timers": Measure(due, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
+    "audiences": Measure(members, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
     "toy": Measure(workflows, needs_subjects=False),

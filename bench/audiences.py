@@ -50,9 +50,8 @@ def _program(others: int) -> Program:
         for n in range(others)
     ]
     report = Report()
-    documents: list[dict[str, Any]] = [
-        {"schema": 1, "kind": "audience", "name": name, "owner": "a", "when": when} for name, when in audiences
-    ]
+    head = {"schema": 1, "kind": "audience", "owner": "a"}
+    documents: list[dict[str, Any]] = [{**head, "name": name, "when": when} for name, when in audiences]
     read = [read_document(msgspec.json.encode(each), f"{at}.yaml", report) for at, each in enumerate(documents)]
     contracts = {event: Contract(event, "1", (FieldSpec("total", "number"),)) for event in types}
     around = Surroundings(
@@ -140,9 +139,7 @@ def figures(rounds: int) -> list[Figure]:
     """The cost and the weight of five hundred audiences."""
     ratio, us = cost(rounds)
     inside, stored, held, waiting = weights()
-    bound = (
-        f"{MANY} audiences, {READING} of which read the event's type: {us:.0f} µs of CPU an event, states decoded; median of {rounds} turns"
-    )
+    bound = f"{READING} of {MANY} read the event's type: {us:.0f} µs of CPU an event, states decoded; median of {rounds} turns"
     told = f"{MANY} audiences; in {inside:.0f} of them, waiting for {waiting} flips; {held / 1024:.1f} KiB while decoded in memory"
     return [
         Figure("event among 500 audiences, against the 5 that read it", ratio, "ratio", 1.5, at_most=True, bound=bound),

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from bench import dataset, history, idle, pipeline, predicates, service, solver, stages, timers, toy, workload
+from bench import audiences, dataset, history, idle, pipeline, predicates, service, solver, stages, timers, toy, workload
 from bench.figure import Figure
 
 
@@ -213,6 +213,11 @@ def proofs(folder: Path, size: Size) -> list[Figure]:
     return solver.figures()
 
 
+def members(folder: Path, size: Size) -> list[Figure]:
+    """Many audiences, few of which read the event."""
+    return audiences.figures(20 if size.rounds > 1 else 6)
+
+
 MEASURES: dict[str, Measure] = {
     "hot": Measure(hot),
     "cold": Measure(cold),
@@ -223,6 +228,7 @@ MEASURES: dict[str, Measure] = {
     "timers": Measure(due, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
+    "audiences": Measure(members, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
     "toy": Measure(workflows, needs_subjects=False),

@@ -34,7 +34,7 @@ def asked(data: Path, question: Callable[[Reader], Coroutine[Any, Any, Answer]])
     return asyncio.run(answered())
 
 
-async def _named(reader: Reader, name: str) -> bytes:
+async def named(reader: Reader, name: str) -> bytes:
     """The subject a person means: an id, `kind=value`, an e-mail address, or else a user id."""
     if _HEX_ID.fullmatch(name):
         return bytes.fromhex(name)
@@ -66,7 +66,7 @@ def why_command(subject: str, *, data: Data = DATA, utc: bool = False, limit: in
     """
 
     async def ask(reader: Reader) -> tuple[Any, Timeline]:
-        found = await _named(reader, subject)
+        found = await named(reader, subject)
         return await reader.subject(found), await _whole(reader, found, before, limit)
 
     state, story = asked(data, ask)
@@ -120,7 +120,7 @@ def subjects_command(subject: str = "", *, data: Data = DATA, limit: int = 50, a
 
 
 async def _state(reader: Reader, name: str) -> Any:
-    return await reader.subject(await _named(reader, name))
+    return await reader.subject(await named(reader, name))
 
 
 @quarantine.command(name="list")

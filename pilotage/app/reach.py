@@ -6,17 +6,21 @@ if nobody does, the folder is opened for reading until the command is done.
 
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
+from pilotage.app import audience_views as about
 from pilotage.app import views
 from pilotage.app.access import RUNNING_FILE, TOKEN_FILE, Running
+from pilotage.app.audiences import AudienceRecords, AudienceUnknown
 from pilotage.app.equipment import Programs
 from pilotage.app.exits import BUSY, NEGATIVE, NO_INPUT, UNAVAILABLE, Trouble
+from pilotage.app.lists import Listing
 from pilotage.app.records import Records, SubjectUnknown, links_of
 from pilotage.journey.advance import advance
 from pilotage.runner.clock import SystemClock
@@ -63,6 +67,24 @@ class Reader(Protocol):
 
     async def redrive(self, pairs: Sequence[tuple[bytes, bytes]]) -> int:
         """Put dead letters back."""
+
+    async def audiences(self) -> list[about.AudienceView]:
+        """The audiences of the plan in force."""
+
+    async def preview(self, name: str, when: str, limit: int) -> about.PreviewView:
+        """Who is in an audience, or meets a condition."""
+
+    async def membership(self, name: str, subject: bytes) -> about.WhyView:
+        """Why a subject is in an audience or not."""
+
+    async def overlap(self, names: list[str]) -> about.OverlapView:
+        """How audiences overlap."""
+
+    async def reconcile(self, limit: int) -> about.ReconciliationView:
+        """What is kept live against batch evaluation."""
+
+    async def change_list(self, listing: Listing, members: Sequence[Mapping[str, str]]) -> about.UploadView:
+        """Tell the system who is on a static list, or not any more."""
 
 
 class Remote:
@@ -120,12 +142,41 @@ class Remote:
         named = [{"subject": subject.hex(), "effect": effect.hex()} for subject, effect in pairs]
         return (await self._ask(views.Redriven, "POST", "/actions/redrive", json={"actions": named})).redriven
 
+    async def audiences(self) -> list[about.AudienceView]:
+        """See `Reader`."""
+        return await self._ask(list[about.AudienceView], "GET", "/audiences")
+
+    async def preview(self, name: str, when: str, limit: int) -> about.PreviewView:
+        """See `Reader`."""
+        if name:
+            return await self._ask(about.PreviewView, "GET", f"/audiences/{quote(name, '')}/preview", params={"limit": limit})
+        return await self._ask(about.PreviewView, "POST", "/audience-preview", json={"when": when, "limit": limit})
+
+    async def membership(self, name: str, subject: bytes) -> about.WhyView:
+        """See `Reader`."""
+        return await self._ask(about.WhyView, "GET", f"/audiences/{quote(name, '')}/why/{subject.hex()}")
+
+    async def overlap(self, names: list[str]) -> about.OverlapView:
+        """See `Reader`."""
+        return await self._ask(about.OverlapView, "GET", "/audience-overlap", params=[("name", name) for name in names])
+
+    async def reconcile(self, limit: int) -> about.ReconciliationView:
+        """See `Reader`."""
+        return await self._ask(about.ReconciliationView, "GET", "/audience-reconciliation", params={"limit": limit})
+
+    async def change_list(self, listing: Listing, members: Sequence[Mapping[str, str]]) -> about.UploadView:
+        """See `Reader`."""
+        told = {each: getattr(listing, each) for each in ("upload", "occurred_us", "basis", "listed")}
+        return await self._ask(about.UploadView, "POST", f"/lists/{quote(listing.name, '')}", json={**told, "members": list(members)})
+
 
 class Local:
     """The reader of a folder that nobody runs on. What would change something needs a running process."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, data: Path) -> None:
         self._records = records
+        self._audiences = AudienceRecords(records, data)
+        self.audiences = self._audiences.audiences
         self.find = records.find
         self.subjects = records.subjects
         self.subject = records.subject
@@ -149,6 +200,26 @@ class Local:
         raise _not_running()
 
     async def redrive(self, pairs: Sequence[tuple[bytes, bytes]]) -> int:
+        """Refused: it needs a running process."""
+        raise _not_running()
+
+    async def preview(self, name: str, when: str, limit: int) -> about.PreviewView:
+        """See `Reader`; as of the last thing known."""
+        return await self._audiences.preview(name, when, limit, 0)
+
+    async def membership(self, name: str, subject: bytes) -> about.WhyView:
+        """See `Reader`; as of the last thing known."""
+        return await self._audiences.why(name, subject, 0)
+
+    async def overlap(self, names: list[str]) -> about.OverlapView:
+        """See `Reader`; as of the last thing known."""
+        return await self._audiences.overlap(names, 0)
+
+    async def reconcile(self, limit: int) -> about.ReconciliationView:
+        """See `Reader`; as of the last thing known."""
+        return await self._audiences.reconcile(limit, 0)
+
+    async def change_list(self, listing: Listing, members: Sequence[Mapping[str, str]]) -> about.UploadView:
         """Refused: it needs a running process."""
         raise _not_running()
 
@@ -187,8 +258,8 @@ async def reach(data: Path) -> AsyncIterator[Reader]:
         return
     try:
         async with _opened(folder) as records:
-            yield Local(records)
-    except (SubjectUnknown, NotQuarantined) as unknown:
+            yield Local(records, data)
+    except (SubjectUnknown, NotQuarantined, AudienceUnknown) as unknown:
         raise Trouble(str(unknown), NEGATIVE, _cure(unknown)) from unknown
     finally:
         folder.close()

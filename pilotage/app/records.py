@@ -4,7 +4,7 @@ The same reader serves the API of a running process, where it asks the owners of
 folder at rest, where it asks the opened shards themselves.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -20,7 +20,7 @@ from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment
 from pilotage.runner.outbox import CANCEL, ActionRow, Status, decode_row, split_key
 from pilotage.runner.quarantine import Held, NotQuarantined, Quarantine
-from pilotage.runner.question import Question
+from pilotage.runner.question import Known, Question
 from pilotage.runner.store import Store
 from pilotage.runner.telemetry import Snapshot, samples, unite
 from pilotage.runner.ticket import shard_of
@@ -110,6 +110,18 @@ class Records:
         for page in pages:
             found.extend(page)
         return sorted(found, key=lambda subject: (partition_of(subject), subject))[:limit]
+
+    async def states(self, at_once: int) -> AsyncIterator[list[Known]]:
+        """The states of everybody known, so many at a time."""
+        for owner in self._answering:
+            after = b""
+            while page := await owner.ask(ask.ReadStates(after, at_once)):
+                yield page
+                after = decode_state(page[-1].state).subject
+
+    async def state(self, subject: bytes) -> tuple[State, int] | None:
+        """A subject's state and the log position it is at; None for an unknown subject."""
+        return await self._state(subject)
 
     async def _state(self, subject: bytes) -> tuple[State, int] | None:
         known = await self.ask(subject, ask.ReadState(subject))

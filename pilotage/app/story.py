@@ -53,6 +53,7 @@ def subject_view(program: Program, state: State, position: int) -> views.Subject
             views.ReservationView(each.effect.hex(), each.channel, each.purpose, each.journey, instant(each.at_us), each.pending)
             for each in state.budget
         ],
+        audiences={name: instant(at_us) for name, at_us in sorted(state.audiences.items())},
     )
 
 

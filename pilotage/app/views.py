@@ -57,7 +57,8 @@ class ReservationView(msgspec.Struct, frozen=True):
 
 
 class SubjectView(msgspec.Struct, frozen=True):
-    """Everything known about a subject. `personal` names the attributes that are personal data."""
+    """Everything known about a subject. `personal` names the attributes that are personal data, `audiences` those the subject is in,
+    with the instants since which."""
 
     subject: str
     position: int
@@ -68,6 +69,7 @@ class SubjectView(msgspec.Struct, frozen=True):
     entries: list[EntryView]
     visits: list[VisitView]
     budget: list[ReservationView]
+    audiences: dict[str, str]
 
 
 class SubjectsPage(msgspec.Struct, frozen=True):

@@ -35,10 +35,12 @@ _SENTENCES = {
     "exited": "ends: {reason}",
     "cancelled": "calls the message off: {reason}",
     "consented": "{reason}",
+    "joined": "enters the audience {reason}",
+    "left": "leaves the audience {reason}",
 }
 _STYLES = {
     "sent": "bold green", "called": "bold green", "goal": "bold cyan", "blocked": "yellow", "deferred": "yellow", "refused": "dim",
-    "failed": "bold red", "held_out": "magenta", "cancelled": "yellow",
+    "failed": "bold red", "held_out": "magenta", "cancelled": "yellow", "joined": "bold cyan", "left": "cyan",
 }  # fmt: skip
 _VALUE_MAX = 60
 _PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "end", "exit step"})
@@ -93,6 +95,8 @@ def _print_subject(console: Console, subject: SubjectView, zone: _Zone) -> None:
         due = f", looks again {zone.full(entry.due)}" if entry.due else ""
         where = f"rests at {entry.step}" if entry.step else "is held out"
         console.print(Text(f"in        {entry.journey} {where} since {zone.full(entry.since)}{due}"))
+    for audience, since in subject.audiences.items():
+        console.print(Text(f"among     {audience} since {zone.full(since)}"))
 
 
 def _print_happening(console: Console, happening: HappeningView, messages: dict[str, MessageView], zone: _Zone) -> None:
@@ -127,7 +131,7 @@ def _print_decision(console: Console, decision: DecisionView, message: MessageVi
     inputs = dict(decision.inputs)
     until = str(inputs.pop("until", "") or "")
     sentence = _SENTENCES.get(decision.verb, decision.verb).format(reason=decision.reason)
-    line = Text("            ").append(decision.journey, "blue")
+    line = Text("            ").append(decision.journey or "customer", "blue")
     if decision.step:
         line.append(f" / {decision.step}", "blue")
     line.append(f"  {sentence}", _STYLES.get(decision.verb, ""))

@@ -45,6 +45,13 @@ class ListSubjects(msgspec.Struct, frozen=True, tag="subjects"):
     limit: int = 100
 
 
+class ReadStates(msgspec.Struct, frozen=True, tag="states"):
+    """The states of known subjects in order of (partition, subject), after one. Answer: list of `Known`."""
+
+    after: bytes = b""
+    limit: int = 500
+
+
 class ListActions(msgspec.Struct, frozen=True, tag="listed"):
     """Action rows of some statuses in key order after a key: dead letters, unknown fates, what waits. Answer: list of
     `ActionRow`."""
@@ -125,6 +132,7 @@ Question = (
     | ReadStory
     | ReadActions
     | ListSubjects
+    | ReadStates
     | ListActions
     | Redrive
     | ReadRows
@@ -164,6 +172,7 @@ ANSWERS: dict[type, Any] = {
     ReadStory: list[Told],
     ReadActions: list[ActionRow],
     ListSubjects: list[bytes],
+    ReadStates: list[Known],
     ListActions: list[ActionRow],
     Redrive: int,
     ReadRows: list[tuple[bytes, bytes]],

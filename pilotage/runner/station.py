@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from pilotage.event.digest import partition_of
 from pilotage.event.envelope import Event
 from pilotage.journey.outcome import Action
 from pilotage.profile.state import State, encode_state
@@ -242,6 +243,12 @@ class Station:
             found.extend(islice(subjects, question.limit - len(found)))
         return found
 
+    async def _read_states(self, question: asked.ReadStates) -> list[asked.Known]:
+        first = partition_of(question.after) if question.after else 0
+        subjects = await self._list_subjects(asked.ListSubjects(first, after=question.after, limit=question.limit))
+        known = ((subject, self.engine.shards[shard_of(subject)].read(subject)) for subject in subjects)
+        return [asked.Known(encode_state(found[0]), found[1]) for _, found in known if found is not None]
+
     async def _list_actions(self, question: asked.ListActions) -> list[ActionRow]:
         if self.dispatcher is None:
             return []
@@ -318,6 +325,7 @@ _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {
     asked.ReadStory: Station._read_story,
     asked.ReadActions: Station._read_actions,
     asked.ListSubjects: Station._list_subjects,
+    asked.ReadStates: Station._read_states,
     asked.ListActions: Station._list_actions,
     asked.Redrive: Station._redrive,
     asked.ReadRows: Station._read_rows,

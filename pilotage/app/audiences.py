@@ -6,7 +6,7 @@ a wake-up would, without being kept, so that both speak of one moment.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 
 from pilotage.app import audience_views as views
@@ -27,6 +27,7 @@ from pilotage.profile.state import State, decode_state
 from pilotage.runner.history.parquet import FileGone
 from pilotage.runner.history.parts import EVENTS, HistoryBroken
 from pilotage.runner.history.reader import History
+from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment
 from pilotage.source.zones import packaged_zones
 
@@ -42,11 +43,13 @@ class AudienceUnknown(LookupError):
 
 
 class AudienceRecords:
-    """Answers about the audiences of a data folder, from its records and its history."""
+    """Answers about the audiences of a data folder, from its records and its history. `extents` say how far history is; without
+    it the owners of the shards are asked."""
 
-    def __init__(self, records: Records, data: Path) -> None:
+    def __init__(self, records: Records, data: Path, extents: Callable[[], list[ShardHistory]] | None = None) -> None:
         self._records = records
         self._data = data
+        self._extents = extents
 
     @property
     def _plan(self) -> Plan:
@@ -64,7 +67,7 @@ class AudienceRecords:
         sizes: Counter[str] = Counter()
         async for page in self._states():
             for state, _ in page:
-                sizes.update(state.audiences)
+                sizes.update(state.audiences.keys())
         digests = {each.name: each.digest for each in self._records.program.audiences.all}
         found = sorted(self._plan.audiences, key=lambda each: each.name)
         return [views.audience_view(each, digests[each.name], sizes[each.name]) for each in found]
@@ -152,7 +155,7 @@ class AudienceRecords:
 
     async def _history(self) -> History:
         """All of history at one moment."""
-        extents = await self._records.history()
+        extents = await self._records.history() if self._extents is None else self._extents()
         tails = {extent.shard: await self._tail(extent.shard, extent.cursor, extent.durable) for extent in extents}
         return await asyncio.to_thread(History, self._data, extents, lambda shard, after: _above(tails[shard], after))
 
@@ -167,7 +170,7 @@ class AudienceRecords:
         """The latest instant at which anything was received or decided."""
         with await self._history() as history:
             answer = history.ask(
-                "select max(at) as at from (select max(received_us) as at from events union all select max(received_us) from decisions)"
+                "select max(last_us) from (select max(received_us) as last_us from events union all select max(received_us) from decisions)"
             )
         return int(answer.rows[0][0] or 0)
 

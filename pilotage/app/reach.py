@@ -7,6 +7,7 @@ if nobody does, the folder is opened for reading until the command is done.
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
@@ -25,10 +26,12 @@ from pilotage.app.records import Records, SubjectUnknown, links_of
 from pilotage.journey.advance import advance
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder, read_environment
+from pilotage.runner.history.rest import states_of
 from pilotage.runner.outbox import Status
 from pilotage.runner.quarantine import NotQuarantined, Quarantine
 from pilotage.runner.rocks import RocksStore
 from pilotage.runner.station import Equipment, Station, open_station, open_stores
+from pilotage.runner.store import Store
 from pilotage.runner.ticket import SHARDS
 
 ASKING_S = 60.0
@@ -173,9 +176,9 @@ class Remote:
 class Local:
     """The reader of a folder that nobody runs on. What would change something needs a running process."""
 
-    def __init__(self, records: Records, data: Path) -> None:
+    def __init__(self, records: Records, data: Path, stores: Mapping[int, Store]) -> None:
         self._records = records
-        self._audiences = AudienceRecords(records, data)
+        self._audiences = AudienceRecords(records, data, partial(states_of, data, stores))
         self.audiences = self._audiences.audiences
         self.find = records.find
         self.subjects = records.subjects
@@ -257,8 +260,8 @@ async def reach(data: Path) -> AsyncIterator[Reader]:
             yield Remote(client)
         return
     try:
-        async with _opened(folder) as records:
-            yield Local(records, data)
+        async with _opened(folder) as reader:
+            yield reader
     except (SubjectUnknown, NotQuarantined, AudienceUnknown) as unknown:
         raise Trouble(str(unknown), NEGATIVE, _cure(unknown)) from unknown
     finally:
@@ -285,8 +288,8 @@ def running_at(data: Path, busy: FolderBusy) -> tuple[str, dict[str, str]]:
 
 
 @contextlib.asynccontextmanager
-async def _opened(folder: DataFolder) -> AsyncIterator[Records]:
-    """The records of a folder that this process owns for now. Nothing is decided and nothing leaves."""
+async def _opened(folder: DataFolder) -> AsyncIterator[Local]:
+    """The reader of a folder that this process owns for now. Nothing is decided and nothing leaves."""
     if not folder.environment.plans:
         raise Trouble(f"{folder.path} holds nothing yet", NO_INPUT, "start 'pilotage run' with it, or 'pilotage replay --data'")
     programs = Programs(folder.path)
@@ -297,7 +300,8 @@ async def _opened(folder: DataFolder) -> AsyncIterator[Records]:
         stores = open_stores(folder.path, range(SHARDS))
         equipment = Equipment(folder.environment.name, newest, programs, advance, SystemClock())
         station = await open_station(stores, equipment)
-        yield Records([station], Quarantine(front), links_of(front), folder.secret, programs(newest))
+        records = Records([station], Quarantine(front), links_of(front), folder.secret, programs(newest))
+        yield Local(records, folder.path, stores)
     finally:
         if station is not None:
             for shard in station.engine.shards.values():

@@ -1,7 +1,7 @@
 """What generated code calls for dates and times: the calendar and clock of the subject's zone, by pinned tables.
 
-An instant's wall time is microseconds as if it were UTC; what depends on the zone is that step alone. A date outside of the
-years 1 to 9999 raises `NumberOverflow`.
+An instant's wall time is microseconds as if it were UTC; what depends on the zone is that step alone. A date or a wall
+time outside of the years 1 to 9999 raises `NumberOverflow`.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from pilotage.predicate.error import NumberOverflow
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = date.min.toordinal() - _EPOCH_DAY, date.max.toordinal() - _EPOCH_DAY
+_FIRST_US, _LAST_US = _FIRST_DAY * DAY_US, (_LAST_DAY + 1) * DAY_US
 SPANS_US = {"days": DAY_US, "hours": HOUR_US, "minutes": MINUTE_US, "seconds": SECOND_US}
 """The operators that say how often a unit fits into an interval."""
 
@@ -100,22 +101,27 @@ def whole(value: int, unit_us: int) -> int:
 def zoned(zones: Zones) -> dict[str, Any]:
     """What reads zone tables, bound to them, by the names that generated code uses."""
 
+    def wall(instant: int, zone: str) -> int:
+        found = zones.wall_us(instant, zone)
+        if _FIRST_US <= found < _LAST_US:
+            return found
+        raise NumberOverflow(instant)
+
     def zone_of(own: Any, default: str) -> str:
         return own if type(own) is str and own in zones else default
 
     def date_trunc(instant: int, unit: str, zone: str) -> int:
-        wall = zones.wall_us(instant, zone)
+        shown = wall(instant, zone)
         if unit == "hour":  # by the clock's own hours: in a zone of half an hour's distance they begin at half past, UTC
-            return instant - wall % HOUR_US
-        return zones.instant_of(truncated(wall // DAY_US, unit) * DAY_US, zone)
+            return instant - shown % HOUR_US
+        return zones.instant_of(truncated(shown // DAY_US, unit) * DAY_US, zone)
 
     def timestamp(day: int, time_us: int, zone: str) -> int:
         return int64(zones.instant_of(int64(day * DAY_US + time_us), zone))
 
     return {
         "zone_of": zone_of,
-        "wall": zones.wall_us,
+        "wall": wall,
         "op_date_trunc": date_trunc,
         "op_timestamp": timestamp,
-        "next_shift": zones.next_shift,
     }

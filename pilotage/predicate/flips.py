@@ -14,6 +14,7 @@ from pilotage.event.time import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from pilotage.event.zone import Zones
 from pilotage.predicate.clock import SPANS_US, truncated
 from pilotage.predicate.ir import Aggregate, Call, Count, Entered, Expr, Now, Performed, Sequence, SinceLast, Type
+from pilotage.predicate.literals import INT64_MAX
 from pilotage.predicate.table import WALL
 
 COMPARING = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "between", "in"})
@@ -106,12 +107,13 @@ def window_flip(instants: list[int] | None, window_us: int, now: int) -> int:
     return min(enters, leaves) if enters and leaves else enters or leaves
 
 
-def reach(behind_us: int | None, now: int) -> int:
-    """The earliest instant after `now` at which what moves with the clock reaches what it is compared with, `behind_us` from
-    now, or has just passed it (one microsecond later); 0 if both are behind, or one of the two is NULL (None)."""
-    if behind_us is None or behind_us < 0:
+def reach(moving: int | None, other: int | None, now: int) -> int:
+    """The earliest instant after `now` at which what moves with the clock reaches what it is compared with, or has just passed
+    it (one microsecond later); 0 if both are behind, one of the two is NULL (None), or it is beyond all instants."""
+    if moving is None or other is None or other < moving:
         return 0
-    return now + (behind_us or 1)
+    at = now + (other - moving or 1)
+    return at if at <= INT64_MAX else 0
 
 
 def span_flip(value: int | None, unit_us: int, direction: int, now: int) -> int:

@@ -40,6 +40,7 @@ _CONSTANTS: dict[TokenType, Callable[[], exp.Expr]] = {
     TokenType.FALSE: lambda: exp.Boolean(this=False),
     TokenType.NULL: exp.Null,
 }
+_HOLDERS = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.CASE, TokenType.NULL)
 _TYPED_LITERALS = {"date": exp.DataType.Type.DATE, "timestamp": exp.DataType.Type.TIMESTAMP}
 _PIECE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|.""", re.DOTALL)
 _NUMBER = re.compile(r"\d+(\.\d+)?")
@@ -162,7 +163,7 @@ class Condition(Dialect):
             """Behind `in`: constants in brackets, or what holds a list, a map or a text."""
             if self._match(TokenType.L_PAREN):
                 return exp.In(this=node, expressions=self.items(self.deeper(depth)))
-            if not self._curr or self._curr.token_type not in (TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING):
+            if not self._curr or self._curr.token_type not in _HOLDERS:
                 self.unexpected("a list in brackets, such as ('a', 'b'), or the name of a list")
             return exp.In(this=node, field=self.joined(depth))
 

@@ -90,11 +90,10 @@ def _exact(candidate: NextFlip, value: Callable[..., Any], looks: int) -> NextFl
 
 
 def _body(expr: Expr, writer: Writer) -> str:
+    """What does not fit is passed over: it stands in a branch that is not taken, or asking the value fails as well."""
     calls = list(dict.fromkeys(code for part in walk(expr) for code in _sources(part, writer)))
-    if len(calls) < 2:
-        return f"    return {calls[0] if calls else 0}\n"
-    lines = "".join(f"    at = earliest(at, {call})\n" for call in calls[1:])
-    return f"    at = {calls[0]}\n{lines}    return at\n"
+    looks = "".join(f"    try:\n        at = earliest(at, {call})\n    except ArithmeticError:\n        pass\n" for call in calls)
+    return f"    at = 0\n{looks}    return at\n"
 
 
 def _sources(part: Expr, writer: Writer) -> Iterator[str]:
@@ -125,5 +124,4 @@ def _reaches(part: Call, writer: Writer) -> Iterator[str]:
         pace = speed(moving) - speed(other)
         if pace:
             ahead, behind = (moving, other) if pace > 0 else (other, moving)
-            difference = Call(moving.type, "sub", (behind, ahead))
-            yield f"reach({writer.value(difference)}, now)"
+            yield f"reach({writer.value(ahead)}, {writer.value(behind)}, now)"

@@ -201,7 +201,9 @@ def _attributes(random: Random, now: int) -> dict[str, Any]:
         Type.INTEGER: lambda: random.choice(_INTEGERS[:8] if random.random() < 0.9 else _INTEGERS),
         Type.NUMBER: lambda: random.choice(_NUMBERS[:-1] if random.random() < 0.9 else _NUMBERS),
         Type.STRING: lambda: random.choice(_STRINGS),
-        Type.TIMESTAMP: lambda: random.choice((near(random, now), near(random, random.choice(INSTANTS)))),
+        Type.TIMESTAMP: lambda: random.choice(
+            (near(random, now), near(random, random.choice(INSTANTS))) * 10 + (2**63 - 1, -(2**63), 2**62)
+        ),
         Type.DATE: lambda: random.choice((*_DATES, now // DAY, now // DAY + 1)),
         Type.LIST: lambda: [_perhaps(random, random.choice(_STRINGS)) for _ in range(random.randrange(4))],
         Type.MAP: lambda: {key: random.choice(_STRINGS) for key in _KEYS if random.random() < 0.6},
@@ -328,4 +330,4 @@ def edges(history: History, now: int, random: Random) -> list[int]:
     found |= {now + random.randrange(1, 40 * DAY) for _ in range(12)}
     found |= {(now // HOUR + hours) * HOUR + off for hours in (1, 2, 5, 24, 49) for off in (-1, 0)}
     found |= {(now // MINUTE + 1) * MINUTE, (now // SECOND + 1) * SECOND, now + 1, now + 400 * DAY}
-    return sorted(at for at in found if at > now)
+    return sorted(at for at in found if now < at < 2**62)

@@ -74,7 +74,7 @@ def test_whole_units_round_towards_zero() -> None:
     assert (1, -1, 0, 0) == tuple(whole(value, 10) for value in (15, -15, 9, -9))
 
 
-@pytest.mark.parametrize("text", ["d1 + 4000000 = d2", "add_months(d1, 200000) = d2", "date(t1) = d1", "year(t1) = 1"])
+@pytest.mark.parametrize("text", ["d1 + 4000000 = d2", "add_months(d1, 200000) = d2", "date(t1) = d1", "year(t1) = 1", "hour(t1) = 1"])
 def test_a_date_outside_of_the_calendar_is_an_error(text: str) -> None:
     """A date beyond the years 1 to 9999 raises, as a number that does not fit does."""
     made = compile_functions({"it": parse(text, SCOPE).expr}, zones=ZONES)["it"]

@@ -1,5 +1,6 @@
 """Tests of flips: between one flip and the next nothing changes by time, and each change is foretold."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,10 +76,24 @@ def test_a_window_flips_when_an_event_enters_or_leaves(instants: list[int], wind
 
 def test_what_moves_is_passed_one_microsecond_after_it_is_reached() -> None:
     """`since_last(…) > '7d'` becomes true one microsecond after `>= '7d'` does; both instants are foretold."""
-    assert 110 == reach(5, 105)
-    assert 111 == reach(0, 110)
-    assert 0 == reach(-1, 111)
-    assert 0 == reach(None, 105)
+    assert 110 == reach(5, 10, 105)
+    assert 111 == reach(10, 10, 110)
+    assert 0 == reach(11, 10, 111)
+    assert 0 == reach(None, 10, 105) == reach(5, None, 105)
+    assert 0 == reach(-(2**63), 2**63 - 1, 105)
+
+
+def test_what_does_not_fit_is_no_reason_to_fail() -> None:
+    """A flip is foretold though two instants lie further apart than 64 bits hold, and though a branch that is not taken has a
+    number that does not fit."""
+    scope = msgspec.structs.replace(SCOPE, attributes={**SCOPE.attributes, "at": Type.TIMESTAMP})
+    state = State(subject=b"s", attributes={"at": -(2**63) + 5}, features={"a": [0]})
+    texts = {
+        "apart": "now() > at",
+        "branch": "case when tier = 'x' then at - '365d' > now() else since_last('a') > '1ms' end",
+    }
+    flips = compile_flips({name: parse(text, scope).expr for name, text in texts.items()})
+    assert {"apart": 0, "branch": MS_US + 1} == {name: flip(state, None, {}, 10) for name, flip in flips.items()}
 
 
 @given(value=st.integers(-30, 30), direction=st.sampled_from([1, -1]), now=st.integers(-5, 5))

@@ -198,6 +198,8 @@ def test_a_wrong_call_shows_the_signature() -> None:
         ("seen + null", Type.TIMESTAMP),
         ("'7d' - since_last('app.opened')", Type.INTERVAL),
         ("position('x' in (tier || tags[1]))", Type.INTEGER),
+        ("position('x' in null)", Type.INTEGER),
+        ("position('x' in case when vip then tier end)", Type.INTEGER),
         ("local_time(seen)", Type.INTERVAL),
     ],
 )

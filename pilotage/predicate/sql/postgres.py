@@ -4,7 +4,6 @@ converted; maps are jsonb; strings are compared by code point whatever the datab
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from pilotage.event.time import DAY_US
 from pilotage.predicate.ir import Call, Expr, Field, Literal, Type
 from pilotage.predicate.sql.dialects import Dialect
 from pilotage.predicate.sql.printer import Printer
@@ -91,9 +90,6 @@ class PostgresPrinter(Printer):
 
     def beginning(self, unit: str, day: str) -> str:
         return f"cast(date_trunc('{unit}', cast({day} as timestamp)) as date)"
-
-    def midnight(self, day: str) -> str:
-        return f"(cast({self.days_from(day, self.literal(Literal(Type.DATE, 0)))} as bigint) * {DAY_US})"
 
     def small(self, code: str) -> str:
         return f"cast({code} as integer)"

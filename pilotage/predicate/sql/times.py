@@ -60,7 +60,7 @@ class Times(Values):
 
     def date_of(self, days: str) -> str:
         """The date so many days after 1 January 1970."""
-        return f"(date '1970-01-01' + try_cast({days} as integer))"
+        return f"cast(try(date '1970-01-01' + try_cast({days} as integer)) as date)"
 
     def days_from(self, day: str, other: str) -> str:
         """The days from the second date to the first."""
@@ -76,7 +76,7 @@ class Times(Values):
 
     def beginning(self, unit: str, day: str) -> str:
         """The first day of the unit that a date lies in."""
-        return f"cast(date_trunc('{unit}', {day}) as date)"
+        return f"cast(try(date_trunc('{unit}', {day})) as date)"
 
     def date_trunc(self, expr: Call) -> str:
         cut, unit, *zone = expr.args
@@ -97,7 +97,8 @@ class Times(Values):
 
     def midnight(self, day: str) -> str:
         """The wall time at which a date begins."""
-        return f"({self.days_from(day, self.literal(Literal(Type.DATE, 0)))} * {DAY_US})"
+        days = self.days_from(day, self.literal(Literal(Type.DATE, 0)))
+        return self.fitting(f"{self.widened(days)} * {DAY_US}", Type.INTEGER)
 
     def timestamp(self, expr: Call) -> str:
         day, time, zone = expr.args

@@ -32,7 +32,11 @@ def agrees(logic: Logic, found: Civil, counted: Term) -> Term:
     """Whether year, month and day exist in the calendar and have this day count."""
     year, month, day = found
     ranges = logic.all_of(year >= 1, year <= 9999, month >= 1, month <= 12, day >= 1, day <= month_days(logic, year, month))
-    return logic.all_of(ranges, logic.same(days(logic, year, month, day), counted))
+    # Follows from the rest, and spares the solver the search: 400 years have 146,097 days, and no year begins more than two days
+    # from where that puts it.
+    drift = counted * 400 - (year - 1970) * 146_097
+    near = logic.all_of(drift >= -2 * 400, drift <= 368 * 400)
+    return logic.all_of(ranges, near, logic.same(days(logic, year, month, day), counted))
 
 
 def days(logic: Logic, year: Term, month: Term, day: Term) -> Term:

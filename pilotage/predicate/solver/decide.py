@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from pilotage.event.time import DAY_US, HOUR_US, MINUTE_US
-from pilotage.predicate.ir import Attribute, Call, Expr, Field, Literal, Predicate, Type, Variable
+from pilotage.event.zone import Zones
+from pilotage.predicate.clock import PARTS
+from pilotage.predicate.ir import Attribute, Call, Expr, Field, Literal, Now, Predicate, Type, Variable
 from pilotage.predicate.solver.customers import corrections, customer
 from pilotage.predicate.solver.evaluate import value_of
 from pilotage.predicate.solver.histories import Remembering
@@ -32,6 +34,9 @@ WISHES_MAX = 60
 
 WISH = Limits(work=40_000, timeout_ms=1_000)
 """What each of these may use."""
+
+MIDDLE = {"month": 6, "day": 15}
+"""The day that is tried first for a date: with it, only the year is left to find."""
 
 UNDECIDED_MAX = 6
 """How many of them may be undecided before it is enough."""
@@ -171,7 +176,7 @@ class _Search:
     def _plainest(self, plain: bool) -> Model:
         """The assignment found, or one that keeps more of what is wished."""
         self.session.limit(WISH)
-        wishes(self.session, self._wishes()[: None if plain else 2])
+        wishes(self.session, self._wishes()[: None if plain else 3])
         self.session.limit(self.world.limits)
         assert self.session.model is not None
         return self.session.model
@@ -205,24 +210,26 @@ class _Search:
         return found
 
     def _wishes(self) -> list[list[Term]]:
-        """What makes a customer plain, the most wanted first: it is today, by the zone's own clock; nothing overflows, texts are
-        known ones, little has happened, little is known, numbers are small."""
+        """What makes a customer plain, the most wanted first: it is today, by the zone's own clock; dates are in mid June; nothing
+        overflows, texts are known ones, little has happened, little is known, numbers are small."""
         logic, translator = self.problem.logic, self.translator
         symbols = [symbol for symbol in translator.symbols.known.values() if not isinstance(symbol.expr, Call)]
         bursts = [burst for past in translator.past.values() for burst in past]
         fields = [symbol for burst in bursts for symbol in burst.translator.symbols.known.values() if not isinstance(symbol.expr, Call)]
         today = [logic.same(translator.now, NOW_US), *self._clocks()]
+        calls = [(symbol.expr, symbol.value) for symbol in translator.symbols.known.values() if isinstance(symbol.expr, Call)]
+        dates = [logic.same(value, MIDDLE[call.name]) for call, value in calls if call.name in MIDDLE and _read(call.args[0])]
         sound = [logic.all_of(*translator.bounds), *self._grounded()]
         little = [
             *(logic.same(burst.times, 0) for burst in bursts),
             *(burst.times <= 1 for burst in bursts),
-            *(symbol.null for symbol in symbols if _read(symbol)),
+            *(symbol.null for symbol in symbols if _read(symbol.expr)),
             *(symbol.null for symbol in fields),
             *(logic.negated(symbol.value) for symbol in symbols if symbol.expr.type == Type.BOOLEAN),
             *(wish for symbol in (*symbols, *fields) for wish in _small(symbol)),
             *(logic.same(burst.age % unit, 0) for burst in bursts for unit in (MINUTE_US, HOUR_US, DAY_US)),
         ]
-        return [today, sound, little]
+        return [today, dates, sound, little]
 
     def _grounded(self) -> Iterable[Term]:
         """The arguments of open calls are texts of which it is known what the calls come to."""
@@ -235,11 +242,20 @@ class _Search:
                     yield logic.any_of(args[0].null, *(logic.same(args[0].value, text) for text in known))
 
     def _clocks(self) -> Iterable[Term]:
-        zones = self.world.zones
+        """The zone's clock is as far from UTC as on the first day tried, and its date is that day's."""
+        zones, logic = self.world.zones, self.problem.logic
         for expr, symbol in self.translator.symbols.known.items():
-            if zones is not None and isinstance(expr, Call) and expr.name == OFFSET:
-                zone = str(getattr(expr.args[1], "default", "UTC"))
-                yield self.problem.logic.same(symbol.value, zones.wall_us(NOW_US, zone) - NOW_US)
+            if zones is None or not isinstance(expr, Call):
+                continue
+            if expr.name == OFFSET:
+                yield logic.same(symbol.value, _wall(zones, expr.args[1]) - NOW_US)
+            elif expr.name in MIDDLE | {"year": 0} and isinstance(date := expr.args[0], Call) and date.args[:1] == (Now(),):
+                yield logic.same(symbol.value, PARTS[expr.name](_wall(zones, date.args[1]) // DAY_US))
+
+
+def _wall(zones: Zones, zone: Expr) -> int:
+    """The wall time of the first day tried, in a zone or its default."""
+    return zones.wall_us(NOW_US, str(getattr(zone, "default", "UTC")))
 
 
 def placed(witness: Witness, definitions: Inquiry) -> Witness:
@@ -271,8 +287,9 @@ def wishes(session: Session, wanted: list[list[Term]]) -> None:
             pending += [some[half:], some[:half]]
 
 
-def _read(symbol: Symbol) -> bool:
-    return isinstance(symbol.expr, Attribute | Field | Variable) and not (isinstance(symbol.expr, Field) and symbol.expr.path == "type")
+def _read(expr: Expr) -> bool:
+    """Whether an expression is something that is read and can be NULL."""
+    return isinstance(expr, Attribute | Field | Variable) and not (isinstance(expr, Field) and expr.path == "type")
 
 
 def _small(symbol: Symbol) -> Iterable[Term]:

@@ -48,16 +48,14 @@ class Remembering(Translator):
         super().__init__(logic, texts, symbols, audiences)
         self.features = features
         self.now = symbols.of(Now()).value
-        adding = {feature.event for feature in features.values() if feature.value is not None}
         self.past = {
-            event: [self._burst(event, at, event in adding) for at in range(bursts)]
-            for event in sorted({feature.event for feature in features.values()})
+            event: [self._burst(event, at) for at in range(bursts)] for event in sorted({feature.event for feature in features.values()})
         }
         """The bursts of each event type, the oldest first."""
         for of_type in self.past.values():
             self.links += [older.age > newer.age for older, newer in pairwise(of_type)]
 
-    def _burst(self, event: str, at: int, adding: bool) -> Burst:
+    def _burst(self, event: str, at: int) -> Burst:
         logic, prefix = self.logic, f"{event}[{at}]."
         age, times = logic.integer_symbol(f"{prefix}age"), logic.integer_symbol(f"{prefix}times")
         translator = OfEvent(logic, self.texts, Symbols(logic, self.texts, prefix=prefix), event)
@@ -65,7 +63,8 @@ class Remembering(Translator):
         belongs = {feature.key: translator.passes(feature) for feature in own}
         worth = {feature.key: translator.value(feature.value) for feature in own if feature.value is not None}
         # Where values are added up, events are told apart: so many times a value is no longer linear.
-        self.links += [age >= 0, age <= self.now, times >= 0, times <= (1 if adding else TIMES_MAX)]
+        apart = logic.any_of(*(belongs[key] for key in worth))
+        self.links += [age >= 0, age <= self.now, times >= 0, times <= TIMES_MAX, logic.follows(apart, times <= 1)]
         self.bounds += translator.bounds
         return Burst(event, age, times, translator, belongs, worth)
 

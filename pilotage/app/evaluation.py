@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 import msgspec
 
-from pilotage.predicate.ir import Predicate, Type
+from pilotage.predicate.flips import walk
+from pilotage.predicate.ir import Predicate, Type, Zone
 from pilotage.predicate.sql.select import select
 from pilotage.predicate.sql.tables import Tables, zone_rows
 from pilotage.predicate.text import name_text
@@ -68,6 +69,7 @@ class Evaluation:
     def __init__(self, attributes: Mapping[str, Type], zone: str, memory: str = "1GB") -> None:
         """`attributes` types the profile; `zone` is that of subjects without one of their own."""
         self._attributes = dict(attributes)
+        self._zone = zone
         self._database = duckdb.connect(config={"memory_limit": memory, "threads": 2})
         columns = "".join(f", {name_text(name)} {SQL_TYPES[kind]}" for name, kind in self._attributes.items())
         self._database.execute(f"create table subjects (subject blob, at_position bigint{columns})")
@@ -75,8 +77,6 @@ class Evaluation:
         self._make("entries", ENTRY_COLUMNS)
         self._make("live", MEMBER_COLUMNS)
         self._database.execute("create table zones (zone varchar, starts bigint[], offsets bigint[], walls bigint[])")
-        zones = packaged_zones()
-        self._database.executemany("insert into zones values (?, ?, ?, ?)", zone_rows(zones, (*zones.names, zone)))
         self._database.execute("create table members (subject blob, audience varchar)")
 
     def __enter__(self) -> "Evaluation":
@@ -116,6 +116,7 @@ class Evaluation:
     def evaluate(self, conditions: Mapping[str, Predicate], now_us: int) -> None:
         """Ask every subject about every condition as of an instant; the answers are what the other methods speak of."""
         self._database.execute("delete from members")
+        self._set_clocks(conditions.values())
         names = list(conditions)
         numbered = {f"c{at}": conditions[name] for at, name in enumerate(names)}
         if numbered:
@@ -123,6 +124,16 @@ class Evaluation:
             self._database.execute(f"create or replace temp table answers as {query}")
             for at, name in enumerate(names):
                 self._database.execute(f"insert into members select subject, ? from answers where c{at}", [name])
+
+    def _set_clocks(self, conditions: Iterable[Predicate]) -> None:
+        """Have the clock changes of the zones that these conditions read; an answer takes longer with those of all zones."""
+        read = {part for each in conditions for part in walk(each.expr) if isinstance(part, Zone)}
+        if read:
+            names = {self._zone, *(zone.default for zone in read)}
+            for attribute in {zone.attribute for zone in read if zone.attribute}:
+                names |= {name for (name,) in self._rows(f"select distinct {name_text(attribute)} from subjects") if name}
+            self._database.execute("delete from zones")
+            self._database.executemany("insert into zones values (?, ?, ?, ?)", zone_rows(packaged_zones(), names))
 
     def subjects(self) -> int:
         """How many subjects there are."""

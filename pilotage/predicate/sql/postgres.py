@@ -84,7 +84,8 @@ class PostgresPrinter(Printer):
     def add_months(self, day: str, months: str) -> str:
         def later(held: str, n: str) -> str:
             month = f"extract(year from {held}) * 12 + extract(month from {held}) + {n}"
-            return f"(case when {month} between 1 and 200000 then cast({held} + make_interval(months => cast(greatest(least({n}, 200000), -200000) as integer)) as date) end)"
+            span = f"make_interval(months => cast(greatest(least({n}, 200000), -200000) as integer))"
+            return f"(case when {month} between 1 and 200000 then cast({held} + {span} as date) end)"
 
         return self.held([day, months], later)
 

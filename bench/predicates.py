@@ -207,6 +207,7 @@ from local l left join orders o on o.subject = l.subject""",
 def batch(folder: Path, subjects: int, rounds: int = 5) -> list[Figure]:
     """Printed SQL against the same by hand, over subjects with four events each, in turns."""
     with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         _fill(connection, subjects)
         ratios, seconds = [], []
         for text, hand in zip(BATCH, BY_HAND, strict=True):

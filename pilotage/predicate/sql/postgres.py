@@ -84,9 +84,14 @@ class PostgresPrinter(Printer):
     def add_months(self, day: str, months: str) -> str:
         def later(held: str, n: str) -> str:
             month = f"extract(year from {held}) * 12 + extract(month from {held}) + {n}"
-            return f"(case when {month} between 1 and 200000 then cast({held} + make_interval(months => cast({n} as integer)) as date) end)"
+            span = f"make_interval(months => cast(greatest(least({n}, 200000), -200000) as integer))"
+            return f"(case when {month} between 1 and 200000 then cast({held} + {span} as date) end)"
 
         return self.held([day, months], later)
+
+    def part(self, name: str, day: str) -> str:
+        field = {"day_of_week": "isodow", "day_of_year": "doy"}.get(name, name)
+        return self.cast(f"extract({field} from {day})", Type.INTEGER)
 
     def beginning(self, unit: str, day: str) -> str:
         return f"cast(date_trunc('{unit}', cast({day} as timestamp)) as date)"

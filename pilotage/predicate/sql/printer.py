@@ -91,7 +91,9 @@ class Printer(Times):
 
     def remainder(self, expr: Call) -> str:
         left, right = (self.value(arg) for arg in expr.args)
-        return self.fitting(f"{self.widened(left)} % nullif({right}, 0)", expr.type)
+        if expr.type == Type.INTEGER:  # the least integer divided by -1 leaves nothing, but does not fit on the way
+            left = f"cast({left} as {self.wide})"
+        return self.try_cast(f"{left} % nullif({right}, 0)", expr.type)
 
     def negative(self, expr: Call) -> str:
         return self.fitting(f"-{self.widened(f'({self.value(expr.args[0])})')}", expr.type)

@@ -34,7 +34,7 @@ class Times(Values):
     def part(self, name: str, day: str) -> str:
         """A part of a date."""
         field = {"day_of_week": "isodow", "day_of_year": "doy"}.get(name, name)
-        return f"cast(extract({field} from {day}) as {self.types[Type.INTEGER]})"
+        return self.fitting(f"extract({field} from {day})", Type.INTEGER)
 
     def wall(self, instant: Expr, zone: Expr) -> str:
         """The wall time of an instant in the subject's zone, microseconds as if it were UTC."""

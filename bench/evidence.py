@@ -79,7 +79,7 @@ EXHIBITS = {
     "audiences": Exhibit(
         "Sixty audiences kept live over each of two real data sets are, at 50 random instants and in every entry and exit, what SQL "
         "makes of the raw files",
-        "tests/audience/test_live_batch.py --whole",
+        "tests/audience/test_live_batch.py --whole -o faulthandler_timeout=3600",
     ),
     "input": Exhibit("Bad input is answered with its own problem, and nothing crashes", "tests/crash/test_bad_input.py"),
     "real data": Exhibit("31,106 real events are all accounted for and every step counts as a plain computation does", "tests/examples"),

@@ -12,6 +12,7 @@ from pilotage.app.desk import At, Desk, front_of, records_of
 from pilotage.app.lists import LISTED_MAX, Listing, list_events
 from pilotage.app.pacing import Repeats
 from pilotage.app.problems import documented
+from pilotage.journey.forms import BASES
 
 _USUAL = documented(400, 401, 429, 503)
 _KNOWN = _USUAL | documented(404)
@@ -25,6 +26,7 @@ _IDEMPOTENCY = HeaderParameter(
     required=False,
     description="A repeated request with the same key is answered with the first one's answer.",
 )
+_BASIS = f"^({'|'.join(BASES)})?$"
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
 Named = Annotated[str, Meta(min_length=1, max_length=255)]
 
@@ -42,7 +44,7 @@ class ListedMembers(Struct, frozen=True, forbid_unknown_fields=True):
 
     upload: Named
     occurred_us: Annotated[int, Meta(ge=0, le=2**53)]
-    basis: Annotated[str, Meta(max_length=255)]
+    basis: Annotated[str, Meta(pattern=_BASIS)]
     members: Annotated[list[Annotated[dict[Text, Text], Meta(min_length=1, max_length=10)]], Meta(min_length=1, max_length=LISTED_MAX)]
     listed: bool = True
 
@@ -63,7 +65,7 @@ async def get_preview(desk: At, name: Annotated[str, _NAME], limit: Annotated[in
     return await _audiences(desk).preview(name, "", limit, desk.clock.now_us())
 
 
-@post("/audience-preview", responses=_USUAL | documented(413, 415), status_code=200, summary="Who would be in an audience")
+@post("/audience-preview", responses=_USUAL | documented(409, 413, 415), status_code=200, summary="Who would be in an audience")
 async def ask_preview(desk: At, data: Annotated[Asked, Body()]) -> views.PreviewView:
     """How many subjects meet a condition that no audience needs to have, and some of them."""
     return await _audiences(desk).preview("", data.when, data.limit, desk.clock.now_us())

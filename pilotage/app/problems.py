@@ -81,7 +81,7 @@ def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Pr
         case Unavailable():
             return problem(503, str(fault), {"Retry-After": "5"})
         case PredicateError() | BasisUnknown():
-            return problem(400, str(fault))
+            return problem(409, str(fault))  # well-formed, and not of the plan in force
         case HTTPException():
             return _from_http(request, fault)
     log.error("request failed", path=request.url.path, method=request.method, fault=type(fault).__name__, exc_info=fault)

@@ -57,8 +57,10 @@ def number(text: str) -> Literal:
     whole, point, decimals = text.partition(".")
     if len(decimals) > 6:
         raise BadLiteral(f"{text} has more than six decimals", "numbers are exact to six decimals; round it")
-    value = int(whole + decimals.ljust(6, "0")) if point else int(whole)
-    if value > INT64_MAX + 1:
+    whole = whole.lstrip("0") or "0"
+    fits = len(whole) <= len(str(INT64_MAX))  # Python reads no text of more than 4,300 digits
+    value = (int(whole + decimals.ljust(6, "0")) if point else int(whole)) if fits else 0
+    if not fits or value > INT64_MAX + 1:
         raise BadLiteral(f"{text} is too large", f"the largest integer is {INT64_MAX}, the largest decimal {INT64_MAX // SCALE}")
     return Literal(Type.NUMBER if point else Type.INTEGER, value)
 

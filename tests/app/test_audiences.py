@@ -94,9 +94,9 @@ def test_what_cannot_be_asked_is_told(shop: Path, capsys: pytest.CaptureFixture[
     member = {"upload": "1", "occurred_us": 1, "basis": "consent", "members": [{"user_id": "ada"}]}
     answers = {
         served.ask("/audiences/germens/preview"): (404, "there is no audience 'germens'; did you mean germans?"),
-        served.tell("/audience-preview", {"when": "cuntry = 'DE'"}): (400, "there is no attribute cuntry"),
+        served.tell("/audience-preview", {"when": "cuntry = 'DE'"}): (409, "there is no attribute cuntry"),
         served.tell("/lists/springparty", member): (404, "a list 'springparty'; did you mean spring-party?"),
-        served.tell("/lists/spring-party", {**member, "basis": "habit"}): (400, "'habit' is no legal basis; there are consent"),
+        served.tell("/lists/spring-party", {**member, "basis": ""}): (409, "'' is no legal basis; there are consent"),
     }
     for answer, (status, words) in answers.items():
         assert (status, True) == (answer.status_code, words in answer.json()["detail"]), answer.json()

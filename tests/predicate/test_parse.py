@@ -128,6 +128,7 @@ def _kind(text: str) -> Type:
         ("age in (age)", 9, 12, "age is not a constant", None),
         ("age > 1.0000001", 7, 16, "1.0000001 has more than six decimals", None),
         ("age > 9223372036854775808", 7, 26, "9223372036854775808 is too large", None),
+        ("age > " + "9" * 5_000, 7, 5_007, "9" * 5_000 + " is too large", None),
         ("balance > 9223372036855", 11, 24, "9223372036855 is too large for a decimal", None),
         ("coalesce(since_last('app.opened'), '1d') > '7d'", 10, 34, "when this changes by time cannot be computed", None),
         ("case when today() > born then now() end > seen", 31, 36, "when this changes by time cannot be computed", None),

@@ -235,8 +235,11 @@ class Translator:
         return numbers.whole(self.logic, args[0], SPANS_US[expr.name])
 
     def wall(self, expr: Call, instant: Term) -> Term:
-        """The wall time of an instant, which is a call's first argument, in the zone that is its last."""
-        return instant + self.symbols.of(Call(Type.INTERVAL, OFFSET, (expr.args[0], expr.args[-1]))).value
+        """The wall time of an instant, which is a call's first argument, in the zone that is its last; clocks show no time
+        outside the years 1 to 9999."""
+        found = instant + self.symbols.of(Call(Type.INTERVAL, OFFSET, (expr.args[0], expr.args[-1]))).value
+        self.bounds.append(self.logic.any_of(self.value(expr.args[0]).null, calendar.is_date(self.logic, found / DAY_US)))
+        return found
 
     def civil(self, date: Expr, day: Term) -> calendar.Civil:
         """Year, month and day of a date: unknowns, tied to it wherever it is one."""
@@ -259,7 +262,8 @@ class Translator:
             case "minute" | "second":
                 return wall / _UNITS_US[expr.name] % 60
         day = wall / DAY_US if zoned else wall
-        self.bounds.append(self.logic.any_of(self.value(expr.args[0]).null, calendar.is_date(self.logic, day)))
+        if not zoned:
+            self.bounds.append(self.logic.any_of(self.value(expr.args[0]).null, calendar.is_date(self.logic, day)))
         if expr.name in ("date", "day_of_week"):
             return day if expr.name == "date" else calendar.weekday(day) + 1
         return calendar.part(self.logic, expr.name, day, self.civil(_date_of(expr), day))
@@ -273,7 +277,6 @@ class Translator:
         if unit == "hour":
             return args[0] - wall % HOUR_US
         day = wall / DAY_US
-        self.bounds.append(logic.any_of(self.value(expr.args[0]).null, calendar.is_date(logic, day)))
         return self.instant(expr, calendar.truncated(logic, day, self.civil(_date_of(expr), day), unit) * DAY_US)
 
     def timestamp(self, expr: Call, args: list[Term]) -> Term | None:

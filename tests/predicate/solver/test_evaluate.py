@@ -18,6 +18,7 @@ from tests.predicate.histories import SCOPE, ZONES, Live, draw_history, draw_ins
 from tests.predicate.strategies import CONDITIONS, VALUES
 
 PINNED = (
+    "i1 = hour(t2) or local_time(t2) > '06:00' and minute(t1) < i1",  # an instant whose wall time no clock shows
     "s2 between l1[1] and s2",  # the simplifier leaves a comparison with the empty text
     "(consent('news', 'sms') or (('A' || s2) ilike 'bxbA')) and in_audience('vips')",  # a fact about an open call, whose argument is NULL
     "week(d1) = 53 or day_of_year(add_months(d1, i1)) = 366 or date_trunc('quarter', d2) < d1",

@@ -148,8 +148,10 @@ async def _until(reached: Callable[[], bool]) -> None:
 
 def _busy(station: Station) -> bool:
     """Whether messages are still on their way, or receipts of them."""
-    depth = station.dispatcher.depth() if station.dispatcher is not None else {}
-    return any(waiting or busy for waiting, busy, _ in depth.values()) or station.engine.queued_events > 0
+    dispatcher = station.dispatcher
+    assert dispatcher is not None
+    on_their_way = any(waiting or busy for waiting, busy, _ in dispatcher.depth().values())
+    return on_their_way or dispatcher.untold > 0 or station.engine.queued_events > 0
 
 
 @DBOS.step()

@@ -361,6 +361,11 @@ class Dispatcher:
         """For each queue: rows waiting in memory, rows busy, and whether there are more on disk."""
         return {name: (len(queue), len(queue.busy), queue.spilled) for name, queue in self._backlog.queues.items()}
 
+    @property
+    def untold(self) -> int:
+        """How many subjects have not been told yet what became of an action."""
+        return self._teller.waiting + len(self._outcomes)
+
     # The end
 
     async def drain(self, grace_s: float = 10.0) -> bool:

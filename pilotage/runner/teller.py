@@ -30,10 +30,13 @@ class Teller:
         self._spawn = spawn
         self._untold: list[ActionRow] = []
         self._telling = False
+        self.waiting = 0
+        """How many rows' receipts are not durable yet."""
 
     def tell(self, row: ActionRow) -> None:
         """Have a row's subject told, and the row let go then."""
         self._untold.append(row)
+        self.waiting += 1
         if not self._telling:
             self._telling = True
             self._spawn(self._tell_all())
@@ -59,6 +62,7 @@ class Teller:
 
     def _told(self, row: ActionRow) -> None:
         """The receipt is durable: let the row go, or keep it listed."""
+        self.waiting -= 1
         action = row.action
         if row.status not in (Status.SENT, Status.CANCELLED):
             log.info("not handed over", queue=queue_name(action), effect=action.effect.hex(), fate=row.status.value, attempts=row.attempts)

@@ -9,7 +9,7 @@ from random import Random
 
 import msgspec
 
-from bench import audiences, dataset, history, idle, pipeline, predicates, service, solver, stages, timers, toy, workload
+from bench import audiences, backfill, dataset, history, idle, pipeline, predicates, service, solver, stages, timers, toy, workload
 from bench.figure import Figure
 
 
@@ -176,6 +176,7 @@ def workflows(folder: Path, size: Size) -> list[Figure]:
 
 def past(folder: Path, size: Size) -> list[Figure]:
     """History: what filing an event costs, how fast it is read back, and live events beside it."""
+    filled = backfill.backfilled(dataset.copy(folder, folder.with_name("backfill")), size.subjects, size.counted)
     found = history.filed(folder, size.subjects, size.counted)
     waits = {True: [], False: []}
     written = 0
@@ -192,9 +193,15 @@ def past(folder: Path, size: Size) -> list[Figure]:
         Figure("history: filing", found.filing_us, "µs CPU/event", bound=made),
         Figure("history: on disk", found.bytes_per_event, "bytes/event", bound=sizes),
         Figure("history: reading in order", found.read_per_s, "events/s", 50_000, bound=f"{found.read_per_cpu_s:,.0f} per CPU s"),
+        Figure("backfill", filled.events / filled.wall_s, "events/s", 50_000, bound=_told(filled)),
         Figure("history: one subject's events", found.subject_s * 1e3, "ms", bound="by row groups' statistics, over all files"),
         Figure("acknowledged beside filing, p99", kept.p99_ms, "ms", 50, True, f"5,000 events/s in process, always filing; {quiet}"),
     ]
+
+
+def _told(filled: backfill.Backfilled) -> str:
+    counts = f"{filled.events:,} events of {filled.subjects:,} subjects, {filled.features} features"
+    return f"{counts}; {filled.events / filled.cpu_s:,.0f} per CPU s; every subject told, its state and log on disk"
 
 
 def where(folder: Path, size: Size) -> list[Figure]:

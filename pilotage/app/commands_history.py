@@ -1,18 +1,22 @@
 """The command `history`: how far it is in files, bringing it up to date, and asking it questions in SQL."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from cyclopts import App
+from rich.progress import Progress
 
-from pilotage.app.exits import NEGATIVE, OK, USAGE, Trouble
+from pilotage.app.exits import NEGATIVE, OK, UNAVAILABLE, USAGE, Trouble
 from pilotage.app.options import DATA, AsJson, Data
-from pilotage.app.past import keeper_of, of_history
-from pilotage.app.terminal import console, number, print_json, table
-from pilotage.app.views import HistoryView
+from pilotage.app.past import Keeper, keeper_of, of_history
+from pilotage.app.terminal import console, error_console, number, print_json, table
+from pilotage.app.views import BackfillView, HistoryView
 from pilotage.runner.history.parquet import QueryRefused
+from pilotage.runner.ticket import SHARDS
 
 MEBIBYTE = 1 << 20
+LOOKED_S = 0.2
 
 history = App(name="history", help="All events and decisions, as Parquet files and in SQL.")
 
@@ -41,6 +45,49 @@ def history_compact(*, data: Data = DATA, json: AsJson = False) -> int:
     with keeper_of(data) as keeper:
         view = keeper.compact()
     return _told(view, json)
+
+
+@history.command(name="backfill")
+def history_backfill(*, wait: bool = False, data: Data = DATA, json: AsJson = False) -> int:
+    """Say how far the past is filled in that a new plan's conditions ask for. Exits 1 if something keeps it from going on.
+
+    A plan that asks for more than was kept comes into force once everybody's past is known; until then the one before goes on.
+
+    Example: pilotage history backfill --wait
+
+    Parameters
+    ----------
+    wait
+        Return only when it is done.
+    """
+    with keeper_of(data) as keeper:
+        view = keeper.backfill()
+        if wait and view.active and not keeper.running:
+            raise Trouble("nobody runs on the folder, so nothing is filled in", UNAVAILABLE, "start 'pilotage run' with it")
+        if wait and view.active:
+            view = _awaited(keeper)
+    if json:
+        print_json(view)
+    elif view.active:
+        of = "" if view.total is None else f" of {number(view.total)}"
+        said = f"{number(view.events)}{of} events read for {number(len(view.features))} features, {number(view.subjects)} subjects told"
+        console().print(f"{said}, {view.shards_done} of {SHARDS} shards done")
+        for fault in view.faults:
+            console().print(f"interrupted: {fault}", style="red", markup=False)
+    else:
+        console().print("nothing to fill in")
+    return NEGATIVE if view.faults else OK
+
+
+def _awaited(keeper: Keeper) -> BackfillView:
+    """The backfill when it is done, with a bar where somebody looks on."""
+    out = error_console()
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as progress:
+        task = progress.add_task("filling in the past", total=None)
+        while (view := keeper.backfill()).active:
+            progress.update(task, completed=view.events, total=view.total)
+            time.sleep(LOOKED_S)
+    return view
 
 
 @history.command(name="query")

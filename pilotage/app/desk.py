@@ -8,6 +8,7 @@ from litestar.params import SkipValidation
 from pilotage.app.access import Access
 from pilotage.app.problems import BadAsk
 from pilotage.app.records import Records
+from pilotage.app.releasing import Releaser
 from pilotage.runner.clock import Clock
 from pilotage.runner.folder import DataFolder
 from pilotage.runner.front import Front
@@ -24,6 +25,7 @@ class Desk(Protocol):
     station: Station | None
     supervisor: Supervisor | None
     ingest: Ingest | None
+    releaser: Releaser | None
     access: Access
     clock: Clock
     folder: DataFolder

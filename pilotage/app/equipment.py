@@ -14,6 +14,7 @@ import msgspec
 from opentelemetry import propagate, trace
 
 from pilotage.app.workspace import Workspace, load
+from pilotage.audience.membership import unknown
 from pilotage.channel import console, inbox, smtp, webhook
 from pilotage.channel.channel import Channel, Message
 from pilotage.channel.links import Links
@@ -21,6 +22,7 @@ from pilotage.channel.registry import Build, build_channels, rate_limits
 from pilotage.channel.services import Services
 from pilotage.event.digest import key128
 from pilotage.journey.advance import advance
+from pilotage.journey.backfill import Gap, Tally, filled_event
 from pilotage.journey.outcome import Action
 from pilotage.journey.program import Program
 from pilotage.journey.program import load as load_program
@@ -31,8 +33,10 @@ from pilotage.runner.compose import WEBHOOK, Composer
 from pilotage.runner.delivery import Ports
 from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.folder import read_environment, read_plans, read_secret, read_zones
+from pilotage.runner.history.backfill import Filler
 from pilotage.runner.history.historian import HistoryLimits
-from pilotage.runner.station import Equipment, Station
+from pilotage.runner.question import FillFeatures
+from pilotage.runner.station import Equipment, Freshness, Station
 from pilotage.runner.ticket import shard_of, shard_of_key
 from pilotage.runner.wire import Assignment
 
@@ -58,17 +62,18 @@ class Programs:
         self._folder = folder
         self._loaded: dict[str, Program] = {}
 
-    def __call__(self, digest: str) -> Program:
-        """The program of a plan, with the journeys of all other plans for the entries still in them."""
-        found = self._loaded.get(digest)
+    def __call__(self, name: str) -> Program:
+        """The program of a plan as it came into force under a name, with the journeys of the plans before it for the entries still
+        in them. Later ones are left out: what a record led to must not depend on what came afterwards."""
+        found = self._loaded.get(name)
         if found is None:
             environment = read_environment(self._folder)
-            if digest not in environment.plans:
-                raise PlanUnknown(f"the data folder has no plan {digest[:16]}; it was mixed from two, restore it from a backup")
-            plans = {plan.digest: plan for plan in read_plans(self._folder, environment.plans)}
-            plan = plans.pop(digest)
-            earlier = tuple(reversed(plans.values()))
-            found = self._loaded[digest] = load_program(plan, read_zones(self._folder, plan.zones), environment.name, earlier)
+            if name not in environment.plans:
+                raise PlanUnknown(f"the data folder has no plan {name[:16]}; it was mixed from two, restore it from a backup")
+            names = environment.plans[: environment.plans.index(name) + 1]
+            newest_first = {plan.digest: plan for plan in reversed(read_plans(self._folder, names))}
+            plan, *earlier = newest_first.values()
+            found = self._loaded[name] = load_program(plan, read_zones(self._folder, plan.zones), environment.name, earlier)
         return found
 
 
@@ -88,7 +93,7 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
     links = Links(origin, (link_secret(read_secret(folder)),))
 
     def make_dispatcher(station: Station) -> Dispatcher:
-        ports = _ports(station, programs(environment.plans[-1]), workspace, links, clock)
+        ports = _ports(station, workspace, links, clock)
         return Dispatcher(ports, clock, rate_limits(workspace.channels, workers), meter=station.telemetry)
 
     return Equipment(
@@ -100,7 +105,21 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
         make_dispatcher=make_dispatcher,
         history=folder,
         history_limits=HistoryLimits(retention_days=workspace.history_days),
+        filler=lambda question: filler(folder, programs(question.plan), question),
+        freshness=freshness,
     )
+
+
+def filler(folder: Path, program: Program, question: FillFeatures) -> Filler:
+    """What fills in the past of the features that a question names, under their recording plan."""
+    missing = [Gap(each, question.known[each.key]) for each in program.plan.features if each.key in question.known]
+    return Filler(question.plan, folder, lambda: Tally(program, missing), filled_event)
+
+
+def freshness(program: Program) -> Freshness:
+    """Every subject of whom anything is known is to be asked about a plan's audiences."""
+    digest = program.audiences.digest
+    return digest, lambda state: state.audience_set != digest and not unknown(state)
 
 
 def equip(assignment: Assignment) -> Equipment:
@@ -126,7 +145,7 @@ def make_channels(bindings: Mapping[str, Mapping[str, Any]], services: Services)
     return channels
 
 
-def _ports(station: Station, program: Program, workspace: Workspace, links: Links, clock: Clock) -> Ports:
+def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock) -> Ports:
     async def inbox_put(rows: Sequence[tuple[bytes, bytes]]) -> None:
         await station.engine.commit_rows(rows, "inbox")
 
@@ -134,16 +153,16 @@ def _ports(station: Station, program: Program, workspace: Workspace, links: Link
         return station.engine.shards[shard_of_key(start)].store.scan("inbox", start, stop, reverse=True)
 
     def contact_class(purpose: str) -> str:
-        known = program.rules.purposes.get(purpose)
+        known = station.program.rules.purposes.get(purpose)
         return known.contact_class if known is not None else "marketing"  # the strictest class for what nobody knows
 
-    composer = Composer(program.contents.get, contact_class, links)
+    composer = Composer(lambda name: station.program.contents.get(name), contact_class, links)
     allowed = workspace.environment
     return Ports(
         commit_rows=station.commit_rows,
         submit=station.submit_told,
         page=station.page,
-        recheck=lambda action, now_us: recheck_action(program, station.state(action.subject), action, now_us),
+        recheck=lambda action, now_us: recheck_action(station.program, station.state(action.subject), action, now_us),
         compose=_traced(station, composer.message),
         contact_class=contact_class,
         paused=station.paused,

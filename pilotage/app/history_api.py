@@ -29,6 +29,15 @@ async def compact_history(desk: At) -> views.HistoryView:
     return views.history_view(await records_of(desk).compact())
 
 
+@get("/history/backfill", responses=_USUAL, summary="How far a release's past is filled in")
+async def get_backfill(desk: At) -> views.BackfillView:
+    """What a release that asks for more than was kept before still waits for. Journeys of the plan before go on meanwhile."""
+    records_of(desk)
+    recording = desk.folder.environment.recording
+    features = sorted(recording.known) if recording is not None else []
+    return views.backfill_view(features, desk.releaser.states if desk.releaser is not None else [])
+
+
 @get("/history/tail", responses=_USUAL, summary="What is not in files yet")
 async def get_tail(desk: At, shard: Annotated[int, _SHARD], after: Annotated[int, _AFTER]) -> views.LogPage:
     """Some records of a shard's log above a position, personal data included; none at the end. Meant for readers of history on the
@@ -36,5 +45,5 @@ async def get_tail(desk: At, shard: Annotated[int, _SHARD], after: Annotated[int
     return views.LogPage(msgspec.msgpack.encode(await records_of(desk).log(shard, after)))
 
 
-HISTORY = (get_history, compact_history, get_tail)
+HISTORY = (get_history, compact_history, get_backfill, get_tail)
 """The handlers, for the API's guarded part."""

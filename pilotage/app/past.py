@@ -21,6 +21,7 @@ from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import FolderBusy, open_folder, read_environment
 from pilotage.runner.history.parquet import FileGone
 from pilotage.runner.history.parts import HistoryBroken
+from pilotage.runner.history.progress import ShardBackfill, read_filled
 from pilotage.runner.history.reader import History
 from pilotage.runner.history.rest import compact_at_rest, states_of, tail_of
 from pilotage.runner.history.state import ShardHistory
@@ -37,13 +38,18 @@ Found = TypeVar("Found")
 
 
 class Keeper(Protocol):
-    """Whoever knows how far the history of a folder is."""
+    """Whoever knows how far the history of a folder is. `running` says whether a process is at work on it."""
+
+    running: bool
 
     def status(self) -> views.HistoryView:
         """How far history is."""
 
     def compact(self) -> views.HistoryView:
         """Bring history up to date; how it is then."""
+
+    def backfill(self) -> views.BackfillView:
+        """How far the past that a release asks for is filled in."""
 
     def extents(self) -> list[ShardHistory]:
         """How far each shard's files and log reach now."""
@@ -55,6 +61,8 @@ class Keeper(Protocol):
 class _Running:
     """The keeper that asks a running process."""
 
+    running = True
+
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
@@ -63,6 +71,9 @@ class _Running:
 
     def compact(self) -> views.HistoryView:
         return self._ask("POST", "/history/compact", views.HistoryView)
+
+    def backfill(self) -> views.BackfillView:
+        return self._ask("GET", "/history/backfill", views.BackfillView)
 
     def extents(self) -> list[ShardHistory]:
         return [ShardHistory(each.shard, each.after, each.cursor, each.durable) for each in self.status().shards]
@@ -87,6 +98,8 @@ class _Running:
 class _AtRest:
     """The keeper of a folder that this process has to itself."""
 
+    running = False
+
     def __init__(self, data: Path, stores: dict[int, Store]) -> None:
         self._data = data
         self._stores = stores
@@ -98,6 +111,13 @@ class _AtRest:
     def compact(self) -> views.HistoryView:
         compact_at_rest(self._data, self._stores, SystemClock().now_us() // DAY_US)
         return self.status()
+
+    def backfill(self) -> views.BackfillView:
+        recording = read_environment(self._data).recording
+        if recording is None:
+            return views.backfill_view([], [])
+        filled = [ShardBackfill(shard, read_filled(store, shard, recording.plan)) for shard, store in sorted(self._stores.items())]
+        return views.backfill_view(sorted(recording.known), filled)
 
     def extents(self) -> list[ShardHistory]:
         return states_of(self._data, self._stores)

@@ -4,6 +4,7 @@ Nothing leaves: actions are handed over to nobody, at the very instant they are 
 there, `why` can explain it, and a replay that was interrupted goes on where it stopped.
 """
 
+import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -19,9 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pilotage.app.equipment import Programs
 from pilotage.app.exits import INTERRUPTED, NO_INPUT, OK, USAGE, Trouble
+from pilotage.app.observe import set_up_logs
 from pilotage.app.options import AsJson, WorkspaceFolder
 from pilotage.app.planning import unplanned
 from pilotage.app.records import SUBJECT_BYTES
+from pilotage.app.releasing import put_in_force, released_at_rest
 from pilotage.app.terminal import console, error_console, number, print_json, table
 from pilotage.app.views import instant
 from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
@@ -31,6 +34,7 @@ from pilotage.event.time import BadDuration, duration_us, parse_instant_us
 from pilotage.journey.advance import advance
 from pilotage.journey.program import load as load_program
 from pilotage.journey.recheck import recheck_action
+from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import DataFolder, open_folder
 from pilotage.runner.memory import MemoryStore
 from pilotage.runner.quarantine import Quarantine
@@ -85,6 +89,7 @@ def replay_command(
     until
         How far to move the clock after the last event: an instant, or a duration such as +60d.
     """
+    set_up_logs("warning")
     read_workspace = load(workspace, {})
     compiled = compile_workspace(read_workspace, packaged_zones())
     if compiled.plan is None:
@@ -241,14 +246,13 @@ def _rehearsing(data: Path | None, workspace: Workspace, compiled: Compiled) -> 
         return
     folder = open_folder(data, environment.name, production=environment.production)
     try:
+        put_in_force(folder, compiled.plan, packaged_zones(), SystemClock().now_us())
+        if folder.environment.recording is not None:
+            asyncio.run(released_at_rest(folder, compiled.plan, packaged_zones()))
         with _stores(folder) as (front, stores):
-            folder.activate(compiled.plan, packaged_zones())
-            programs = Programs(data)
-            program = programs(compiled.plan.digest)
-            shards = [
-                Shard(n, stores[n], program, environment.name, advance=advance, plan=compiled.plan.digest, programs=programs)
-                for n in range(SHARDS)
-            ]
+            programs, plan = Programs(data), folder.environment.plans[-1]
+            program = programs(plan)
+            shards = [Shard(n, stores[n], program, environment.name, advance=advance, plan=plan, programs=programs) for n in range(SHARDS)]
             yield _recovered(shards, front, folder.secret, program)
     finally:
         folder.close()

@@ -25,6 +25,7 @@ def run_command(
     port: int = 8080,
     workers: int = 1,
     public_url: str = "",
+    short_history: bool = False,
     log_level: Literal["debug", "info", "warning", "error"] = "info",
 ) -> int:
     """Run: take events in, decide, send, and serve the API, until SIGTERM or Ctrl-C.
@@ -43,6 +44,8 @@ def run_command(
         How many processes share the shards; 1 keeps everything in this one.
     public_url
         The address under which customers reach the links in messages.
+    short_history
+        Accept that what a new condition counts begins where history does, if that does not reach back far enough.
     log_level
         The least important level that is logged.
     """
@@ -50,7 +53,7 @@ def run_command(
     set_up_traces()
     if not 1 <= workers <= SHARDS:
         raise Trouble(f"--workers must be 1 to {SHARDS}, not {workers}", USAGE)
-    options = RunOptions(workspace, data or workspace / "data", host, port, workers, public_url)
+    options = RunOptions(workspace, data or workspace / "data", host, port, workers, public_url, short_history=short_history)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(options))
 

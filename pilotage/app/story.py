@@ -7,7 +7,9 @@ import msgspec
 
 from pilotage.app import views
 from pilotage.app.views import instant
+from pilotage.contract.builtin import FEATURES_FILLED
 from pilotage.event.envelope import Event
+from pilotage.journey.backfill import events_told
 from pilotage.journey.outcome import Decision
 from pilotage.journey.program import Program
 from pilotage.predicate.literals import readable
@@ -156,6 +158,8 @@ def _standing(row: ActionRow | None) -> str:
 
 
 def _data(event: Event) -> dict[str, Any]:
+    if event.type == FEATURES_FILLED:
+        return dict(events_told(event))
     try:
         return msgspec.json.decode(event.data, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):

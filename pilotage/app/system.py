@@ -9,7 +9,7 @@ import contextlib
 import gc
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_sec
 from pilotage.app.exits import BUSY, CONFIG, FAULT, STORE_FULL, UNAVAILABLE, Trouble
 from pilotage.app.planning import unplanned
 from pilotage.app.records import Records, links_of
+from pilotage.app.releasing import Releaser, put_in_force
 from pilotage.app.site import Site
 from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
 from pilotage.channel.hits import LinkServer
@@ -49,7 +50,8 @@ log = structlog.get_logger("pilotage")
 
 class RunOptions(msgspec.Struct, frozen=True):
     """How to run. Port 0 takes a free one. `public_url` is the address that customers' links lead to, without a final
-    slash; empty: the server's own. `grace_s` bounds how long hand-overs may take to end at a stop."""
+    slash; empty: the server's own. `grace_s` bounds how long hand-overs may take to end at a stop. `short_history` accepts that
+    what a new condition counts begins where history does."""
 
     workspace: Path
     data: Path
@@ -58,6 +60,7 @@ class RunOptions(msgspec.Struct, frozen=True):
     workers: int = 1
     public_url: str = ""
     grace_s: float = 10.0
+    short_history: bool = False
 
 
 class _Server(uvicorn.Server):
@@ -102,6 +105,8 @@ class System:
         self._server = _Server(_server_config(self.site))
         self._serving: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self.releaser: Releaser | None = None
+        self._releasing: asyncio.Task[None] | None = None
 
     @property
     def unready(self) -> str:
@@ -119,15 +124,46 @@ class System:
         self._write_running()
         self._front_store = RocksStore(self.folder.front)
         owners = await self._start_owners()
-        intake = Intake(self.compiled.contracts, self.compiled.segment_names, self.workspace.intake)
-        self.front = Front(self._front_store, self.folder.secret, owners, self.clock, _rereader(intake), self._end)
+        self.front = Front(self._front_store, self.folder.secret, owners, self.clock, self._reread, self._end)
         program = Programs(self.folder.path)(self.folder.environment.plans[-1])
         self.records = Records(owners, self.front.quarantine, links_of(self._front_store), self.folder.secret, program)
-        self.ingest = self.site.intake = Ingest(intake, self.workspace.write_keys, self.front, self.clock.now_us)
+        self.ingest = self.site.intake = Ingest(self._intake(), self.workspace.write_keys, self.front, self.clock.now_us)
         links = Links(self.origin, (link_secret(self.folder.secret),))
         self.site.links = LinkServer(links, self._submit, self.clock.now_us)
         self.site.closed = ""
+        self._release(owners)
         log.info("ready", url=self.url, shards=SHARDS, workers=self.options.workers, plan=self.folder.environment.plans[-1][:16])
+
+    def _intake(self) -> Intake:
+        """What lets events in by the contracts of the plan in force."""
+        recording = self.folder.environment.recording is not None
+        contracts = self.folder.plans()[-1].contracts if recording else self.compiled.contracts
+        return Intake(contracts, self.compiled.segment_names, self.workspace.intake)
+
+    def _reread(self, items: Sequence[Quarantined]) -> Admitted:
+        """Read quarantined events again, by the contracts of now."""
+        assert self.ingest is not None
+        return self.ingest.intake.resubmit(items)
+
+    def _release(self, owners: Sequence[Any]) -> None:
+        """Let the workspace's plan take over as soon as the past that it asks for is filled in."""
+        if self.folder.environment.recording is None:
+            return
+        assert self.compiled.plan is not None
+
+        self.releaser = Releaser(self.folder, self.compiled.plan, packaged_zones(), self.clock.now_us, owners, self._took_over)
+        self._releasing = asyncio.create_task(self._watch_release(self.releaser), name="release")
+
+    async def _watch_release(self, releaser: Releaser) -> None:
+        try:
+            await releaser.run()
+        except Exception as fault:  # noqa: BLE001 - a release half made must not go on unseen
+            self._end(fault)
+
+    def _took_over(self) -> None:
+        assert self.records is not None and self.ingest is not None
+        self.records.program = Programs(self.folder.path)(self.folder.environment.plans[-1])
+        self.ingest.intake = self._intake()
 
     async def _submit(self, subject: bytes, event: Event) -> object:
         assert self.front is not None
@@ -192,6 +228,8 @@ class System:
             raise failures[0]
 
     async def _stop_taking(self) -> None:
+        if self._releasing is not None:
+            self._releasing.cancel()
         if self.front is not None:
             await self.front.close()
 
@@ -232,7 +270,8 @@ def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None
         raise Trouble(str(busy), BUSY) from busy
     assert compiled.plan is not None
     try:
-        folder.activate(compiled.plan, packaged_zones())
+        now_us = (clock or SystemClock()).now_us()
+        put_in_force(folder, compiled.plan, packaged_zones(), now_us, short_history=options.short_history)
         bound = listening or listen(options.host, options.port)
         return System(options, workspace, compiled, folder, clock or SystemClock(), bound)
     except BaseException:
@@ -257,22 +296,6 @@ def trouble_of(fault: BaseException) -> Trouble:
     if isinstance(fault, StoreFull):
         return Trouble(str(fault), STORE_FULL)
     return Trouble(f"{type(fault).__name__}: {fault}", FAULT, "start again; everything acknowledged is on disk")
-
-
-def _rereader(intake: Intake) -> Callable[[Sequence[Quarantined]], Admitted]:
-    """How the front reads quarantined events again."""
-
-    def reread(items: Sequence[Quarantined]) -> Admitted:
-        admitted = Admitted([], [])
-        for item in items:
-            found = intake.reread(item)
-            if isinstance(found, Event):
-                admitted.accepted.append(found)
-            else:
-                admitted.refused.append(found)
-        return admitted
-
-    return reread
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from pilotage.event.time import DAY_US, instant_text
+from pilotage.runner.history.progress import ShardBackfill
 from pilotage.runner.history.state import ShardHistory
 
 
@@ -322,6 +323,22 @@ class HistoryView(msgspec.Struct, frozen=True):
     shards: list[ShardHistoryView]
 
 
+class BackfillView(msgspec.Struct, frozen=True):
+    """Whether a release waits for the past of its features to be brought to everybody, and how far that is: `events` of about
+    `total` (null: not counted yet) were read and `subjects` told. `unfit` events were left out of conditions that read their data,
+    since they do not keep today's contract; `refused` subjects could not be told. `shards_done` is of 8."""
+
+    active: bool
+    features: list[str]
+    events: int
+    total: int | None
+    subjects: int
+    unfit: int
+    refused: int
+    shards_done: int
+    faults: list[str]
+
+
 class LogPage(msgspec.Struct, frozen=True):
     """Records of a shard's log that are not in files yet: MessagePack of their segments, as base64."""
 
@@ -370,6 +387,23 @@ def history_view(states: Sequence[ShardHistory]) -> HistoryView:
             )
             for state in states
         ],
+    )
+
+
+def backfill_view(features: Sequence[str], states: Sequence[ShardBackfill]) -> BackfillView:
+    """The backfill of all shards; none is active without features."""
+    filled = [state.filled for state in states]
+    totals = [state.total for state in states]
+    return BackfillView(
+        active=bool(features),
+        features=list(features),
+        events=sum(each.events for each in filled),
+        total=None if None in totals or not totals else sum(total or 0 for total in totals),
+        subjects=sum(each.subjects for each in filled),
+        unfit=sum(each.unfit for each in filled),
+        refused=sum(each.refused for each in filled),
+        shards_done=sum(each.done for each in filled),
+        faults=sorted({state.fault for state in states if state.fault}),
     )
 
 

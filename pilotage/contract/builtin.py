@@ -14,6 +14,9 @@ AUDIENCE_LEFT = "audience.left"
 CUSTOMER_IDENTIFIED = "customer.identified"
 CUSTOMER_GROUPED = "customer.grouped"
 CUSTOMER_ALIASED = "customer.aliased"
+FEATURES_FILLED = "features.filled"
+"""What the system tells a subject of its own past when a release asks for features that were not kept before. It has no
+contract, and nobody else can send it."""
 PAGE_VIEWED = "page.viewed"
 SCREEN_VIEWED = "screen.viewed"
 MESSAGE_FATES = ("sent", "failed", "refused", "expired", "unknown", "delivered", "opened", "clicked", "bounced", "complained")

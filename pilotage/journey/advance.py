@@ -10,8 +10,10 @@ left) is taken first in, first out at the same instant.
 from collections.abc import Sequence
 
 from pilotage.audience.membership import due
+from pilotage.contract.builtin import FEATURES_FILLED
 from pilotage.event.envelope import WAKE, Event
 from pilotage.journey.audiences import adopt_audiences, move_audiences, tell_audiences
+from pilotage.journey.backfill import fill_features
 from pilotage.journey.entry import due_of, enter, fire, take
 from pilotage.journey.outcome import Outcome
 from pilotage.journey.program import Handler, Program
@@ -42,7 +44,8 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     adopts = state.audience_set != program.audiences.digest
     handler = program.handlers.get(event.type)
     if not (overdue or adopts) and (handler is None or (handler.idle and not (state.entries and handler.listened))):
-        return Outcome(state, [], [], wake_us, [])
+        if event.type != FEATURES_FILLED:
+            return Outcome(state, [], [], wake_us, [])
     if handler is not None and handler.own:
         raise OwnEvent(f"{event.type} is made by the system itself; send an event type of your own")
     work = Work(program, state, now_us)
@@ -56,6 +59,9 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
         _take_event(work, handler, event, handler.validator.decode(event.data))
         _drain(work)
         _refresh(work)
+    elif event.type == FEATURES_FILLED:
+        work.begin(now_us, event.id)
+        fill_features(work, event)
     elif adopts and event.type != WAKE:
         work.begin(now_us, f"{event.source}/{event.id}")
         _take_change(work, NOTHING)

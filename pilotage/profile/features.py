@@ -71,6 +71,65 @@ def _start(instants: list[int], window_us: int, now_us: int) -> int:
     return max(min(start, occurred - 1), over, 0)
 
 
+def kept_of(window_us: int, instants: list[int], values: list[Any] | None, now_us: int) -> Kept:
+    """What `update` leaves of events that passed a feature's filter, given at once in the order they arrived; `now_us` is when the
+    last of them was received. Of a feature with a value, `values` are what they were worth."""
+    if values is None:
+        ordered = sorted(instants)
+        return ordered[_start(ordered, window_us, now_us) :]
+    rows = sorted(zip(instants, values, strict=True), key=_instant)
+    ordered = [row[0] for row in rows]
+    start = _start(ordered, window_us, now_us)
+    return [ordered[start:], [row[1] for row in rows[start:]]]
+
+
+def fill(window_us: int, known: Kept, whole: Kept, live: Kept | None, now_us: int) -> Kept:
+    """What is kept of a feature once its past is known.
+
+    `whole` is what all events of its past, up to some position of the log, leave of it; `known` what they had left of it in
+    the state at that position (empty: nothing), and `live` is what the state keeps now. So `live` without `known` came since.
+    """
+    if not whole:
+        return live or []
+    if isinstance(whole[0], list):
+        instants, values = _since(known, live)
+        rows = sorted([*zip(*whole, strict=True), *zip(instants, values, strict=True)], key=_instant)
+        start = _start([row[0] for row in rows], window_us, now_us)
+        return [[row[0] for row in rows[start:]], [row[1] for row in rows[start:]]]
+    came = _since([known] * 2, [live] * 2)[0] if live else []
+    merged = sorted([*whole, *came])
+    return merged[_start(merged, window_us, now_us) :]
+
+
+def _since(known: Kept, live: Kept | None) -> tuple[list[int], list[Any]]:
+    """The instants and values of `live` that came after those of `known`. At one instant the known ones stand first, and of these
+    the first may have been forgotten since."""
+    if not live:
+        return [], []
+    of_known = _by_instant(known) if known else {}
+    instants: list[int] = []
+    values: list[Any] = []
+    for instant, held in _by_instant(live).items():
+        before = of_known.get(instant, [])
+        left = min(len(before), len(held))
+        while before[len(before) - left :] != held[:left]:
+            left -= 1
+        instants += [instant] * (len(held) - left)
+        values += held[left:]
+    return instants, values
+
+
+def _by_instant(kept: Kept) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for instant, value in zip(*kept, strict=True):
+        found.setdefault(instant, []).append(value)
+    return found
+
+
+def _instant(row: tuple[int, Any]) -> int:
+    return row[0]
+
+
 def _update_values(window_us: int, kept: Kept | None, occurred_us: int, now_us: int, value: Any) -> Kept | None:
     if value is None:
         return kept

@@ -51,6 +51,10 @@ class _Adoption(msgspec.Struct):
     done: "asyncio.Future[None]"
 
 
+Errand = Callable[[int], int]
+"""A little of some background work on a shard, at an instant: applies events or lets subjects settle, and returns how many
+records it made."""
+
 Listener = Callable[[int, Sealed], None]
 """Called with a shard's number and what it committed, in commit order, on the loop's thread."""
 
@@ -81,6 +85,7 @@ class Engine:
         self._applied_s = 0.0
         self._chunk = Portion(self.limits.chunk_s, min(self.limits.chunk_least, self.limits.chunk_events), self.limits.chunk_events)
         self._wakes = Portion(self.limits.wake_s, self.limits.wake_least, self.limits.wake_most)
+        self._errands: deque[tuple[Errand, asyncio.Future[None]]] = deque()
         self._rows: dict[int, list[Row]] = {}
         self._row_futures: list[asyncio.Future[None]] = []
         self._bell = asyncio.Event()
@@ -149,6 +154,24 @@ class Engine:
         """Write a row of a shard's own with its next group commit, whenever that is."""
         self._rows.setdefault(number, []).append(row)
 
+    async def errand(self, errand: Errand) -> None:
+        """Do a little background work between live events; returns when what it did, and every row it noted, is durable, both in
+        one commit. One that raises ends the engine."""
+        self._refuse_stopped()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._errands.append((errand, done))
+        self._bell.set()
+        await done
+
+    def _run_errand(self) -> bool:
+        """One errand a round, so that live events wait for none but it."""
+        if not self._errands:
+            return False
+        errand, done = self._errands.popleft()
+        self._row_futures.append(done)
+        self._applied_events += errand(self._clock.now_us())
+        return True
+
     async def adopt(self, program: Any, plan: str) -> None:
         """Go on under another program; returns when every shard has. What was taken before is decided under the old one
         or the new, never both."""
@@ -213,7 +236,7 @@ class Engine:
             self._fail(fault)
 
     def _idle(self) -> bool:
-        return not (self._queue or self._applied or self._row_futures or self._commit)
+        return not (self._queue or self._applied or self._row_futures or self._commit or self._errands)
 
     def _work(self) -> bool:
         """One round: some live events, some due subjects, a commit if none is under way, some saving."""
@@ -224,6 +247,7 @@ class Engine:
             begun_s = time.perf_counter()
             worked = self._apply_some() or worked
             worked = self._wake_some() or worked
+            worked = self._run_errand() or worked
             self._applied_s += time.perf_counter() - begun_s
             self._end_commit()
         if self._commit is None:
@@ -407,6 +431,8 @@ class Engine:
             self.failure = fault
         self._refuse_all([*self._applied, *self._queue], self._row_futures, fault)
         self._queue.clear()
+        self._refuse_all((), [done for _, done in self._errands], fault)
+        self._errands.clear()
         self._applied, self._row_futures = [], []
         self.queued_events = self.queued_bytes = 0
         self._bell.set()

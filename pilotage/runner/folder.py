@@ -19,6 +19,9 @@ from pilotage.journey.plan import KERNEL, Plan, decode_plan, encode_plan
 FORMAT = 1
 """The format of the folders this release makes and the newest it opens."""
 
+AGAIN = "~"
+"""What follows the digest of a plan that comes into force again, before how many times that makes."""
+
 SHARDS = 8
 SECRET_BYTES = 32
 
@@ -43,9 +46,19 @@ class OtherEnvironment(RuntimeError):
     """The folder belongs to another environment than the workspace names. Use one folder for each environment."""
 
 
+class Recording(msgspec.Struct, frozen=True):
+    """What keeps a plan from being in force yet: features whose past is being filled in. `plan` is the digest of the plan that
+    records them meanwhile, the newest active one; `known` says how far back each was kept before (None: not at all)."""
+
+    plan: str
+    known: dict[str, int | None]
+
+
 class Environment(msgspec.Struct, frozen=True):
-    """What `environment.json` says. `plans` are the digests of all plans ever active, the newest last; entries in
-    flight finish under the one they began with. `kernels` are the kernel versions those plans name."""
+    """What `environment.json` says. `plans` are the digests of all plans ever active, the newest last, each as often as it came
+    into force (the second time as `digest~2`, since others are remembered then); entries in flight finish under the one they began
+    with. `kernels` are the kernel versions those plans name. `recording` is there while
+    the past of features is being filled in."""
 
     format: int
     name: str
@@ -53,6 +66,7 @@ class Environment(msgspec.Struct, frozen=True):
     shards: int = SHARDS
     kernels: tuple[int, ...] = (KERNEL,)
     plans: tuple[str, ...] = ()
+    recording: Recording | None = None
 
 
 class DataFolder:
@@ -73,14 +87,16 @@ class DataFolder:
         """Where a shard's store lies."""
         return self.path / "shards" / str(number)
 
-    def activate(self, plan: Plan, zones: Zones) -> None:
-        """Store a plan with its zone tables and make it the newest active one."""
+    def activate(self, plan: Plan, zones: Zones, known: dict[str, int | None] | None = None) -> None:
+        """Store a plan with its zone tables and make it the newest active one, in one step with what it records, if it is there
+        to record (`Recording.known`)."""
         _write_file(self.path / "plans" / plan.digest, encode_plan(plan))
         _write_file(self.path / "zones" / zones.digest, zones.packed)
-        plans = (*(digest for digest in self.environment.plans if digest != plan.digest), plan.digest)
+        plans = _with_newest(self.environment.plans, plan.digest)
         kernels = tuple(sorted({*self.environment.kernels, plan.kernel}))
-        if plans != self.environment.plans:
-            self.environment = msgspec.structs.replace(self.environment, plans=plans, kernels=kernels)
+        recording = None if known is None else Recording(plans[-1], known)
+        if (plans, recording) != (self.environment.plans, self.environment.recording):
+            self.environment = msgspec.structs.replace(self.environment, plans=plans, kernels=kernels, recording=recording)
             _write_environment(self.path, self.environment)
 
     def plans(self) -> tuple[Plan, ...]:
@@ -138,10 +154,19 @@ def read_secret(path: Path) -> bytes:
     return secret
 
 
-def read_plans(path: Path, digests: Sequence[str]) -> tuple[Plan, ...]:
-    """Stored plans by their digests."""
+def _with_newest(plans: tuple[str, ...], digest: str) -> tuple[str, ...]:
+    """The names of the plans that were active, with one that comes into force now."""
+    times = sum(name.partition(AGAIN)[0] == digest for name in plans)
+    if times and plans[-1].partition(AGAIN)[0] == digest:
+        return plans
+    return (*plans, f"{digest}{AGAIN}{times + 1}" if times else digest)
+
+
+def read_plans(path: Path, names: Sequence[str]) -> tuple[Plan, ...]:
+    """Stored plans by the names that `Environment.plans` has for them."""
     plans = []
-    for digest in digests:
+    for name in names:
+        digest = name.partition(AGAIN)[0]
         try:
             plan = decode_plan((path / "plans" / digest).read_bytes())
         except (FileNotFoundError, msgspec.DecodeError) as fault:

@@ -9,6 +9,7 @@ import msgspec
 
 from pilotage.runner.arrival import Told
 from pilotage.runner.digests import Digests
+from pilotage.runner.history.progress import ShardBackfill
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment
 from pilotage.runner.outbox import ActionRow, Status
@@ -127,8 +128,17 @@ class AdoptPlan(msgspec.Struct, frozen=True, tag="adopt"):
     plan: str
 
 
+class FillFeatures(msgspec.Struct, frozen=True, tag="fill"):
+    """Fill in the past of the features in `known` under the recording plan in force, of a digest, unless that is under way
+    already. `known` says how far back each was kept before (None: not at all). Answer: list of `ShardBackfill`, as far as it is."""
+
+    plan: str
+    known: dict[str, int | None]
+
+
 Question = (
-    ReadState
+    FillFeatures
+    | ReadState
     | ReadStory
     | ReadActions
     | ListSubjects
@@ -185,6 +195,7 @@ ANSWERS: dict[type, Any] = {
     CompactHistory: list[ShardHistory],
     ReadLog: list[Segment],
     AdoptPlan: str,
+    FillFeatures: list[ShardBackfill],
 }
 
 _encoder = msgspec.msgpack.Encoder()

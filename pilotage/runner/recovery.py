@@ -16,6 +16,7 @@ from pilotage.runner.store import Batch, Store
 
 _MARKER = b"marker"
 _OWNER = b"owner"
+_REIGN = b"plan"
 
 
 class Marker(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -23,6 +24,13 @@ class Marker(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     position: int = 0
     stamp_us: int = 0
+
+
+class Reign(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Under which plan the newest records were made, and the first position made under it."""
+
+    plan: str = ""
+    first: int = 1
 
 
 class Owner(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,6 +83,7 @@ class PlanMissing(RuntimeError):
 
 
 _marker_decoder = msgspec.msgpack.Decoder(Marker)
+_reign_decoder = msgspec.msgpack.Decoder(Reign)
 _owner_decoder = msgspec.msgpack.Decoder(Owner)
 _canonical = msgspec.msgpack.Encoder(order="deterministic")
 
@@ -88,6 +97,17 @@ def read_marker(store: Store) -> Marker:
 def put_marker(batch: Batch, marker: Marker) -> None:
     """Add the marker to a durable batch; everything up to it must be flushed."""
     batch.put("meta", _MARKER, HEADER + _canonical.encode(marker))
+
+
+def read_reign(store: Store) -> Reign:
+    """Under which plan the newest records were made."""
+    value = store.get("meta", _REIGN)
+    return Reign() if value is None else _reign_decoder.decode(body_of("meta", value))
+
+
+def put_reign(batch: Batch, reign: Reign) -> None:
+    """Add it to the batch that holds the first records made under the plan."""
+    batch.put("meta", _REIGN, HEADER + _canonical.encode(reign))
 
 
 def claim_store(store: Store, owner: Owner) -> None:

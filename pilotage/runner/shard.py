@@ -25,10 +25,13 @@ from pilotage.runner.recovery import (
     Marker,
     Owner,
     PlanMissing,
+    Reign,
     check_decisions,
     claim_store,
     put_marker,
+    put_reign,
     read_marker,
+    read_reign,
 )
 from pilotage.runner.seen import Seen, event_hash
 from pilotage.runner.states import States
@@ -73,6 +76,7 @@ class Shard:
         self._stamp_us = 0
         self._day_ends_us = 0
         self._marker = Marker()
+        self._reign = Reign()
         self._target: Marker | None = None
         self._flushing = False
         self._moved: Marker | None = None
@@ -126,6 +130,17 @@ class Shard:
         if self._records:
             raise OutOfOrder("records are open under the previous plan; seal them before adopting another")
         self._program, self._plan = program, plan
+
+    def touch(self, subjects: Sequence[bytes], now_us: int, outdated: Callable[[State], bool]) -> int:
+        """Let those of some known subjects settle whose state is outdated, due or not; returns how many did."""
+        now_us = max(now_us, self._stamp_us)
+        self._states.load(subjects)
+        self._turn_day(now_us)
+        chosen = [subject for subject in subjects if subject not in self.stuck and outdated(self._states.get(subject).state)]
+        for subject in chosen:
+            self._settle(subject, now_us, now_us)
+        self._states.trim()
+        return len(chosen)
 
     def _take(self, arrival: Arrival, hashed: bytes, clock_us: int) -> Result:
         earlier = self._seen.fresh_position(hashed)
@@ -193,6 +208,16 @@ class Shard:
             self._day_ends_us = (now_us // DAY_US + 1) * DAY_US
             self._seen.turn_to(now_us)
 
+    @property
+    def stamp_us(self) -> int:
+        """The received time of the newest record."""
+        return self._stamp_us
+
+    @property
+    def before_plan(self) -> int:
+        """The last position made before the plan in force; everything after it is, or will be, made under it."""
+        return self._reign.first - 1 if self._reign.plan == self._plan else self._first - 1
+
     # Committing
 
     def seal(self) -> Sealed | None:
@@ -206,6 +231,9 @@ class Shard:
         if self._records:
             batch.put("log", *encode_segment(segment))
             self._in_flight.append(segment)
+            if self._reign.plan != self._plan:
+                self._reign = Reign(self._plan, self._first)
+                put_reign(batch, self._reign)
         for action in self._actions:
             batch.put("action", *pending_row(action))
         for subject, effect in self._cancelled:
@@ -305,7 +333,7 @@ class Shard:
         does not come out as logged, unless `diverged` takes it as a warning; `ForeignStore`, `LogBroken`, `PlanMissing`,
         `UnreadableValue` as they say."""
         claim_store(self.store, self._owner)
-        self._marker = read_marker(self.store)
+        self._marker, self._reign = read_marker(self.store), read_reign(self.store)
         self.position = self.durable = self._marker.position
         self._stamp_us = self._marker.stamp_us
         if self._stamp_us:

@@ -26,7 +26,9 @@ from pilotage.runner.delivery import channel_name
 from pilotage.runner.digests import digests_of, unite
 from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.engine import Engine
+from pilotage.runner.history.backfill import Backfill, Filler
 from pilotage.runner.history.historian import Historian, HistoryLimits
+from pilotage.runner.history.progress import ShardBackfill
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment, segments_from
 from pilotage.runner.outbox import ActionRow
@@ -34,6 +36,7 @@ from pilotage.runner.pace import EngineLimits
 from pilotage.runner.rocks import Memory, RocksStore
 from pilotage.runner.shard import Shard
 from pilotage.runner.store import Store
+from pilotage.runner.sweep import Sweep
 from pilotage.runner.telemetry import RESTING_KEY, Telemetry
 from pilotage.runner.ticket import SHARDS, Answers, Work, shard_of
 from pilotage.runner.tracing import Traces
@@ -52,6 +55,10 @@ eight stores waits several times that long for the busy loop: at 5,000 events/s 
 this 5 ms, and throughput rose by a fifth."""
 
 
+Freshness = tuple[bytes, Callable[[State], bool]]
+"""A digest of what every subject is to meet, and whether a state has not met it yet."""
+
+
 class Equipment(msgspec.Struct):
     """What the application puts into a process that runs shards.
 
@@ -59,7 +66,8 @@ class Equipment(msgspec.Struct):
     earlier plans included). `make_dispatcher` gets the station, whose
     methods are the ports of a dispatcher and whose `telemetry` is its meter; without it, actions only pile up in the outbox.
     `environment` names whose stores these are. `history` is the data folder whose history these shards keep; without it they keep
-    none.
+    none. `filler` says how the past of features is filled in. `freshness` names what a program wants each subject to have met,
+    and says whether a state has not; without it nobody is swept for.
     """
 
     environment: str
@@ -72,6 +80,8 @@ class Equipment(msgspec.Struct):
     shard_limits: Limits = Limits()
     history: Path | None = None
     history_limits: HistoryLimits = HistoryLimits()
+    filler: "Callable[[asked.FillFeatures], Filler] | None" = None
+    freshness: Callable[[Any], Freshness] | None = None
 
 
 class Station:
@@ -88,6 +98,9 @@ class Station:
         self._equipment = equipment
         self._clock = equipment.clock
         self._switches = asked.SwitchesChanged()
+        self.program = equipment.program(equipment.plan)
+        self.backfill: Backfill | None = None
+        self.sweep: Sweep | None = None
         for shard in shards:
             self.telemetry.restore(shard.number, shard.store)
         self.dispatcher = equipment.make_dispatcher(self) if equipment.make_dispatcher is not None else None
@@ -109,6 +122,7 @@ class Station:
         self._watch = asyncio.create_task(self._watch_faults(), name="station")
         if self.dispatcher is not None:
             await self.dispatcher.resume()
+        self._sweep()
         self.ready = self.failure is None
 
     async def stop(self, grace_s: float = 10.0) -> None:
@@ -118,6 +132,9 @@ class Station:
             self._watch.cancel()
         if self.dispatcher is not None:
             await self.dispatcher.stop(grace_s)
+        for background in (self.backfill, self.sweep):
+            if background is not None:
+                await background.stop()
         await self.engine.stop()
         if self.historian is not None:
             await self.historian.stop(grace_s)
@@ -316,8 +333,29 @@ class Station:
         return found
 
     async def _adopt(self, question: asked.AdoptPlan) -> str:
-        await self.engine.adopt(self._equipment.program(question.plan), question.plan)
+        if self.sweep is not None:
+            await self.sweep.stop()
+        program = self._equipment.program(question.plan)
+        await self.engine.adopt(program, question.plan)
+        self.program = program
+        self._sweep()
         return str(question.plan)
+
+    async def _fill(self, question: asked.FillFeatures) -> list[ShardBackfill]:
+        if self._equipment.filler is None:
+            return []
+        if self.backfill is None or self.backfill.plan != question.plan:
+            if self.backfill is not None:
+                await self.backfill.stop()
+            self.backfill = Backfill(self.engine, self._equipment.filler(question))
+            self.backfill.start()
+        return self.backfill.states
+
+    def _sweep(self) -> None:
+        """Let everybody meet what the program in force brings, unless they all have."""
+        if self._equipment.freshness is not None:
+            self.sweep = Sweep(self.engine, *self._equipment.freshness(self.program))
+            self.sweep.start()
 
 
 _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {
@@ -338,6 +376,7 @@ _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {
     asked.CompactHistory: Station._compact,
     asked.ReadLog: Station._read_log,
     asked.AdoptPlan: Station._adopt,
+    asked.FillFeatures: Station._fill,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pilotage.contract.builtin import builtin_contracts
+from pilotage.contract.builtin import FEATURES_FILLED, builtin_contracts
 from pilotage.contract.model import Contract
 from pilotage.contract.validate import DECODE_ERRORS, Validator, broken, validator
 from pilotage.event.envelope import Event
@@ -195,6 +195,8 @@ class Intake:
         return self._at_plausible_time(event, received_us)
 
     def _undeclared(self, event: Event) -> None:
+        if event.type == FEATURES_FILLED:
+            raise _Refusal("undeclared", "$", f"{event.type} is made by the system itself", "send an event type of your own")
         if self.policy.undeclared == "drop":
             raise _Dropped
         if self.policy.undeclared == "quarantine":

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pilotage.predicate.ir import Field, Type
 from pilotage.predicate.parse import Scope, parse
-from pilotage.profile.features import INSTANTS_MAX, Feature, derive, update
+from pilotage.profile.features import INSTANTS_MAX, Feature, derive, fill, kept_of, update
 
 SCOPE = Scope(events={"a": {"n": Type.INTEGER}, "b": {}})
 WORTH = Field(Type.INTEGER, "event", "n")
@@ -47,6 +47,8 @@ def test_what_a_window_counts_now_and_later_is_kept(arrivals: list[tuple[int, in
 @given(arrivals=ARRIVALS, window=st.sampled_from([0, 5, 1000]))
 def test_values_stay_beside_their_instants_in_order_of_arrival(arrivals: list[tuple[int, int, int | None]], window: int) -> None:
     """Each value stays with its event; events of one instant stand in the order they arrived; NULL is not kept."""
+    while arrivals and arrivals[-1][2] is None:
+        arrivals = arrivals[:-1]  # time that passes without an event leaves what is kept as it is
     kept, everything, now = _kept(Feature("a=x", "a", window, value=WORTH), arrivals)
     needed = [(occurred, worth) for occurred, _, worth in everything if occurred > now - (window or 0)]
     held = list(zip(*kept, strict=True)) if kept else []
@@ -54,6 +56,46 @@ def test_values_stay_beside_their_instants_in_order_of_arrival(arrivals: list[tu
     assert len(held) <= len(needed) + 1
     past = [(occurred, worth) for occurred, _, worth in everything if occurred <= now]
     assert not past or past[-1] in held
+
+
+def _asked(kept: Any, window: int, at: int) -> list[Any]:
+    """What a window can ask of what is kept, and the last that has occurred."""
+    rows = list(zip(*kept, strict=True)) if kept and isinstance(kept[0], list) else [(instant,) for instant in kept or []]
+    return [row for row in rows if window and row[0] > at - window] + [row for row in rows if row[0] <= at][-1:]
+
+
+@given(
+    arrivals=ARRIVALS,
+    cut=st.integers(0, 25),
+    windows=st.sampled_from([(None, 5), (None, 0), (0, 5), (3, 8), (5, 1000)]),
+    valued=st.booleans(),
+    later=st.integers(0, 5),
+)
+def test_a_past_filled_in_later_is_as_if_always_kept(
+    arrivals: list[tuple[int, int, int | None]], cut: int, windows: tuple[int | None, int], valued: bool, later: int
+) -> None:
+    """A feature that is recorded, or widened, only from some event on, and whose past is filled in at the end, answers as one
+    that was kept in full from the beginning."""
+    narrow, wide = windows
+    value = WORTH if valued else None
+    whole, part = Feature("a", "a", wide, value=value), Feature("a", "a", narrow or 0, value=value)
+    always: Any = None
+    known: Any = None
+    live: Any = None
+    past: list[tuple[int, Any]] = []
+    now = before = 100
+    for number, (gap, offset, worth) in enumerate(arrivals):
+        now += gap
+        always = update(whole, always, now + offset, now, worth)
+        if number >= cut:
+            live = update(whole, live, now + offset, now, worth)
+        elif worth is not None or not valued:
+            past.append((now + offset, worth))
+            before = now
+            known = live = None if narrow is None else update(part, live, now + offset, now, worth)
+    instants, values = [each[0] for each in past], [each[1] for each in past] if valued else None
+    filled = fill(wide, known or [], kept_of(wide, instants, values, before) if past else [], live, now + later)
+    assert _asked(always, wide, now + later) == _asked(filled, wide, now + later)
 
 
 def test_a_late_event_that_nothing_asks_for_changes_nothing() -> None:

@@ -1,0 +1,170 @@
+"""Features whose past a release needs: which they are, what the past says of them, and how a subject takes that in.
+
+A feature that no plan before has asked for is not in the states; one that was asked for with a narrower window is there in
+part. Before such a release goes live, a plan that only *records* the wanted features runs from some position of each log on,
+and what history says of each subject up to there is brought to it as one event of the system's own. Filters and values read
+nothing but the counted event, so the past can be tallied from events alone. What journeys emit inside is no event of
+history: of such event types a feature begins with the recording.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from pilotage.contract.builtin import FEATURES_FILLED
+from pilotage.contract.validate import DECODE_ERRORS
+from pilotage.event.envelope import Event
+from pilotage.journey.plan import Emit, Plan
+from pilotage.journey.program import Program
+from pilotage.journey.work import Work
+from pilotage.predicate.ir import Feature
+from pilotage.profile.features import Kept, fill, kept_of, update, widest
+
+SOURCE = "pilotage/backfill"
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """A feature whose past is missing. `known_us` is the window it was kept with until now; None: it was not kept."""
+
+    feature: Feature
+    known_us: int | None = None
+
+
+class Past(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is to be filled in of one feature, as `profile.features.fill` takes it."""
+
+    window_us: int
+    known: Kept
+    whole: Kept
+
+
+_encode = msgspec.json.Encoder().encode
+_decoder = msgspec.json.Decoder(dict[str, Past])
+
+
+def gaps(plan: Plan, before: Sequence[Plan]) -> tuple[Gap, ...]:
+    """The features of a plan that states kept under the plans before do not have whole, in key order."""
+    known = {feature.key: feature.window_us for feature in widest(feature for each in before for feature in each.features)}
+    return tuple(Gap(each, known.get(each.key)) for each in plan.features if known.get(each.key, -1) < each.window_us)
+
+
+def recording(plan: Plan, wanted: Plan, missing: Iterable[Gap]) -> Plan:
+    """The plan in force, recording from now on what the wanted one needs: its journeys and audiences, more features."""
+    declared = {contract.event for contract in plan.contracts}
+    contracts = (*plan.contracts, *(contract for contract in wanted.contracts if contract.event not in declared))
+    return msgspec.structs.replace(
+        plan,
+        contracts=tuple(sorted(contracts, key=lambda contract: contract.event)),
+        features=widest((*plan.features, *(gap.feature for gap in missing))),
+    )
+
+
+def emitted_inside(missing: Iterable[Gap], plans: Iterable[Plan]) -> tuple[str, ...]:
+    """The event types among those of gaps that journeys of some plans emit: their past is not whole in history."""
+    emitted = {step.event for plan in plans for journey in plan.journeys for step in journey.steps if isinstance(step, Emit)}
+    return tuple(sorted({gap.feature.event for gap in missing} & emitted))
+
+
+class _Rule:
+    """How one missing feature is tallied, and what of the subject at hand passed its filter so far. What states keep of it
+    already is followed event by event, since it is to be told apart from what came later to the very event."""
+
+    __slots__ = ("gap", "instants", "known", "last_us", "narrow", "value", "values", "where")
+
+    def __init__(self, gap: Gap, where: Callable[..., Any] | None, value: Callable[..., Any] | None) -> None:
+        self.gap = gap
+        self.where = where
+        self.value = value
+        self.instants: list[int] = []
+        self.values: list[Any] | None = None if value is None else []
+        self.last_us = 0
+        self.narrow = None if gap.known_us is None else msgspec.structs.replace(gap.feature, window_us=gap.known_us)
+        self.known: Kept | None = None
+
+    def passed(self, occurred_us: int, received_us: int, worth: Any = None) -> None:
+        """Take an event that passes the filter, with what it is worth."""
+        self.instants.append(occurred_us)
+        if self.values is not None:
+            self.values.append(worth)
+        self.last_us = received_us
+        if self.narrow is not None:
+            self.known = update(self.narrow, self.known, occurred_us, received_us, worth)
+
+    def end(self) -> Past:
+        """What the events that passed leave, and begin with the next subject."""
+        window_us = self.gap.feature.window_us
+        past = Past(window_us, self.known or [], kept_of(window_us, self.instants, self.values, self.last_us))
+        self.instants, self.known = [], None
+        self.values = None if self.value is None else []
+        return past
+
+
+class Tally:
+    """Tallies the past of one subject after another. `types` are the event types to bring, `read` those of them whose data
+    matter. `unfit` counts events whose data do not keep the contract of today: conditions that read these leave them out."""
+
+    def __init__(self, program: Program, missing: Sequence[Gap]) -> None:
+        wanted = {gap.feature.key: gap for gap in missing}
+        self.unfit = 0
+        self._of_type: dict[str, tuple[tuple[_Rule, ...], tuple[_Rule, ...], Any]] = {}
+        for event, handler in program.handlers.items():
+            rules = [_Rule(wanted[feature.key], where, value) for feature, where, value in handler.features if feature.key in wanted]
+            if rules:
+                plain = tuple(rule for rule in rules if rule.where is None and rule.value is None)
+                reading = tuple(rule for rule in rules if rule not in plain)
+                self._of_type[event] = plain, reading, handler.validator.decode_valid
+        self._rules = sorted((rule for plain, reading, _ in self._of_type.values() for rule in plain + reading), key=_key)
+        self.types = tuple(sorted(self._of_type))
+        self.read = tuple(event for event in self.types if self._of_type[event][1])
+
+    def add(self, event: str, occurred_us: int, received_us: int, data: str | None) -> None:
+        """Take the subject's next event, in the order they were received."""
+        plain, reading, decode = self._of_type[event]
+        for rule in plain:
+            rule.passed(occurred_us, received_us)
+        if not reading:
+            return
+        try:
+            payload = decode(data)
+        except DECODE_ERRORS:
+            self.unfit += 1
+            return
+        for rule in reading:
+            if rule.where is not None and rule.where(None, payload, {}, received_us, event) is not True:
+                continue
+            worth = rule.value(None, payload, {}, received_us, event) if rule.value is not None else None
+            if rule.value is None or worth is not None:
+                rule.passed(occurred_us, received_us, worth)
+
+    def end(self) -> bytes:
+        """What is to be told to the subject (empty: nothing), and begin with the next one."""
+        told = {rule.gap.feature.key: rule.end() for rule in self._rules if rule.instants}
+        return _encode(told) if told else b""
+
+
+def _key(rule: _Rule) -> str:
+    return rule.gap.feature.key
+
+
+def filled_event(plan: str, subject: bytes, at_us: int, past: bytes) -> Event:
+    """The event that brings its past to a subject, under the recording plan of a digest."""
+    return Event(f"{plan[:16]}/{subject.hex()}", SOURCE, FEATURES_FILLED, at_us, past, {})
+
+
+def events_told(event: Event) -> dict[str, int]:
+    """How many events of each type the past that an event brings speaks of, at most over its features."""
+    told: dict[str, int] = {}
+    for key, past in _decoder.decode(event.data).items():
+        kind = key.partition("#")[0].partition("=")[0]
+        instants = past.whole[0] if past.whole and isinstance(past.whole[0], list) else past.whole
+        told[kind] = max(told.get(kind, 0), len(instants))
+    return told
+
+
+def fill_features(work: Work, event: Event) -> None:
+    """Take in what the event says of the subject's past. No condition of the plan in force can read it: the features are
+    new, or wider than any of its windows."""
+    features = work.own("features")
+    for key, past in _decoder.decode(event.data).items():
+        features[key] = fill(past.window_us, past.known, past.whole, features.get(key), work.now)

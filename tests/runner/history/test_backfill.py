@@ -1,0 +1,217 @@
+"""The past brought to every subject beside live events: whatever crashes, everybody knows it once, and as if it had always been kept."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pilotage.app.equipment import filler, freshness
+from pilotage.event.digest import key128
+from pilotage.event.envelope import Event
+from pilotage.event.time import DAY_US, HOUR_US
+from pilotage.journey.advance import advance
+from pilotage.journey.backfill import filled_event, gaps, recording
+from pilotage.journey.plan import Plan
+from pilotage.journey.program import Program, load
+from pilotage.predicate.ir import Feature
+from pilotage.profile.state import State
+from pilotage.runner.arrival import Arrival
+from pilotage.runner.clock import VirtualClock
+from pilotage.runner.history import backfill
+from pilotage.runner.question import AdoptPlan, CompactHistory, FillFeatures
+from pilotage.runner.station import Equipment, Station, open_station
+from pilotage.runner.ticket import routed, shard_of
+from tests.journey.scenario import START, ZONES, compile_documents
+from tests.runner.rig import memory_stores, small_limits
+
+BEFORE = ("few: count('order.placed', '7d') > 1", "seen: performed('product.viewed', '2d', event.product = 'p1')")
+AFTER = (
+    *BEFORE,
+    "often: count('order.placed', '30d') > 2",  # a wider window than before
+    "dear: sum('order.placed', 'total', '20d') > 50",
+    "last: last('product.viewed', 'product') = 'p2'",
+    "shy: not performed('cart.added', '10d')",
+    "big: count('order.placed', '25d', event.items > 2) > 0",
+    "once: since_last('cart.added') > interval '3 days'",
+)
+SUBJECTS = 30
+
+
+def plan_of(lines: Sequence[str]) -> Plan:
+    """A plan of audiences, each written as `name: condition`."""
+    split = [line.split(": ", 1) for line in lines]
+    return compile_documents(*(f'schema: 1\nkind: audience\nname: {name}\nwhen: "{when}"\n' for name, when in split))
+
+
+def events_of(rng: random.Random, number: int) -> list[tuple[bytes, Event, int]]:
+    """Events about some subjects with when each is received; some late, some at one instant."""
+    now_us, made = START, []
+    for each in range(number):
+        now_us += rng.choice((0, HOUR_US, 5 * HOUR_US, 20 * HOUR_US)) // 4
+        late_us = rng.choice((0, 0, 0, HOUR_US, 9 * DAY_US))
+        kind = rng.choice(("order.placed", "order.placed", "product.viewed", "cart.added"))
+        data = {
+            "order.placed": {"order": f"o{each}", "total": rng.randrange(60), "items": rng.randrange(5)},
+            "product.viewed": {"product": f"p{rng.randrange(3)}"},
+            "cart.added": {},
+        }[kind]
+        event = Event(f"e{each}", "test", kind, now_us - late_us, msgspec.json.encode(data), {})
+        made.append((key128("backfill", rng.randrange(SUBJECTS)), event, now_us))
+    return made
+
+
+class World:
+    """Stations over the same stores, one after another."""
+
+    def __init__(self, data: Path, plans: Sequence[Plan], now_us: int = START) -> None:
+        self.data = data
+        self.plans = {plan.digest: plan for plan in plans}
+        self.active: list[Plan] = []
+        self.stores = memory_stores()
+        self.numbers = itertools.count()
+        self.clock = VirtualClock(now_us)
+        self.task = asyncio.current_task()
+
+    def program(self, digest: str) -> Program:
+        """The program of a plan as it is at hand then."""
+        digests = [plan.digest for plan in self.active]
+        return load(self.plans[digest], ZONES, "test", self.active[: digests.index(digest)][::-1])
+
+    def filler(self, question: FillFeatures) -> backfill.Filler:
+        """What fills in the past, by events of which none is recognised as a repetition: not to tell twice must not rest on that."""
+
+        def told(plan: str, subject: bytes, at_us: int, past: bytes) -> Event:
+            return msgspec.structs.replace(filled_event(plan, subject, at_us, past), id=str(next(self.numbers)))
+
+        return msgspec.structs.replace(filler(self.data, self.program(question.plan), question), told=told)
+
+    async def open(self, plan: Plan) -> Station:
+        """A station under a plan, started."""
+        if plan not in self.active:
+            self.active.append(plan)
+        equipment = Equipment(
+            "test",
+            plan.digest,
+            self.program,
+            advance,
+            self.clock,
+            shard_limits=small_limits(),
+            history=self.data,
+            filler=self.filler,
+            freshness=freshness,
+        )
+        station = await open_station(dict(enumerate(self.stores)), equipment)
+        await station.start()
+        return station
+
+    async def crash(self) -> None:
+        """Everything stops where it is, and nothing survives but what is on disk."""
+        tasks = asyncio.all_tasks() - {self.task}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.stores = [store.crash() for store in self.stores]
+
+    async def feed(self, station: Station, made: Sequence[tuple[bytes, Event, int]]) -> None:
+        """Let events be received, one batch at an instant."""
+        for subject, event, now_us in made:
+            self.clock.advance(now_us - self.clock.now_us())
+            await station.submit(routed([Arrival(subject, event)]))
+
+
+def asked(feature: Feature, kept: Any, now_us: int) -> list[Any]:
+    """What any condition can ask of a feature: what lies in its window, and the last that has occurred."""
+    rows = list(zip(*kept, strict=True)) if feature.value is not None else [(instant,) for instant in kept]
+    occurred = [row for row in rows if row[0] <= now_us]
+    return [row for row in rows if feature.window_us and row[0] > now_us - feature.window_us] + occurred[-1:]
+
+
+def state_of(station: Station, subject: bytes) -> State:
+    """A subject's state now."""
+    known = station.engine.shards[shard_of(subject)].read(subject)
+    assert known is not None
+    return known[0]
+
+
+async def lived(data: Path, rng: random.Random) -> tuple[int, int]:
+    """One life of a folder: events under a plan, a wider one released beside more events, with crashes; then compared. How many
+    features and crashes there were."""
+    before, after = plan_of(BEFORE), plan_of(AFTER)
+    missing = gaps(after, [before])
+    interim = recording(before, after, missing)
+    known = {gap.feature.key: gap.known_us for gap in missing}
+    world, made = World(data, (before, interim, after)), events_of(rng, 400)
+    released, over = rng.randrange(50, 300), 330
+
+    station = await world.open(before)
+    await world.feed(station, made[: released // 2])
+    await station.ask(CompactHistory())
+    await world.feed(station, made[released // 2 : released])
+    if rng.random() < 0.5:
+        await station.stop()
+    await world.crash()
+
+    station, crashes, told, fed = await world.open(interim), 0, 0, released
+    while True:
+        states = await station.ask(FillFeatures(interim.digest, known))
+        if len(states) == len(world.stores) and all(state.filled.done for state in states):
+            break
+        if fed < over and rng.random() < 0.5:
+            await world.feed(station, made[fed : fed + 1])
+            fed += 1
+        elif crashes < 4 and sum(state.filled.subjects for state in states) > told and rng.random() < 0.7:
+            crashes, told = crashes + 1, sum(state.filled.subjects for state in states)
+            await world.crash()
+            station = await world.open(interim)
+        else:
+            await asyncio.sleep(0.001)
+    assert sum(state.filled.refused + state.filled.unfit for state in states) == 0
+    world.active.append(after)
+    await station.ask(AdoptPlan(after.digest))
+    assert station.sweep is not None
+    now_us = world.clock.now_us()
+    while not station.sweep.done or any(0 < shard.next_due_us() <= now_us for shard in station.engine.shards.values()):
+        await asyncio.sleep(0.001)
+
+    always = World(data / "always", (interim,))
+    reference = await always.open(interim)
+    await always.feed(reference, made[:fed])
+    compared = 0
+    program = world.program(after.digest)
+    for subject in {subject for subject, _, _ in made[:fed]}:
+        live, kept = state_of(station, subject), state_of(reference, subject)
+        for feature in after.features:
+            here, there = (
+                asked(feature, state.features.get(feature.key) or [[], []][: 2 * bool(feature.value)], now_us) for state in (live, kept)
+            )
+            assert there == here, (feature.key, subject.hex())
+            compared += 1
+        true = {each.name for each in program.audiences.all if each.truth(kept, None, {}, now_us, "") is True}
+        assert true == set(live.audiences), subject.hex()
+    await world.feed(station, made[fed:])
+    await station.stop()
+    await reference.stop()
+    return compared, crashes
+
+
+def test_a_past_is_known_once_whatever_crashes(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a release with new and wider features, beside live events and through crashes, every subject's features answer as if
+    they had been kept from the beginning, and everybody is in the audiences that say so, heard of again or not."""
+    monkeypatch.setattr(backfill, "SUBJECTS_AT_ONCE", 2)
+    monkeypatch.setattr(backfill, "PARTITIONS_AT_ONCE", 40)
+    compared, crashes = asyncio.run(lived(tmp_path, random.Random(seed)))
+    assert compared >= 100
+    assert crashes
+
+
+def test_only_what_was_not_kept_is_missing() -> None:
+    """A feature is missing if it is new, or asked for in a wider window than any plan before did."""
+    before, after = plan_of(BEFORE), plan_of(AFTER)
+    assert () == gaps(before, [after]) == gaps(after, [before, after])
+    widened = {gap.feature.key: gap.known_us for gap in gaps(after, [before]) if gap.known_us is not None}
+    assert {"order.placed": 7 * DAY_US} == widened

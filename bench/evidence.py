@@ -92,7 +92,7 @@ EXHIBITS = {
         "tests/audience/test_live_batch.py --whole -o faulthandler_timeout=3600",
     ),
     "history": Exhibit(
-        "History equals the log row by row whatever is killed, and the past that a release asks for is told to everybody once, to the event",
+        "History equals the log row by row whatever is killed, and a release's past is told to everybody once, to the event",
         "tests/runner/history tests/crash/test_history_killed.py --seeds 20",
     ),
     "nobody polled": Exhibit(

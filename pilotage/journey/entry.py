@@ -122,6 +122,8 @@ def move(work: Work, entry: Entry, journey: JourneyProgram, goto: str) -> None:
         entry.step, entry.since_us, entry.phase = goto, work.now, 0
         entry.deadline_us = entry.due_us = entry.expires_us = 0
         entry.awaited = b""
+        if entry.rounds:
+            entry.rounds = {name: count for name, count in entry.rounds.items() if f"{goto}/".startswith(f"{name}/")}
         program = journey.steps[goto]
         goto = RUN[type(program.step)](work, entry, journey, program)
     raise RestlessEntry(f"journey {entry.journey} took {STEPS_MAX} steps without resting, last {entry.step}")

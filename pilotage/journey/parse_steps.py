@@ -10,16 +10,15 @@ from pilotage.contract.model import FieldSpec
 from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
-from pilotage.journey.forms import STEP
 from pilotage.journey.names import SCALAR_TYPES
 from pilotage.journey.parse_content import read_content
-from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Exit, Send, Set, Split, Wait
-from pilotage.journey.scalars import duration_or, minute_or, share_or
+from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Exit, Repeat, Send, Set, Split, Wait
+from pilotage.journey.scalars import END, count_or, duration_or, minute_or, share_or
 from pilotage.journey.scene import Scene
+from pilotage.journey.shape import STANDS_FOR
+from pilotage.journey.step_forms import STEP
 from pilotage.predicate.ir import Literal, Type
 
-END = "end"
-"""What a document calls a journey's end; no step may have this id."""
 SEND_EXPIRES_US = 3 * DAY_US
 CALL_EXPIRES_US = DAY_US
 CALL_TIMEOUT_US = 30 * SECOND_US
@@ -28,43 +27,47 @@ SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "audience.", "list.", "consen
 """How the types of events begin that only the system itself, or a source, may bring."""
 
 
-def parse_step(scene: Scene, step: Fields, following: str) -> AnyStep | None:
-    """The typed step; None where its kind is not clear or an essential part is missing (which is then reported)."""
+def parse_step(scene: Scene, step: Fields, path: str, following: str) -> AnyStep | None:
+    """The typed step of a path, which leads to the path that follows unless it says otherwise; None where its kind is not clear
+    or an essential part is missing (which is then reported)."""
     forms = STEP.form_of(step)
     if len(forms) != 1 or not step.text("id"):
         return None
     kind = forms[0].keys[0].name
     onward = target(scene, step, "next", following)
-    return _PARSERS[kind](scene, step, step.text("id"), onward)
+    return _PARSERS[kind](scene, step, path, onward)
 
 
 def target(scene: Scene, fields: Fields, key: str, default: str) -> str:
-    """The step a key leads to: empty for the end; a finding where there is no such step."""
+    """The path of the step a key leads to: empty for the journey's end; a finding where there is no such step."""
     scalar = fields.scalar(key)
-    if scalar is None:
-        return default
+    return default if scalar is None else _led_to(scene, scalar)
+
+
+def _led_to(scene: Scene, scalar: Scalar) -> str:
     if scalar.text == END:
-        return ""
-    return _step_named(scene, scalar)
+        return scene.end
+    parameter = STANDS_FOR.fullmatch(scalar.text)
+    return scene.given[parameter[1]] if parameter and parameter[1] in scene.given else _step_named(scene, scalar)
 
 
 def _step_named(scene: Scene, scalar: Scalar) -> str:
     found = scene.desk.known("J012", scalar, scene.steps, "step", "steps")
     if not found:
         scene.lost.append(scalar.text)
-    return found
+    return scene.steps.get(found, "")
 
 
 def explicit_target(scene: Scene, fields: Fields, key: str) -> str:
     """The step a key leads to, where empty means that the key is not written: the end is then the exit step `end`."""
-    return END if fields.text(key) == END else target(scene, fields, key, "")
+    return target(scene, fields, key, "") or END if fields.scalar(key) is not None else ""
 
 
 def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     desk, names = scene.desk, scene.desk.names
     channel = desk.known("J016", step.scalar("send"), names.channels, "channel", "channels")
     content = desk.known("J017", step.scalar("content"), names.contents, "content", "contents")
-    if step.scalar("purpose") is None and desk.document.root.scalar("purpose") is None:
+    if step.scalar("purpose") is None and not scene.purposed:
         desk.wrong("J020", step, f"step '{name}' has no purpose, nor has the journey", "add 'purpose' to the journey or the step")
     purpose = desk.known("J005", step.scalar("purpose"), names.purposes, "purpose", "purposes") or scene.purpose
     if step.get("on_blocked") is None:
@@ -112,7 +115,9 @@ def _wait(scene: Scene, step: Fields, name: str, onward: str) -> Wait | None:
     until = desk.known("J004", wait.scalar("until"), desk.names.events, "event type", "event types")
     awaited = desk.scope(trigger=(until,), variables=scene.variables)
     at = wait.scalar("at")
-    timed_out = "" if step.text("on_timeout") == END and not onward else explicit_target(scene, step, "on_timeout")
+    timed_out = explicit_target(scene, step, "on_timeout")
+    if timed_out == END and not onward:
+        timed_out = ""
     return Wait(
         id=name,
         next=onward,
@@ -166,16 +171,12 @@ def _split(scene: Scene, step: Fields, name: str, onward: str) -> Split | None:
             share, goto = share_or(value, 0), key
         else:
             continue
-        arms.append(Arm(key.text, share, _arm_target(scene, goto)))
+        arms.append(Arm(key.text, share, _led_to(scene, goto)))
     total = sum(arm.share for arm in arms)
     if arms and total != 10_000:
         cure = "make the shares add up to 100%"
         scene.desk.wrong("J015", split, f"the shares of step '{name}' add up to {total / 100:g}%", cure)
     return Split(id=name, next="", arms=tuple(arms), salt=step.text("salt", f"{scene.journey}/{name}"))
-
-
-def _arm_target(scene: Scene, goto: Scalar) -> str:
-    return "" if goto.text == END else _step_named(scene, goto)
 
 
 def _set(scene: Scene, step: Fields, name: str, onward: str) -> Set | None:
@@ -261,6 +262,14 @@ def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
     )
 
 
+def _repeat(scene: Scene, step: Fields, name: str, onward: str) -> Repeat | None:
+    written = step.map("repeat")
+    if written is None:
+        return None
+    until = scene.desk.condition(scene.judged(written.scalar("until")), scene.scope)
+    return Repeat(id=name, next=onward, body="", times=count_or(written.scalar("times"), 1), until=until)
+
+
 def _exit(scene: Scene, step: Fields, name: str, onward: str) -> Exit:
     return Exit(id=name, next="", reason=step.text("exit"))
 
@@ -289,5 +298,6 @@ _PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
     "set": _set,
     "emit": _emit,
     "call": _call,
+    "repeat": _repeat,
     "exit": _exit,
 }

@@ -136,13 +136,22 @@ class Call(Step, frozen=True, tag="call"):
     on_timeout: str = ""
 
 
+class Repeat(Step, frozen=True, tag="repeat"):
+    """Go through a round of steps, which begins at `body` and leads back here, at most `times` times, and not again once
+    `until` is true; then leave by `next`. The ids of the steps of a round begin with this step's and a stroke."""
+
+    body: str
+    times: int
+    until: Predicate | None = None
+
+
 class Exit(Step, frozen=True, tag="exit"):
     """End the entry with a reason."""
 
     reason: str
 
 
-AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Exit
+AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Repeat | Exit
 
 
 class Entrance(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT
 from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
 from pilotage.event.zone import Zones
-from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Journey, Plan, Send, Set, Wait
+from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Journey, Plan, Repeat, Send, Set, Wait
 from pilotage.predicate.inputs import compile_inputs
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
@@ -329,6 +329,8 @@ def _predicates(step: AnyStep) -> tuple[Predicate, ...]:
         return tuple(edge.when for edge in step.edges)
     if isinstance(step, Wait):
         return tuple(predicate for predicate in (step.where, step.when) if predicate is not None)
+    if isinstance(step, Repeat) and step.until is not None:
+        return (step.until,)
     return ()
 
 

@@ -15,7 +15,7 @@ from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.experiment.assignment import arm_index
 from pilotage.journey.outcome import Action
-from pilotage.journey.plan import Branch, Call, Emit, Exit, Send, Set, Split, Wait
+from pilotage.journey.plan import Branch, Call, Emit, Exit, Repeat, Send, Set, Split, Wait
 from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.values import json_value, kernel_value, plain_value
 from pilotage.journey.work import Derived, Work
@@ -160,6 +160,23 @@ def run_emit(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
     return step.next
 
 
+def run_repeat(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram) -> str:
+    """Begin one more round, unless there were enough or none is wanted any more; then go on, the rounds forgotten."""
+    step = program.step
+    assert isinstance(step, Repeat)
+    begun = entry.rounds.get(step.id, 0)
+    done = step.until is not None and kept_truth(work, entry, program, 0)
+    inputs = {} if step.until is None else kept_inputs(work, entry, program, 0)
+    if not done and begun < step.times:
+        entry.rounds = {**entry.rounds, step.id: begun + 1}
+        work.decide(entry, "repeated", f"round {begun + 1} of {step.times}", "repeat", inputs)
+        return step.body
+    rounds = "1 round" if begun == 1 else f"{begun} rounds"
+    work.decide(entry, "repeated", f"done after {rounds}", step.until.text if step.until and done else "repeat", inputs)
+    entry.rounds = {name: count for name, count in entry.rounds.items() if name != step.id}
+    return step.next
+
+
 def run_exit(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram) -> str:
     """End the entry with the step's reason."""
     step = program.step
@@ -288,5 +305,6 @@ RUN = {
     Emit: run_emit,
     Call: run_call,
     Send: run_send,
+    Repeat: run_repeat,
     Exit: run_exit,
 }

@@ -48,7 +48,8 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     `journey.entry`). `deadline_us` is when the step itself ends by time, `due_us` when the entry next needs attention by
     time alone; 0 is never. `occurrence` counts how often each step acted, for effect keys. `trigger` holds the trigger's
     fields that the journey reads later. `awaited` is the effect key whose receipt the entry waits for, `expires_us` when
-    its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet).
+    its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet). `rounds`
+    counts the rounds begun of the repeats that it is in, by their steps.
     """
 
     id: bytes
@@ -66,6 +67,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     awaited: bytes = b""
     expires_us: int = 0
     goal_us: int = 0
+    rounds: dict[str, int] = {}
 
 
 class State(msgspec.Struct, array_like=True, gc=False):

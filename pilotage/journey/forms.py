@@ -52,6 +52,7 @@ JOURNEY = _head(
                 Key("on", Value("name"), "the event type that starts an entry"),
                 Key("audience", Value("name"), "the audience: entering it starts an entry"),
                 Key("where", Value("condition"), "which of those events start one; `trigger` is the event"),
+                Key("key", Value("expression"), "what tells entries apart, such as trigger.order_id: one entry for each value"),
                 Key(
                     "reentry",
                     Either(

@@ -6,8 +6,8 @@ Prose and owners are checked here and then left behind: they are no part of what
 import re
 from collections.abc import Iterable, Iterator
 
-from pilotage.audience.model import conjunction
-from pilotage.contract.builtin import AUDIENCE_ENTERED
+from msgspec import UNSET
+
 from pilotage.journey.blocks import Block, lay_out, written
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
@@ -15,7 +15,8 @@ from pilotage.journey.forms import STAGES
 from pilotage.journey.names import Desk, converted
 from pilotage.journey.parse_audience import membership
 from pilotage.journey.parse_block import parse_block
-from pilotage.journey.plan import AnyStep, Branch, Call, Emit, Entrance, ExitRule, Goal, Journey, Repeat, Send, Set, Wait
+from pilotage.journey.parse_entrance import entry_event, parse_entrance
+from pilotage.journey.plan import KEY, AnyStep, Branch, Call, Emit, Entrance, ExitRule, Goal, Journey, Repeat, Send, Set, Wait
 from pilotage.journey.scalars import duration_or, flag_or, share_or
 from pilotage.journey.scene import Scene
 from pilotage.journey.variables import type_variables
@@ -34,7 +35,9 @@ def parse_journey(desk: Desk, reads: dict[str, dict[str, Expr]]) -> Journey | No
     _check_conventions(desk, root)
     listed = root.list("steps")
     block = lay_out(desk, tuple(step for step in listed if isinstance(step, Fields)))
-    scene = _scene(desk, root, block, reads)
+    enter = root.map("enter")
+    entrance = parse_entrance(desk, enter, entry_event(desk, enter) if enter else "")
+    scene = _scene(desk, root, block, entrance, reads)
     if len(block.items) != len(listed) or not listed:
         scene.lost.append("steps")
     steps = parse_block(scene, block)
@@ -42,7 +45,7 @@ def parse_journey(desk: Desk, reads: dict[str, dict[str, Expr]]) -> Journey | No
         name=root.text("name"),
         purpose=scene.purpose,
         stage=root.text("stage"),
-        enter=_entrance(desk, root, scene.entry),
+        enter=entrance,
         steps=steps,
         exits=tuple(_exits(desk, root, scene.variables)),
         goal=_goal(desk, root, scene.variables),
@@ -63,20 +66,19 @@ def _check_conventions(desk: Desk, root: Fields) -> None:
         desk.wrong("J003", stage, f"unknown stage {stage.text!r}", suggestion(stage.text, STAGES, "stages"))
 
 
-def _scene(desk: Desk, root: Fields, block: Block, reads: dict[str, dict[str, Expr]]) -> Scene:
-    enter = root.map("enter")
-    entry = _entry(desk, enter) if enter else ""
-    trigger = (entry,) if entry else ()
+def _scene(desk: Desk, root: Fields, block: Block, entrance: Entrance, reads: dict[str, dict[str, Expr]]) -> Scene:
+    trigger = (entrance.event,) if entrance.event else ()
+    keys = {} if entrance.key is UNSET else {KEY: entrance.key.type}
 
     def scope_of(variables: dict[str, Type]) -> Scope:
-        return desk.scope(trigger=trigger, variables=variables)
+        return desk.scope(trigger=trigger, variables={**variables, **keys})
 
-    variables = type_variables(written(block), scope_of)
+    variables = dict(sorted({**type_variables(written(block), scope_of, frozenset(keys)), **keys}.items()))
     return Scene(
         desk=desk,
         journey=root.text("name"),
         purpose=desk.known("J005", root.scalar("purpose"), desk.names.purposes, "purpose", "purposes"),
-        entry=entry,
+        entry=entrance.event,
         steps={},
         variables=variables,
         scope=scope_of(variables),
@@ -84,41 +86,6 @@ def _scene(desk: Desk, root: Fields, block: Block, reads: dict[str, dict[str, Ex
         lost=[],
         purposed=root.scalar("purpose") is not None,
     )
-
-
-def _entry(desk: Desk, enter: Fields) -> str:
-    """The event type that starts an entry; empty, with a finding, where it is unknown."""
-    on, audience = enter.scalar("on"), enter.scalar("audience")
-    if on is None and audience is None:
-        cure = "add 'on': the event type that starts an entry, or 'audience': entering it starts one"
-        desk.wrong("D010", enter, "the entrance has neither 'on' nor 'audience'", cure)
-    if on is not None and audience is not None:
-        desk.wrong("J027", enter.key("audience"), "the entrance has 'on' and 'audience'", "keep one of them")
-    if audience is None:
-        return desk.known("J004", on, desk.names.events, "event type", "event types")
-    return AUDIENCE_ENTERED if AUDIENCE_ENTERED in desk.names.events else ""
-
-
-def _who(desk: Desk, enter: Fields, entry: str) -> Predicate | None:
-    """Which of the events that start an entry do: those of the audience named, those that the condition leaves."""
-    scope = desk.scope(trigger=(entry,))
-    parts = []
-    if enter.scalar("audience") is not None:
-        parts.append(membership(desk, enter.scalar("audience"), scope, "trigger.audience = {}"))
-    parts.append(desk.condition(enter.scalar("where"), scope))
-    known = [part for part in parts if part is not None]
-    return conjunction(known) if known else None
-
-
-def _entrance(desk: Desk, root: Fields, entry: str) -> Entrance:
-    enter = root.map("enter")
-    if enter is None or not entry:
-        return Entrance(entry)
-    where = _who(desk, enter, entry)
-    rule = enter.map("reentry")
-    if rule is not None:
-        return Entrance(entry, where, "after", duration_or(rule.scalar("after"), 0))
-    return Entrance(entry, where, enter.text("reentry", "never"))
 
 
 def _exits(desk: Desk, root: Fields, variables: dict[str, Type]) -> Iterator[ExitRule]:

@@ -5,12 +5,16 @@ have equal plans. It is made by `compile`, stored as MessagePack, and made execu
 """
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from pilotage.audience.model import Audience
 from pilotage.consent.policy import Policy
 from pilotage.contract.model import Contract
 from pilotage.event.digest import digest
 from pilotage.predicate.ir import Expr, Feature, Predicate, Type
+
+KEY = "key"
+"""The variable that holds an entry's key, where its journey gives entries keys: `journey.key`."""
 
 KERNEL = 1
 """The version of `advance`'s behaviour; a plan names the one it was compiled for."""
@@ -156,12 +160,16 @@ AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Repeat | Exit
 
 class Entrance(msgspec.Struct, frozen=True):
     """What starts an entry. `reentry` is `never`, `always` or `after`; with `after`, `reentry_us` must have passed since
-    the last entry began. A subject is in a journey at most once at a time."""
+    the last entry began. A subject is in a journey at most once at a time or, with a `key` (of type string or integer, read
+    from the trigger), once for each value of it at a time; then re-entry is judged for each value too.
+
+    What came after the first release is left out of the stored form where it is not used, so that journeys keep their digests."""
 
     event: str
     where: Predicate | None = None
     reentry: str = "never"
     reentry_us: int = 0
+    key: Expr | UnsetType = UNSET
 
 
 class ExitRule(msgspec.Struct, frozen=True):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
+from msgspec import UNSET
+
 from pilotage.audience.program import Audiences, compile_audiences, standing_signals
 from pilotage.consent.purposes import CONSENT_EVENT
 from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT
@@ -138,7 +140,7 @@ class JourneyProgram:
     """One version of a journey, ready to run. `watch` are the signals its exits and goal listen to; `timed` says
     whether time alone can change one of these. `flips` are the signals of all conditions that time alone can change, empty
     if there are none. `unmet` is the reason why an event does not start an entry whose condition is not true. `audience` is
-    the only audience whose events can start one; empty where the condition does not fix it."""
+    the only audience whose events can start one; empty where the condition does not fix it. `key` reads what tells entries apart."""
 
     __slots__ = (
         "audience",
@@ -151,6 +153,7 @@ class JourneyProgram:
         "goal_value",
         "journey",
         "kept",
+        "key",
         "listens",
         "name",
         "standing",
@@ -170,6 +173,7 @@ class JourneyProgram:
         self.first = journey.steps[0].id if journey.steps else ""
         self.content_names = {step: f"{content.name}@{content.digest}" for step, content in self.content.items()}
         self.where = compiled.optional(f"{self.version}/where")
+        self.key = compiled.optional_value(f"{self.version}/key")
         self.exits = tuple((compiled.condition(f"{self.version}/exit{i}"), rule.reason) for i, rule in enumerate(journey.exits))
         self.goal = compiled.optional(f"{self.version}/goal")
         self.goal_value = compiled.optional_value(f"{self.version}/value")
@@ -184,6 +188,10 @@ class JourneyProgram:
         self.unmet = f"{self.where.text} is not true" if self.where else ""
         where = journey.enter.where
         self.audience = fixed_audience(where.expr) if where and journey.enter.event in (AUDIENCE_ENTERED, AUDIENCE_LEFT) else ""
+
+    def passage(self, key: object) -> str:
+        """What a subject can be in once at a time: the journey or, where its entries have keys, the journey with a key."""
+        return self.name if self.key is None else f"{self.name}\0{key}"
 
 
 class Handler:
@@ -369,6 +377,8 @@ def _collect(journey: Journey, contents: dict[str, Content], compiled: Compiled)
     version = journey.digest[:16]
     if journey.enter.where is not None:
         compiled.add_condition(f"{version}/where", journey.enter.where, "payload")
+    if journey.enter.key is not UNSET:
+        compiled.add_value(f"{version}/key", journey.enter.key, "payload")
     for i, rule in enumerate(journey.exits):
         compiled.add_condition(f"{version}/exit{i}", rule.when, "payload")
     if journey.goal is not None:

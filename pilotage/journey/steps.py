@@ -37,7 +37,7 @@ def finish(work: Work, entry: Entry, reason: str, rule: str, cancel: bool, input
     """End an entry. With `cancel`, its messages that were not handed over yet do not leave any more."""
     work.decide(entry, "exited", reason, rule, inputs)
     if cancel:
-        work.cancel_pending(reason, journey=entry.journey)
+        work.cancel_entry(entry, reason)
     visits = work.own("visits")
     visit = visits[entry.journey]
     visits[entry.journey] = Visit(visit.times, visit.entered_us, work.now)

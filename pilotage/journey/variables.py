@@ -42,10 +42,18 @@ def settings_of(steps: Iterable[tuple[Desk, Fields]]) -> list[Setting]:
     return found
 
 
-def type_variables(steps: Iterable[tuple[Desk, Fields]], scope_of: Callable[[dict[str, Type]], Scope]) -> dict[str, Type]:
+def type_variables(
+    steps: Iterable[tuple[Desk, Fields]], scope_of: Callable[[dict[str, Type]], Scope], fixed: frozenset[str]
+) -> dict[str, Type]:
     """The type of each variable, by name; two places that do not agree are reported. A variable whose every value is
-    unreadable is left out of the judgement: it counts as text, so that only the values themselves are reported."""
-    settings = settings_of(steps)
+    unreadable is left out of the judgement: it counts as text, so that only the values themselves are reported. Variables that
+    are `fixed` may not be set."""
+    settings = []
+    for setting in settings_of(steps):
+        if setting.name.text in fixed:
+            setting.desk.wrong("J029", setting.name, f"'{setting.name.text}' is the entry's key", "give the variable another name")
+        else:
+            settings.append(setting)
     types: dict[str, Type] = {}
     for setting in settings:
         if setting.kind is not None:

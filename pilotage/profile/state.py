@@ -76,7 +76,9 @@ class State(msgspec.Struct, array_like=True, gc=False):
     `audiences` are those the subject is in, each with the instant since which. `flips` are the next instants at which time
     alone can change who is in, by audience, `flip_us` the earliest of them (0: none). `excluded` are the audiences whose
     condition the subject met already when they were released and that leave such subjects out. `audience_set` names the set of
-    audiences that the subject was asked about; it is empty before the first. New sections go to the end: a state stored
+    audiences that the subject was asked about; it is empty before the first. `keyed` are the passages through journeys whose
+    entries have keys (see `journey.program`), each with the instant at which it was last entered; only those that re-entry rules
+    still read. New sections go to the end: a state stored
     without them is read as one where they are empty.
     """
 
@@ -92,6 +94,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     excluded: list[str] = []
     audience_set: bytes = b""
     flip_us: int = 0
+    keyed: dict[str, int] = {}
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")

@@ -35,6 +35,15 @@ def test_the_documents_of_the_page_make_a_plan() -> None:
     assert ["C006"] == [finding.rule for finding in findings]
 
 
+def told_about(story: Block) -> dict[str, str]:
+    """The documents that a story is about: the journeys of its section, or the page's own with the part above the story."""
+    heading = max(number for number, line in enumerate(PAGE.splitlines(), 1) if line.startswith("#") and number < story.line)
+    shared = {path: source for path, source in DOCUMENTS.items() if "\nkind: journey" not in source}
+    own = {path: source for path, source in DOCUMENTS.items() if path not in shared and heading < int(path[:-5]) < story.line}
+    example = [part for part in PARTS if part.line < story.line][-1]
+    return shared | (own if own else {JOURNEY: with_part(UNLIMITED, example.text)})
+
+
 def with_part(source: str, part: str) -> str:
     """The page's journey with its steps, or one other part, replaced by a part."""
     key, text = ("steps", f"steps:\n{part}\n") if part.startswith("-") else (part.partition(":")[0], part + "\n")
@@ -53,10 +62,8 @@ def test_every_part_and_step_of_the_page_compiles(part: str) -> None:
 @pytest.mark.parametrize("story", STORIES, ids=[f"line {story.line}" for story in STORIES])
 def test_stories_go_as_the_page_says(story: Block) -> None:
     """What the page says is decided when something happens is decided, by the example above it."""
-    example = [part for part in PARTS if part.line < story.line][-1].text
-    plan, findings = compiled(
-        {**DOCUMENTS, JOURNEY: with_part(UNLIMITED, example)}, msgspec.structs.replace(AROUND, zones_digest=ZONES.digest)
-    )
+    around = msgspec.structs.replace(AROUND, zones=ZONES.names, zones_digest=ZONES.digest)
+    plan, findings = compiled(told_about(story), around)
     assert plan is not None, "\n".join(texts(findings))
     assert story.text == told(plan, story.text)
 

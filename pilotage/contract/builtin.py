@@ -11,6 +11,8 @@ CONSENT_CHANGED = "consent.changed"
 LIST_CHANGED = "list.changed"
 AUDIENCE_ENTERED = "audience.entered"
 AUDIENCE_LEFT = "audience.left"
+JOURNEY_REQUESTED = "journey.requested"
+JOURNEY_ENDED = "journey.ended"
 CUSTOMER_IDENTIFIED = "customer.identified"
 CUSTOMER_GROUPED = "customer.grouped"
 CUSTOMER_ALIASED = "customer.aliased"
@@ -62,6 +64,8 @@ BUILTIN: dict[str, Contract] = {
         _contract(PAGE_VIEWED, _text("name"), _text("category"), _text("url"), _text("path"), is_open=True),
         _contract(SCREEN_VIEWED, _text("name"), _text("category"), is_open=True),
         *map(_message, MESSAGE_FATES),
+        _contract(JOURNEY_REQUESTED, _text("journey", required=True), _text("data"), FieldSpec("effect", "string", pattern="^[0-9a-f]+$")),
+        _contract(JOURNEY_ENDED, _EFFECT, _text("journey", required=True), _REASON, FieldSpec("entered", "boolean", required=True)),
         _contract("call.answered", _EFFECT, _text("body")),
         _contract("call.failed", _EFFECT, _REASON),
     )

@@ -15,6 +15,7 @@ from pilotage.journey.audiences import adopt_audiences, move_audiences, tell_aud
 from pilotage.journey.entry import due_of, enter, fire, take
 from pilotage.journey.outcome import Outcome
 from pilotage.journey.program import Handler, Program
+from pilotage.journey.requests import request
 from pilotage.journey.subject import apply_consent, apply_receipt, update_attributes, update_features
 from pilotage.journey.work import NOTHING, Work
 from pilotage.profile.state import Entry, State
@@ -137,6 +138,8 @@ def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> 
         for journey in handler.entrances:
             if not journey.audience or journey.audience == getattr(payload, "audience", ""):
                 enter(work, journey, event, payload, inside)
+    if handler.requests:
+        request(work, event, payload)
 
 
 def _take_change(work: Work, signals: frozenset[str]) -> None:

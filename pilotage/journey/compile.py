@@ -14,6 +14,7 @@ from pilotage.journey.forms import FORMS
 from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, event_fields
 from pilotage.journey.parse_audience import parse_audiences
 from pilotage.journey.parse_content import finished_content, parse_content
+from pilotage.journey.parse_entrance import entered_on
 from pilotage.journey.parse_fragment import parse_fragment
 from pilotage.journey.parse_journey import parse_journey
 from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy
@@ -41,6 +42,7 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         attributes={attribute.name: attribute.type for attribute in attributes},
         purposes={name: () for document in sorts["policy"] for name in _purposes(document)},
         contents=drafts,
+        entrances={document.name: event for document in sorts["journey"] if (event := entered_on(document)) in events},
         fragments=tuple(each for document in sorts["fragment"] if (each := parse_fragment(document, report)) is not None),
         journeys={document.name: document.root.text("stage") for document in sorts["journey"]},
         channels=surroundings.channels,

@@ -6,16 +6,18 @@ from typing import Any
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.experiment.assignment import held_out
+from pilotage.journey.nested_steps import came_back
 from pilotage.journey.outcome import Decision
-from pilotage.journey.plan import KEY, Call, Send, Wait
+from pilotage.journey.parent import tell_parent
+from pilotage.journey.plan import KEY, Call, Enter, Send, Wait
 from pilotage.journey.program import Condition, JourneyProgram, StepProgram
+from pilotage.journey.run import RUN
 from pilotage.journey.steps import (
     AWAITING,
     DEFERRED,
     ENDED,
     HELD_OUT,
     PARKED,
-    RUN,
     WAITING,
     answered,
     attempt_send,
@@ -44,8 +46,9 @@ class RestlessEntry(RuntimeError):
     """An entry took a thousand steps without resting. Put a wait into the cycle."""
 
 
-def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: Set[str]) -> None:
-    """Start an entry of the journey, or record why not. `inside` are the journeys the subject was in before."""
+def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: Set[str], parent: bytes = b"") -> None:
+    """Start an entry of the journey, or record why not. `inside` are the journeys the subject was in before, `parent` is the effect
+    key of the step that awaits what comes of it."""
     state, now, inputs = work.state, work.now, NO_INPUTS
     key = None if journey.key is None else journey.key(state, payload, NO_INPUTS, now, event.type)
     refused = _refusal(work, journey, key, inside)
@@ -56,8 +59,12 @@ def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, insid
             refused = journey.unmet
     if refused:
         work.decisions.append(Decision(now, journey.name, journey.version, b"", "", "refused", refused, "entry", inputs))
+        if parent:
+            tell_parent(work, parent, journey.name, refused, entered=False)
         return
-    _begin(work, journey, event, payload, key, inputs)
+    entry = _entry(work, journey, event, payload, key)
+    entry.parent = parent
+    _begin(work, journey, entry, event.type, inputs)
 
 
 def _refusal(work: Work, journey: JourneyProgram, key: Any, inside: Set[str]) -> str:
@@ -105,11 +112,10 @@ def _remember(work: Work, journey: JourneyProgram, key: Any) -> None:
     keyed[journey.passage(key)] = work.now
 
 
-def _begin(work: Work, journey: JourneyProgram, event: Event, payload: Any, key: Any, inputs: dict[str, Any]) -> None:
-    """Start an entry of the journey, held out or at its first step."""
-    plan = journey.journey
+def _entry(work: Work, journey: JourneyProgram, event: Event, payload: Any, key: Any) -> Entry:
+    """An entry that is about to begin, with what it keeps of its trigger."""
     kept = {path: read(work.state, payload, {}, work.now, event.type) for path, read in journey.kept}
-    entry = Entry(
+    return Entry(
         id=key128(work.state.subject, journey.name, f"{event.source}/{event.id}", "" if key is None else str(key)),
         journey=journey.name,
         version=journey.version,
@@ -123,11 +129,16 @@ def _begin(work: Work, journey: JourneyProgram, event: Event, payload: Any, key:
         variables={} if key is None else {KEY: key},
         occurrence={},
     )
+
+
+def _begin(work: Work, journey: JourneyProgram, entry: Entry, reason: str, inputs: dict[str, Any]) -> None:
+    """Start an entry of the journey, held out or at its first step."""
+    plan = journey.journey
     visits = work.own("visits")
     visit = visits.get(journey.name)
     visits[journey.name] = Visit(visit.times + 1 if visit else 1, work.now, visit.left_us if visit else 0)
-    if key is not None:
-        _remember(work, journey, key)
+    if journey.key is not None:
+        _remember(work, journey, entry.variables[KEY])
     work.passed(journey.name)
     out = held_out(journey.name, work.state.subject, plan.holdout)
     if not out or (plan.goal and plan.goal.within_us):
@@ -138,8 +149,10 @@ def _begin(work: Work, journey: JourneyProgram, event: Event, payload: Any, key:
     if out:
         work.decide(entry, "held_out", f"holdout {plan.holdout / 100:g}%", "holdout", inputs)
         park(work, entry, HELD_OUT, work.now + plan.goal.within_us if plan.goal else 0)
+        if entry.parent and plan.goal is None:
+            tell_parent(work, entry.parent, entry.journey, "held out")
         return
-    work.decide(entry, "entered", event.type, journey.where.text if journey.where else "", inputs)
+    work.decide(entry, "entered", reason, journey.where.text if journey.where else "", inputs)
     move(work, entry, journey, journey.first)
 
 
@@ -268,6 +281,9 @@ def _deadline(work: Work, entry: Entry, journey: JourneyProgram, program: StepPr
     if isinstance(step, Call):
         work.decide(entry, "timed_out", "no answer in time", "timeout", effect=entry.awaited)
         return step.on_timeout or step.on_failure or step.next
+    if isinstance(step, Enter):
+        work.decide(entry, "timed_out", f"the end of {step.journey}", "timeout", effect=entry.awaited)
+        return step.on_timeout or step.next
     assert isinstance(step, Wait)
     by_timeout = step.timeout_us and work.now == entry.since_us + step.timeout_us
     if step.for_us or (step.at_minute is not None and not by_timeout):
@@ -304,6 +320,8 @@ def receive(work: Work, entry: Entry, event_type: str, payload: Any) -> None:
 
 def _after_receipt(work: Work, entry: Entry, program: StepProgram, event_type: str, payload: Any) -> str:
     step = program.step
+    if isinstance(step, Enter):
+        return came_back(work, entry, step, payload)
     if isinstance(step, Call) and event_type == "call.answered":
         return answered(work, entry, program, payload.body)
     assert isinstance(step, Send | Call)

@@ -93,6 +93,7 @@ RULES = {
     "J027": "an entrance or exit has two forms",
     "J028": "a repeat takes too many steps at one instant",
     "J029": "the key of entries cannot be set",
+    "J030": "unknown journey",
     "F001": "unknown fragment",
     "F002": "unknown version of a fragment",
     "F003": "a fragment contains itself",

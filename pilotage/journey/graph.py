@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from pilotage.journey.plan import AnyStep, Branch, Call, Repeat, Send, Split, Wait
+from pilotage.journey.plan import AnyStep, Branch, Call, Enter, Repeat, Send, Split, Wait
 
 INSTANT_STEPS_MAX = 500
 """How many steps a repeat may take at one instant: half of what the kernel allows an entry (`entry.STEPS_MAX`)."""
@@ -22,6 +22,8 @@ def ways_out(step: AnyStep) -> tuple[str, ...]:
         onward.append(step.on_timeout)
     elif isinstance(step, Call):
         onward += [step.on_failure, step.on_timeout]
+    elif isinstance(step, Enter):
+        onward += [*(goto for _, goto in step.outcomes), step.on_failure, step.on_timeout]
     elif isinstance(step, Repeat):
         onward.append(step.body)
     return tuple(dict.fromkeys(name for name in onward if name))

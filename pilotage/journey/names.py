@@ -99,7 +99,8 @@ class Fragment(msgspec.Struct, frozen=True):
 
 
 class Names(msgspec.Struct, frozen=True):
-    """All names in force. `journeys` leads from each journey to its stage, `audiences` are those of audience documents. `zone` is
+    """All names in force. `journeys` leads from each journey to its stage, `entrances` from each to the event type it
+    is entered on, `audiences` are those of audience documents. `zone` is
     the company's time zone, `zone_attribute` the attribute that holds a customer's own."""
 
     contracts: dict[str, Contract]
@@ -111,6 +112,7 @@ class Names(msgspec.Struct, frozen=True):
     channels: Mapping[str, ChannelParts]
     endpoints: frozenset[str]
     zones: frozenset[str]
+    entrances: Mapping[str, str] = {}
     fragments: tuple[Fragment, ...] = ()
     audiences: tuple[str, ...] = ()
     zone: str = "UTC"

@@ -4,7 +4,7 @@ from msgspec import UNSET, UnsetType
 
 from pilotage.audience.model import conjunction
 from pilotage.contract.builtin import AUDIENCE_ENTERED
-from pilotage.journey.document import Fields
+from pilotage.journey.document import Document, Fields
 from pilotage.journey.names import Desk
 from pilotage.journey.parse_audience import membership
 from pilotage.journey.plan import Entrance
@@ -12,6 +12,12 @@ from pilotage.journey.scalars import duration_or
 from pilotage.predicate.ir import Expr, Predicate, Type
 
 KEY_TYPES = (Type.STRING, Type.INTEGER)
+
+
+def entered_on(document: Document) -> str:
+    """The event type that a journey is entered on, whether or not the rest of it is right."""
+    enter = document.root.map("enter")
+    return "" if enter is None else enter.text("on") or (AUDIENCE_ENTERED if enter.scalar("audience") is not None else "")
 
 
 def entry_event(desk: Desk, enter: Fields) -> str:

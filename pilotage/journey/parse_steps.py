@@ -12,7 +12,7 @@ from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
 from pilotage.journey.names import SCALAR_TYPES
 from pilotage.journey.parse_content import read_content
-from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Exit, Repeat, Send, Set, Split, Wait
+from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Enter, Exit, Repeat, Send, Set, Split, Wait
 from pilotage.journey.scalars import END, count_or, duration_or, minute_or, share_or
 from pilotage.journey.scene import Scene
 from pilotage.journey.shape import STANDS_FOR
@@ -23,7 +23,7 @@ SEND_EXPIRES_US = 3 * DAY_US
 CALL_EXPIRES_US = DAY_US
 CALL_TIMEOUT_US = 30 * SECOND_US
 WAIT_FORMS = ("for", "until", "when", "at")
-SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "audience.", "list.", "consent.changed", "customer.aliased")
+SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "audience.", "list.", "journey.", "consent.changed", "customer.aliased")
 """How the types of events begin that only the system itself, or a source, may bring."""
 
 
@@ -201,14 +201,19 @@ def _emit(scene: Scene, step: Fields, name: str, onward: str) -> Emit | None:
     if event.startswith(SYSTEM_EVENTS):
         desk.wrong("J026", emit.key("event"), f"a journey may not emit {event!r}", "declare an event type of your own and emit that")
         event = ""
-    data = emit.map("data")
+    return Emit(id=name, next=onward, event=event, data=_event_data(scene, event, emit))
+
+
+def _event_data(scene: Scene, event: str, around: Fields) -> tuple[Assignment, ...]:
+    """The data written in a map for an event of a type (empty: unknown), held to its contract."""
+    desk, data = scene.desk, around.map("data")
     if not event:
-        return Emit(id=name, next=onward, event="", data=_kept(_assign(scene, key.text, value, None) for key, value in _pairs(data)))
+        return _kept(_assign(scene, key.text, value, None) for key, value in _pairs(data))
     contract = desk.names.contracts[event]
     specs = dict(_leaves(contract.fields, "", True))
     for path, (field, needed) in specs.items():
         if needed and (data is None or data.get(path) is None):
-            desk.wrong("J023", data or emit, f"{event!r} needs the field '{path}'", f"add '{path}' under 'data', of type {field.kind}")
+            desk.wrong("J023", data or around, f"{event!r} needs the field '{path}'", f"add '{path}' under 'data', of type {field.kind}")
     assignments = []
     for key, value in _pairs(data):
         if key.text not in specs and not contract.open:
@@ -216,7 +221,7 @@ def _emit(scene: Scene, step: Fields, name: str, onward: str) -> Emit | None:
             continue
         spec = specs[key.text][0] if key.text in specs else None
         assignments.append(_field(scene, event, key, value, spec))
-    return Emit(id=name, next=onward, event=event, data=_kept(assignments))
+    return _kept(assignments)
 
 
 def _field(scene: Scene, event: str, key: Scalar, value: Scalar, spec: FieldSpec | None) -> Assignment | None:
@@ -262,6 +267,24 @@ def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
     )
 
 
+def _enter(scene: Scene, step: Fields, name: str, onward: str) -> Enter:
+    desk, outcomes = scene.desk, step.map("outcomes")
+    journey = desk.known("J030", step.scalar("journey"), desk.names.entrances, "journey", "journeys")
+    for key in ("outcomes", "on_failure", "on_timeout"):
+        if step.get(key) is not None and step.get("timeout") is None:
+            desk.wrong("J010", step.key(key), f"step '{name}' could wait for ever for what '{key}' needs", "add 'timeout'")
+    return Enter(
+        id=name,
+        next=onward,
+        journey=journey,
+        data=_event_data(scene, desk.names.entrances.get(journey, ""), step),
+        timeout_us=duration_or(step.scalar("timeout"), 0),
+        outcomes=tuple(sorted((key.text, _led_to(scene, value)) for key, value in _pairs(outcomes))),
+        on_failure=explicit_target(scene, step, "on_failure"),
+        on_timeout=explicit_target(scene, step, "on_timeout"),
+    )
+
+
 def _repeat(scene: Scene, step: Fields, name: str, onward: str) -> Repeat | None:
     written = step.map("repeat")
     if written is None:
@@ -298,6 +321,7 @@ _PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
     "set": _set,
     "emit": _emit,
     "call": _call,
+    "journey": _enter,
     "repeat": _repeat,
     "exit": _exit,
 }

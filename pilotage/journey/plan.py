@@ -140,6 +140,19 @@ class Call(Step, frozen=True, tag="call"):
     on_timeout: str = ""
 
 
+class Enter(Step, frozen=True, tag="journey"):
+    """Have the subject enter another journey, whose trigger `data` stand for. With a timeout the entry waits for what comes of
+    it: `outcomes` lead from the reasons with which that entry ends to steps, all others go to `next`; `on_failure` is taken
+    where the journey is not entered."""
+
+    journey: str
+    data: tuple[Assignment, ...] = ()
+    timeout_us: int = 0
+    outcomes: tuple[tuple[str, str], ...] = ()
+    on_failure: str = ""
+    on_timeout: str = ""
+
+
 class Repeat(Step, frozen=True, tag="repeat"):
     """Go through a round of steps, which begins at `body` and leads back here, at most `times` times, and not again once
     `until` is true; then leave by `next`. The ids of the steps of a round begin with this step's and a stroke."""
@@ -155,7 +168,7 @@ class Exit(Step, frozen=True, tag="exit"):
     reason: str
 
 
-AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Repeat | Exit
+AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Repeat | Exit
 
 
 class Entrance(msgspec.Struct, frozen=True):

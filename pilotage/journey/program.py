@@ -12,11 +12,11 @@ from msgspec import UNSET
 
 from pilotage.audience.program import Audiences, compile_audiences, standing_signals
 from pilotage.consent.purposes import CONSENT_EVENT
-from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT
+from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED, JOURNEY_REQUESTED
 from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
 from pilotage.event.zone import Zones
-from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Journey, Plan, Repeat, Send, Set, Wait
+from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Enter, Journey, Plan, Repeat, Send, Set, Wait
 from pilotage.predicate.inputs import compile_inputs
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
@@ -36,6 +36,7 @@ RECEIPTS = frozenset(
         "message.unknown",
         "call.answered",
         "call.failed",
+        JOURNEY_ENDED,
     )
 )
 """The built-in event types that say what became of an action."""
@@ -197,16 +198,17 @@ class JourneyProgram:
 class Handler:
     """What one event type means to a program: how its data are read, and who listens. `attributes` are the names of those it
     feeds, each with its signal and what reads its value from a decoded event; `features` come with filter and worth. Events of
-    the system's `own` come from within only."""
+    the system's `own` come from within only; one that `requests` names the journey to enter."""
 
-    __slots__ = ("attributes", "consent", "entrances", "features", "idle", "listened", "own", "receipt", "signals", "validator")
+    __slots__ = ("attributes", "consent", "entrances", "features", "idle", "listened", "own", "receipt", "requests", "signals", "validator")
 
     def __init__(self, event: str, validate: Validator) -> None:
         self.validator = validate
         self.signals = frozenset((event,))
         self.receipt = event in RECEIPTS
         self.consent = event == CONSENT_EVENT
-        self.own = event in (AUDIENCE_ENTERED, AUDIENCE_LEFT)
+        self.own = event in (AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED)
+        self.requests = event == JOURNEY_REQUESTED
         self.features: list[tuple[Feature, Function | None, Function | None]] = []
         self.attributes: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.entrances: list[JourneyProgram] = []
@@ -217,14 +219,17 @@ class Handler:
         """All that the type means is known: note whether anybody listens, among `listened`, and whether an event of it can
         change nothing for a subject without entries."""
         self.listened = not listened.isdisjoint((*self.signals, *(signal for _, signal, _ in self.attributes)))
-        self.idle = not (self.features or self.attributes or self.entrances or self.receipt or self.consent)
+        self.idle = not (self.features or self.attributes or self.entrances or self.receipt or self.requests or self.consent)
 
 
 class Program:
     """Executable plans. Read only after `load`; one per process. `passages` are the signals of the journeys whose entries and
-    exits something reads."""
+    exits something reads, `journeys` all versions there are, `entered` those of the plan in force by name."""
 
-    __slots__ = ("audiences", "channels", "contents", "digest", "environment", "flips", "handlers", "journeys", "passages", "plan", "rules")
+    __slots__ = (
+        "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys", "passages", "plan",
+        "rules",
+    )  # fmt: skip
 
     def __init__(self, plan: Plan, environment: str, rules: ContactRules, audiences: Audiences) -> None:
         self.plan = plan
@@ -234,6 +239,7 @@ class Program:
         self.audiences = audiences
         self.passages: frozenset[str] = frozenset()
         self.journeys: dict[str, JourneyProgram] = {}
+        self.entered: dict[str, JourneyProgram] = {}
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
         self.flips: frozenset[str] = frozenset()
@@ -262,6 +268,7 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
             version = journey.digest[:16]
             if version not in program.journeys:
                 program.journeys[version] = JourneyProgram(journey, compiled, contents)
+    program.entered = {journey.name: program.journeys[journey.digest[:16]] for journey in plan.journeys}
     program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
     return program
@@ -347,7 +354,7 @@ def _expressions(step: AnyStep, contents: dict[str, Content]) -> tuple[tuple[str
         return contents[step.content].variables
     if isinstance(step, Set):
         return tuple((a.name, a.value) for a in (*step.attributes, *step.variables))
-    if isinstance(step, Emit | Call):
+    if isinstance(step, Emit | Call | Enter):
         return tuple((a.name, a.value) for a in step.data)
     return ()
 

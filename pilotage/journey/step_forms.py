@@ -96,6 +96,19 @@ FRAGMENT = Form(
     ),
 )
 
+ENTER = Form(
+    "step",
+    (
+        Key("journey", Value("name"), "the journey to enter", required=True),
+        Key("data", _DATA, "what stands for its trigger: a value for each field"),
+        Key("timeout", Value("duration"), "how long to wait for its end; without it, the entry goes on at once"),
+        Key("outcomes", Mapped(Value("step"), "text"), "where to go, by the reason with which it ends; else `next`"),
+        _edge("on_failure", "where to go when it cannot be entered"),
+        _edge("on_timeout", "where to go when it has not ended in time; without it, `next`"),
+        _NEXT,
+    ),
+)
+
 REPEAT = Form(
     "step",
     (
@@ -168,6 +181,7 @@ STEP: Variants = Variants(
             ),
         ),
         CALL,
+        ENTER,
         FRAGMENT,
         REPEAT,
         Form("step", (Key("exit", Value("text"), "the reason with which the entry ends", required=True),)),

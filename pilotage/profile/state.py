@@ -49,7 +49,8 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     time alone; 0 is never. `occurrence` counts how often each step acted, for effect keys. `trigger` holds the trigger's
     fields that the journey reads later. `awaited` is the effect key whose receipt the entry waits for, `expires_us` when
     its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet). `rounds`
-    counts the rounds begun of the repeats that it is in, by their steps.
+    counts the rounds begun of the repeats that it is in, by their steps. `parent` is the effect key of the step of another entry
+    that awaits the end of this one.
     """
 
     id: bytes
@@ -68,6 +69,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     expires_us: int = 0
     goal_us: int = 0
     rounds: dict[str, int] = {}
+    parent: bytes = b""
 
 
 class State(msgspec.Struct, array_like=True, gc=False):

@@ -11,6 +11,7 @@ CONSENT_CHANGED = "consent.changed"
 LIST_CHANGED = "list.changed"
 AUDIENCE_ENTERED = "audience.entered"
 AUDIENCE_LEFT = "audience.left"
+SCHEDULE_REACHED = "schedule.reached"
 JOURNEY_REQUESTED = "journey.requested"
 JOURNEY_ENDED = "journey.ended"
 CUSTOMER_IDENTIFIED = "customer.identified"
@@ -64,6 +65,7 @@ BUILTIN: dict[str, Contract] = {
         _contract(PAGE_VIEWED, _text("name"), _text("category"), _text("url"), _text("path"), is_open=True),
         _contract(SCREEN_VIEWED, _text("name"), _text("category"), is_open=True),
         *map(_message, MESSAGE_FATES),
+        _contract(SCHEDULE_REACHED, _text("journey"), FieldSpec("at", "timestamp")),
         _contract(JOURNEY_REQUESTED, _text("journey", required=True), _text("data"), FieldSpec("effect", "string", pattern="^[0-9a-f]+$")),
         _contract(JOURNEY_ENDED, _EFFECT, _text("journey", required=True), _REASON, FieldSpec("entered", "boolean", required=True)),
         _contract("call.answered", _EFFECT, _text("body")),

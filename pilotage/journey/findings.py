@@ -58,6 +58,7 @@ RULES = {
     "D019": "a time of day is not well-formed",
     "D020": "a list or map is empty",
     "D021": "a number is out of its range",
+    "D022": "a schedule is not well-formed",
     "E001": "a condition or value cannot be read",
     "E002": "a value has another type than what it is assigned to",
     "E003": "a condition is never true",

@@ -39,6 +39,16 @@ OWNER = Form(
     ),
 )
 
+SCHEDULE = Form(
+    "the schedule",
+    (
+        Key("cron", Value("cron"), "minute, hour, day of month, month and weekday", required=True),
+        Key("audience", Value("name"), "the audience whose members enter", required=True),
+        Key("zone", Value(), "whose clock counts: subject (as without it), company, or an IANA zone"),
+        Key("spread", Value("duration"), "how long it takes until all have entered, each at a moment of its own"),
+    ),
+)
+
 JOURNEY = _head(
     "journey",
     Key("name", Value("name"), "stage.purpose.name", required=True),
@@ -51,6 +61,8 @@ JOURNEY = _head(
             (
                 Key("on", Value("name"), "the event type that starts an entry"),
                 Key("audience", Value("name"), "the audience: entering it starts an entry"),
+                Key("left", Value("name"), "the audience: leaving it starts an entry"),
+                Key("schedule", SCHEDULE, "when those in an audience enter"),
                 Key("where", Value("condition"), "which of those events start one; `trigger` is the event"),
                 Key("key", Value("expression"), "what tells entries apart, such as trigger.order_id: one entry for each value"),
                 Key(

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from pilotage.audience.model import Audience
 from pilotage.consent.policy import Policy
 from pilotage.contract.model import Contract
+from pilotage.event.cron import Cron
 from pilotage.event.digest import digest
 from pilotage.predicate.ir import Expr, Feature, Predicate, Type
 
@@ -171,10 +172,21 @@ class Exit(Step, frozen=True, tag="exit"):
 AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Repeat | Exit
 
 
+class Schedule(msgspec.Struct, frozen=True):
+    """When those in an audience may enter: at each instant of `cron` in a zone (`subject`: the subject's own, `company`: the
+    company's, else an IANA name), spread by a hash of the subject over `spread_us`."""
+
+    audience: str
+    cron: Cron
+    zone: str = "subject"
+    spread_us: int = 0
+
+
 class Entrance(msgspec.Struct, frozen=True):
     """What starts an entry. `reentry` is `never`, `always` or `after`; with `after`, `reentry_us` must have passed since
     the last entry began. A subject is in a journey at most once at a time or, with a `key` (of type string or integer, read
-    from the trigger), once for each value of it at a time; then re-entry is judged for each value too.
+    from the trigger), once for each value of it at a time; then re-entry is judged for each value too. With a `schedule` no event
+    starts an entry but the coming of its instants, for those in its audience.
 
     What came after the first release is left out of the stored form where it is not used, so that journeys keep their digests."""
 
@@ -183,6 +195,7 @@ class Entrance(msgspec.Struct, frozen=True):
     reentry: str = "never"
     reentry_us: int = 0
     key: Expr | UnsetType = UNSET
+    schedule: Schedule | UnsetType = UNSET
 
 
 class ExitRule(msgspec.Struct, frozen=True):

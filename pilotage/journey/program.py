@@ -10,11 +10,13 @@ from typing import Any
 
 from msgspec import UNSET
 
+from pilotage.audience.model import SET_BYTES
 from pilotage.audience.program import Audiences, compile_audiences, standing_signals
 from pilotage.consent.purposes import CONSENT_EVENT
-from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED, JOURNEY_REQUESTED
+from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED, JOURNEY_REQUESTED, SCHEDULE_REACHED
 from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
+from pilotage.event.digest import digest, key128
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Enter, Journey, Plan, Repeat, Send, Set, Wait
 from pilotage.predicate.inputs import compile_inputs
@@ -207,7 +209,7 @@ class Handler:
         self.signals = frozenset((event,))
         self.receipt = event in RECEIPTS
         self.consent = event == CONSENT_EVENT
-        self.own = event in (AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED)
+        self.own = event in (AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED, SCHEDULE_REACHED)
         self.requests = event == JOURNEY_REQUESTED
         self.features: list[tuple[Feature, Function | None, Function | None]] = []
         self.attributes: list[tuple[str, str, Callable[[Any], Any]]] = []
@@ -224,11 +226,12 @@ class Handler:
 
 class Program:
     """Executable plans. Read only after `load`; one per process. `passages` are the signals of the journeys whose entries and
-    exits something reads, `journeys` all versions there are, `entered` those of the plan in force by name."""
+    exits something reads, `journeys` all versions there are, `entered` those of the plan in force by name,
+    `schedules` the scheduled ones by audience (their set has a name too); `zone_signal` says that a subject's zone has changed."""
 
     __slots__ = (
         "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys", "passages", "plan",
-        "rules",
+        "rules", "schedule_set", "schedules", "zone_signal",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, environment: str, rules: ContactRules, audiences: Audiences) -> None:
@@ -240,6 +243,9 @@ class Program:
         self.passages: frozenset[str] = frozenset()
         self.journeys: dict[str, JourneyProgram] = {}
         self.entered: dict[str, JourneyProgram] = {}
+        self.schedules: dict[str, tuple[JourneyProgram, ...]] = {}
+        self.schedule_set = b""
+        self.zone_signal = f"@{plan.policy.zone_attribute}"
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
         self.flips: frozenset[str] = frozenset()
@@ -269,9 +275,21 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
             if version not in program.journeys:
                 program.journeys[version] = JourneyProgram(journey, compiled, contents)
     program.entered = {journey.name: program.journeys[journey.digest[:16]] for journey in plan.journeys}
+    _schedules(program)
     program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
     return program
+
+
+def _schedules(program: Program) -> None:
+    """Find the scheduled journeys of the plan in force by audience, and name their set."""
+    named: list[str] = []
+    for journey in sorted(program.entered.values(), key=lambda each: each.name):
+        schedule = journey.journey.enter.schedule
+        if schedule is not UNSET:
+            program.schedules[schedule.audience] = (*program.schedules.get(schedule.audience, ()), journey)
+            named += (journey.name, digest(schedule))
+    program.schedule_set = key128(*named)[:SET_BYTES] if named else b""
 
 
 def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> None:
@@ -290,7 +308,7 @@ def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> No
                 reader = _reader(handlers[event], attribute.type, path, read)
                 handlers[event].attributes.append((attribute.name, f"@{attribute.name}", reader))
     for journey in program.plan.journeys:
-        if journey.enter.event in handlers:
+        if journey.enter.event in handlers and journey.enter.schedule is UNSET:
             handlers[journey.enter.event].entrances.append(program.journeys[journey.digest[:16]])
     listened = frozenset().union(*(journey.listens for journey in program.journeys.values()))
     program.passages = frozenset(signal for signal in (*listened, *program.audiences.by_signal) if signal.startswith("~"))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pilotage.event.cron import BadCron, Cron, parse_cron
 from pilotage.event.time import BadDuration, duration_us
 from pilotage.journey.document import Scalar
 
@@ -96,6 +97,14 @@ def minute_of(scalar: Scalar) -> int:
     return int(hour) * 60 + int(minute)
 
 
+def cron_of(scalar: Scalar) -> Cron:
+    """The five fields of a crontab."""
+    try:
+        return parse_cron(scalar.text)
+    except BadCron as fault:
+        raise Unreadable(str(fault)) from None
+
+
 def count_of(scalar: Scalar) -> int:
     """A whole number from 1 to a million."""
     if isinstance(scalar.value, bool) or not isinstance(scalar.value, int):
@@ -180,6 +189,7 @@ SCALAR_KINDS: dict[str, ScalarKind] = {
     "duration": ScalarKind("D017", "write for example 30d, 1h30m, 90s or PT1H", _pattern(DURATION), duration_of),
     "share": ScalarKind("D018", "write for example 5% or 12.5%", _pattern(SHARE), share_of),
     "time": ScalarKind("D019", "write hours and minutes, such as 09:00 or 21:30", _pattern(TIME), minute_of),
+    "cron": ScalarKind("D022", "write minute, hour, day of month, month and weekday, such as 0 9 * * mon-fri", {"type": "string"}, cron_of),
     "count": ScalarKind("D021", "write a whole number from 1 on", {"type": "integer", "minimum": 1, "maximum": 1_000_000}, count_of),
     "integer": ScalarKind("D011", "write a whole number", {"type": "integer"}, integer_of),
     "number": ScalarKind("D011", "write a number", {"type": "number"}, number_of),
@@ -200,6 +210,11 @@ def duration_or(scalar: Scalar | None, default: int) -> int:
 def share_or(scalar: Scalar | None, default: int) -> int:
     """Ten-thousandths of a percentage that may be missing or, already reported, unreadable."""
     return _or(scalar, share_of, default)
+
+
+def cron_or(scalar: Scalar | None) -> Cron | None:
+    """The cron expression of a scalar; None where it is missing or, already reported, unreadable."""
+    return _or(scalar, cron_of, None)
 
 
 def minute_or(scalar: Scalar | None, default: int) -> int:

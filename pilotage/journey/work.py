@@ -68,6 +68,9 @@ class Work:
             state.audience_set,
             state.flip_us,
             state.keyed,
+            state.schedules,
+            state.schedule_us,
+            state.schedule_set,
         )
         self.changed = False
         self.moves = 0

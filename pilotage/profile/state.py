@@ -80,7 +80,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     condition the subject met already when they were released and that leave such subjects out. `audience_set` names the set of
     audiences that the subject was asked about; it is empty before the first. `keyed` are the passages through journeys whose
     entries have keys (see `journey.program`), each with the instant at which it was last entered; only those that re-entry rules
-    still read. New sections go to the end: a state stored
+    still read. `schedules` are the next instants at which the subject may enter scheduled journeys, by journey, `schedule_us` the
+    earliest of them (0: none), `schedule_set` names the set of schedules that they are of. New sections go to the end: a state stored
     without them is read as one where they are empty.
     """
 
@@ -97,6 +98,9 @@ class State(msgspec.Struct, array_like=True, gc=False):
     audience_set: bytes = b""
     flip_us: int = 0
     keyed: dict[str, int] = {}
+    schedules: dict[str, int] = {}
+    schedule_us: int = 0
+    schedule_set: bytes = b""
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")

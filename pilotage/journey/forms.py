@@ -107,6 +107,18 @@ JOURNEY = _head(
         ),
         "what the journey is for",
     ),
+    Key(
+        "fallback",
+        Form(
+            "the fallback",
+            (
+                Key("on_blocked", Value("step"), "where a message goes that a policy refuses, or that expires"),
+                Key("on_failure", Value("step"), "where steps go that finally fail"),
+                Key("on_timeout", Value("step"), "where steps go whose time is up"),
+            ),
+        ),
+        "where steps go that have no edge of their own",
+    ),
     Key("holdout", Value("share"), "the share of subjects kept out, to measure the effect"),
     Key("steps", Listing(Later("step", lambda: STEP)), "what happens, in the order written", required=True),
 )

@@ -10,7 +10,7 @@ from pilotage.journey.blocks import Block, Item, begins, first
 from pilotage.journey.document import Fields, Node
 from pilotage.journey.graph import restless, timeless_cycles, unreachable, ways_out
 from pilotage.journey.names import Desk
-from pilotage.journey.parse_steps import parse_step, target
+from pilotage.journey.parse_steps import fallbacks, parse_step, target
 from pilotage.journey.plan import AnyStep, Exit, Repeat
 from pilotage.journey.scalars import END
 from pilotage.journey.scene import Scene
@@ -21,7 +21,8 @@ Place = tuple[Desk, Node]
 def parse_block(scene: Scene, block: Block) -> tuple[AnyStep, ...]:
     """The typed steps of a journey in the order written, then the exit `end` where an edge needs the end to be a step."""
     places: dict[str, Place] = {}
-    steps = _steps(scene, block, places)
+    fallback = fallbacks(msgspec.structs.replace(scene, steps=_ids(block)))
+    steps = _steps(msgspec.structs.replace(scene, fallback=fallback), block, places)
     if any(END in ways_out(step) for step in steps):
         steps.append(Exit(id=END, next="", reason=END))
     if not scene.lost:

@@ -63,6 +63,20 @@ def explicit_target(scene: Scene, fields: Fields, key: str) -> str:
     return target(scene, fields, key, "") or END if fields.scalar(key) is not None else ""
 
 
+def fallbacks(scene: Scene) -> dict[str, str]:
+    """Where the steps of a journey go that have no edge of their own; the scene is that of the journey's own steps."""
+    written = scene.desk.document.root.map("fallback") or Fields(0, 0, ())
+    return {key: explicit_target(scene, written, key) for key in written.names()}
+
+
+def _edge(scene: Scene, step: Fields, path: str, key: str) -> str:
+    """The step that an edge leads to: written, or by the journey's fallback, which leads no step to itself; empty: nowhere."""
+    if step.get(key) is not None:
+        return explicit_target(scene, step, key)
+    inherited = scene.fallback.get(key, "")
+    return "" if inherited == path else inherited
+
+
 def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     desk, names = scene.desk, scene.desk.names
     channel = desk.known("J016", step.scalar("send"), names.channels, "channel", "channels")
@@ -70,7 +84,8 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     if step.scalar("purpose") is None and not scene.purposed:
         desk.wrong("J020", step, f"step '{name}' has no purpose, nor has the journey", "add 'purpose' to the journey or the step")
     purpose = desk.known("J005", step.scalar("purpose"), names.purposes, "purpose", "purposes") or scene.purpose
-    if step.get("on_blocked") is None:
+    blocked = _edge(scene, step, name, "on_blocked")
+    if not blocked:
         message = f"step '{name}' does not say what happens when a policy blocks it"
         desk.wrong("J021", step, message, "add 'on_blocked' with a step, or 'on_blocked: end'")
     draft = names.contents.get(content)
@@ -87,8 +102,8 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
         purpose=purpose,
         recipient=_recipient(scene, step, channel),
         expires_us=duration_or(step.scalar("expires"), SEND_EXPIRES_US),
-        on_blocked=target(scene, step, "on_blocked", ""),
-        on_failure=explicit_target(scene, step, "on_failure"),
+        on_blocked="" if blocked == END else blocked,
+        on_failure=_edge(scene, step, name, "on_failure"),
     )
 
 
@@ -115,7 +130,7 @@ def _wait(scene: Scene, step: Fields, name: str, onward: str) -> Wait | None:
     until = desk.known("J004", wait.scalar("until"), desk.names.events, "event type", "event types")
     awaited = desk.scope(trigger=(until,), variables=scene.variables)
     at = wait.scalar("at")
-    timed_out = explicit_target(scene, step, "on_timeout")
+    timed_out = _edge(scene, step, name, "on_timeout") if wait.get("timeout") is not None else ""
     if timed_out == END and not onward:
         timed_out = ""
     return Wait(
@@ -250,7 +265,8 @@ def _leaves(fields: Iterable[FieldSpec], prefix: str, needed: bool) -> Iterable[
 def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
     desk = scene.desk
     returns, written = [], step.map("returns")
-    waits = any(step.get(key) is not None for key in ("returns", "on_failure", "on_timeout"))
+    failed = _edge(scene, step, name, "on_failure")
+    waits = bool(failed) or any(step.get(key) is not None for key in ("returns", "on_timeout"))
     for key, value in written.fields if written else ():
         if isinstance(value, Fields) and value.text("type") in SCALAR_TYPES:
             returns.append((key.text, value.text("field"), SCALAR_TYPES[value.text("type")]))
@@ -262,8 +278,8 @@ def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
         returns=tuple(returns),
         timeout_us=duration_or(step.scalar("timeout"), CALL_TIMEOUT_US if waits else 0),
         expires_us=duration_or(step.scalar("expires"), CALL_EXPIRES_US),
-        on_failure=explicit_target(scene, step, "on_failure"),
-        on_timeout=explicit_target(scene, step, "on_timeout"),
+        on_failure=failed,
+        on_timeout=_edge(scene, step, name, "on_timeout") if waits else "",
     )
 
 
@@ -280,8 +296,8 @@ def _enter(scene: Scene, step: Fields, name: str, onward: str) -> Enter:
         data=_event_data(scene, desk.names.entrances.get(journey, ""), step),
         timeout_us=duration_or(step.scalar("timeout"), 0),
         outcomes=tuple(sorted((key.text, _led_to(scene, value)) for key, value in _pairs(outcomes))),
-        on_failure=explicit_target(scene, step, "on_failure"),
-        on_timeout=explicit_target(scene, step, "on_timeout"),
+        on_failure=_edge(scene, step, name, "on_failure") if step.get("timeout") is not None else "",
+        on_timeout=_edge(scene, step, name, "on_timeout") if step.get("timeout") is not None else "",
     )
 
 

@@ -13,7 +13,8 @@ class Scene(msgspec.Struct, frozen=True):
     event is unknown, and then nothing that reads `trigger` is judged. `reads` gathers, by content, the resolved
     variables of the contents sent; `lost` the names of steps that edges lead to and that do not exist. `steps` leads from the
     ids that may be named to the paths they begin at, `end` is what `end` leads to (empty: the journey's end), `given` what a
-    fragment's parameters of type `step` lead to. `purposed` says whether the journey names a purpose."""
+    fragment's parameters of type `step` lead to. `purposed` says whether the journey names a purpose,
+    `fallback` where steps go that have no edge of their own, by the edge's name."""
 
     desk: Desk
     journey: str
@@ -27,6 +28,7 @@ class Scene(msgspec.Struct, frozen=True):
     purposed: bool = True
     end: str = ""
     given: dict[str, str] = {}
+    fallback: dict[str, str] = {}
 
     @property
     def blind(self) -> bool:

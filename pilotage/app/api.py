@@ -26,6 +26,7 @@ from pilotage.app import views
 from pilotage.app.audience_api import AUDIENCES, BODIES
 from pilotage.app.description import describe_bodies
 from pilotage.app.desk import At, Desk, front_of, records_of
+from pilotage.app.entry_api import EntryRequest, request_entry
 from pilotage.app.history_api import HISTORY
 from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
@@ -242,7 +243,7 @@ async def _once(repeats: Any, key: str, what: tuple[object, ...], act: Callable[
 def make_api(desk: Desk) -> Litestar:
     """The API of a system. Its description is made once, from an application that serves nothing."""
     describing = _application(desk, _routers(), _description())
-    describe_bodies(describing, (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, *BODIES))
+    describe_bodies(describing, (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, *BODIES))
     described = msgspec.json.encode(describing.openapi_schema.to_schema())
 
     @get(f"{PREFIX}/openapi.json", media_type="application/json")
@@ -254,7 +255,7 @@ def make_api(desk: Desk) -> Litestar:
 
 def _routers() -> list[ControllerRouterHandler]:
     handlers = [list_subjects, find_subject, get_subject, get_timeline, list_quarantine, get_quarantined, resubmit, discard]
-    handlers += [list_actions, redrive, list_journeys, get_plan, *HISTORY, *AUDIENCES]
+    handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]
 

@@ -27,6 +27,7 @@ from pilotage.journey.outcome import Action
 from pilotage.journey.program import Program
 from pilotage.journey.program import load as load_program
 from pilotage.journey.recheck import recheck_action
+from pilotage.profile.state import State
 from pilotage.runner.allow import AllowList
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.compose import WEBHOOK, Composer
@@ -117,9 +118,13 @@ def filler(folder: Path, program: Program, question: FillFeatures) -> Filler:
 
 
 def freshness(program: Program) -> Freshness:
-    """Every subject of whom anything is known is to be asked about a plan's audiences."""
-    digest = program.audiences.digest
-    return digest, lambda state: state.audience_set != digest and not unknown(state)
+    """Every subject of whom anything is known is to be asked about a plan's audiences, and expected by its schedules."""
+    audiences, schedules = program.audiences.digest, program.schedule_set
+
+    def outdated(state: State) -> bool:
+        return (state.audience_set != audiences or state.schedule_set != schedules) and not unknown(state)
+
+    return audiences + schedules, outdated
 
 
 def equip(assignment: Assignment) -> Equipment:

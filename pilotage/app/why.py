@@ -25,9 +25,11 @@ _SENTENCES = {
     "timed_out": "has waited long enough for {reason}",
     "branched": "goes {reason}",
     "assigned": "is assigned: {reason}",
+    "repeated": "repeats: {reason}",
     "set": "sets",
     "emitted": "emits {reason}",
     "called": "calls {reason}",
+    "requested": "has them enter {reason}",
     "answered": "has its answer",
     "failed": "fails: {reason}",
     "delivered": "has its receipt: {reason}",
@@ -43,7 +45,7 @@ _STYLES = {
     "failed": "bold red", "held_out": "magenta", "cancelled": "yellow", "joined": "bold cyan", "left": "cyan",
 }  # fmt: skip
 _VALUE_MAX = 60
-_PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "end", "exit step"})
+_PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "end", "exit step", "repeat", "journey"})
 """Rules that say no more than the sentence did."""
 _RECEIPTS = ("message.", "call.")
 

@@ -11,9 +11,14 @@ CONSENT_CHANGED = "consent.changed"
 LIST_CHANGED = "list.changed"
 AUDIENCE_ENTERED = "audience.entered"
 AUDIENCE_LEFT = "audience.left"
+SCHEDULE_REACHED = "schedule.reached"
+JOURNEY_REQUESTED = "journey.requested"
+JOURNEY_ENDED = "journey.ended"
 CUSTOMER_IDENTIFIED = "customer.identified"
 CUSTOMER_GROUPED = "customer.grouped"
 CUSTOMER_ALIASED = "customer.aliased"
+MADE_INSIDE = frozenset((AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED, SCHEDULE_REACHED))
+"""The event types that only deciding itself makes: no record of the log is one."""
 FEATURES_FILLED = "features.filled"
 """What the system tells a subject of its own past when a release asks for features that were not kept before. It has no
 contract, and nobody else can send it."""
@@ -65,6 +70,9 @@ BUILTIN: dict[str, Contract] = {
         _contract(PAGE_VIEWED, _text("name"), _text("category"), _text("url"), _text("path"), is_open=True),
         _contract(SCREEN_VIEWED, _text("name"), _text("category"), is_open=True),
         *map(_message, MESSAGE_FATES),
+        _contract(SCHEDULE_REACHED, _text("journey"), FieldSpec("at", "timestamp")),
+        _contract(JOURNEY_REQUESTED, _text("journey", required=True), _text("data"), FieldSpec("effect", "string", pattern="^[0-9a-f]+$")),
+        _contract(JOURNEY_ENDED, _EFFECT, _text("journey", required=True), _REASON, FieldSpec("entered", "boolean", required=True)),
         _contract("call.answered", _EFFECT, _text("body")),
         _contract("call.failed", _EFFECT, _REASON),
     )

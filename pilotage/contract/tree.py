@@ -51,13 +51,17 @@ class Node(msgspec.Struct, frozen=True):
 
 class Scalar(Node, frozen=True):
     """A single value. `text` is what was written, without quotes; `start` and `end` are its offsets in the source;
-    `style` is empty for a plain scalar, else its quote or block mark."""
+    `style` is empty for a plain scalar, else its quote or block mark. Where parameters were filled in, `text` is what came
+    of it, `written` what stands in the source, and `filled` says of each its offset and length in `text` and its length in
+    `written`."""
 
     value: ScalarValue
     text: str
     start: int = 0
     end: int = 0
     style: str = ""
+    written: str = ""
+    filled: tuple[tuple[int, int, int], ...] = ()
 
 
 class Items(Node, frozen=True):

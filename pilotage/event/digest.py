@@ -23,6 +23,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
+def text_digest(text: str) -> str:
+    """SHA-256 of a text's UTF-8 bytes, as 64 hex digits: what `sha256sum` says of the file that holds it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def key128(*parts: str | bytes | int) -> bytes:
     """A 16-byte BLAKE2b hash of parts, each length-prefixed so that no two lists of parts collide by joining."""
     joined = b""

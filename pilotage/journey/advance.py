@@ -1,7 +1,7 @@
 """`advance`: the one pure function that decides what happens next for one subject.
 
 It asks no clock, draws no random number and does no I/O. What was due before the event is settled first, as of the
-instant it was due, at one instant the audiences first, then the entries in the order (journey, entry, step); then the event
+instant it was due, at one instant the audiences first, then schedules, then the entries in the order (journey, entry, step); then the event
 is taken: attributes, consents, receipts and features first, then the audiences that read what changed, then the entries it
 concerns, then the journeys it may start; what follows from it (emitted events, changed attributes, audiences entered and
 left) is taken first in, first out at the same instant.
@@ -9,7 +9,7 @@ left) is taken first in, first out at the same instant.
 
 from collections.abc import Sequence
 
-from pilotage.audience.membership import due
+from pilotage.audience.membership import due, unknown
 from pilotage.contract.builtin import FEATURES_FILLED
 from pilotage.event.envelope import WAKE, Event
 from pilotage.journey.audiences import adopt_audiences, move_audiences, tell_audiences
@@ -17,8 +17,11 @@ from pilotage.journey.backfill import fill_features
 from pilotage.journey.entry import due_of, enter, fire, take
 from pilotage.journey.outcome import Outcome
 from pilotage.journey.program import Handler, Program
+from pilotage.journey.requests import request
+from pilotage.journey.schedules import adopt_schedules, shift_schedules, take_schedules
 from pilotage.journey.subject import apply_consent, apply_receipt, update_attributes, update_features
 from pilotage.journey.work import NOTHING, Work
+from pilotage.predicate.flips import earliest
 from pilotage.profile.state import Entry, State
 
 SETTLE_MAX = 10_000
@@ -39,9 +42,9 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     `now_us` is the event's received time, microseconds UTC. Raises `ContractBroken`, `NumberOverflow`, `TooManyDerived`,
     `OwnEvent` or `EndlessJourney`, and then nothing has changed: the caller quarantines the event.
     """
-    wake_us = wake_at(state) if state.entries else state.flip_us
+    wake_us = wake_at(state) if state.entries or state.schedule_us else state.flip_us
     overdue = 0 < wake_us <= now_us
-    adopts = state.audience_set != program.audiences.digest
+    adopts = state.audience_set != program.audiences.digest or state.schedule_set != program.schedule_set
     handler = program.handlers.get(event.type)
     if not (overdue or adopts) and (handler is None or (handler.idle and not (state.entries and handler.listened))):
         if event.type != FEATURES_FILLED:
@@ -51,7 +54,10 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     work = Work(program, state, now_us)
     if adopts:
         work.now = wake_us if overdue else now_us
-        adopt_audiences(work)
+        if state.audience_set != program.audiences.digest:
+            adopt_audiences(work)
+        if state.schedule_set != program.schedule_set and not unknown(state):
+            adopt_schedules(work)
     if overdue:
         _settle(work, now_us)
     if handler is not None:
@@ -69,14 +75,14 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     if not work.changed:
         return Outcome(state, work.actions, work.decisions, wake_us, work.cancelled)
     new = work.state
-    if new.entries is not state.entries or new.flip_us != state.flip_us:
+    if new.entries is not state.entries or new.flip_us != state.flip_us or new.schedule_us != state.schedule_us:
         wake_us = wake_at(new)
     return Outcome(new, work.actions, work.decisions, wake_us, work.cancelled)
 
 
 def wake_at(state: State) -> int:
-    """The first instant at which any entry of the subject, or who is in an audience, needs attention; 0 if none does."""
-    wake_us = state.flip_us
+    """The first instant at which any entry of the subject, who is in an audience, or a schedule needs attention; 0 if none does."""
+    wake_us = earliest(state.flip_us, state.schedule_us)
     for entry in state.entries:
         if entry.due_us and (not wake_us or entry.due_us < wake_us):
             wake_us = entry.due_us
@@ -84,17 +90,20 @@ def wake_at(state: State) -> int:
 
 
 def _settle(work: Work, until_us: int) -> None:
-    """Decide all that is due by an instant, each as of its own: who is in which audience first, then the entries."""
+    """Decide all that is due by an instant, each as of its own: who is in which audience first, then schedules, then entries."""
     last = ""
     for _ in range(SETTLE_MAX):
         state = work.state
         due = [entry for entry in state.entries if 0 < entry.due_us <= until_us]
         entry = min(due, key=_order, default=None)
-        flip_us = state.flip_us if state.flip_us <= until_us else 0
-        if flip_us and (entry is None or flip_us <= entry.due_us):
+        flip_us = earliest(state.flip_us, state.schedule_us)
+        if 0 < flip_us <= (entry.due_us if entry is not None else until_us):
             work.begin(flip_us)
-            _take_flips(work)
-            last = "audiences"
+            last = "audiences" if flip_us == state.flip_us else "schedules"
+            if flip_us == state.flip_us:
+                _take_flips(work)
+            else:
+                take_schedules(work)
         elif entry is not None:
             work.begin(entry.due_us)
             fire(work, entry)
@@ -126,6 +135,8 @@ def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> 
     if handler.attributes:
         signals |= update_attributes(work, handler, payload)
     features: Sequence[str] = update_features(work, handler, event, payload) if handler.features else ()
+    if work.state.schedules and work.program.zone_signal in signals:
+        shift_schedules(work)
     if handler.receipt:
         apply_receipt(work, event, payload)
     listened = handler.listened
@@ -143,10 +154,14 @@ def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> 
         for journey in handler.entrances:
             if not journey.audience or journey.audience == getattr(payload, "audience", ""):
                 enter(work, journey, event, payload, inside)
+    if handler.requests:
+        request(work, event, payload)
 
 
 def _take_change(work: Work, signals: frozenset[str]) -> None:
     """A change without an event: an attribute was set, a journey entered or left."""
+    if work.state.schedules and work.program.zone_signal in signals:
+        shift_schedules(work)
     if work.program.audiences.all:
         signals |= move_audiences(work, (), signals)
     work.signals |= signals

@@ -13,6 +13,7 @@ from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.journey.outcome import Decision
+from pilotage.journey.schedules import move_schedules
 from pilotage.journey.work import NOTHING, Derived, Work
 
 _encode = msgspec.json.Encoder().encode
@@ -34,7 +35,7 @@ def move_audiences(work: Work, features: Iterable[str], signals: frozenset[str])
     if work.state.audience_set != audiences.digest:
         touched: set[int] = set(range(len(audiences.all)))
         work.own("audiences")
-        work.state.audience_set = audiences.digest
+        work.state.audience_set, work.state.schedule_set = audiences.digest, work.program.schedule_set
     else:
         by_feature, by_signal = audiences.by_feature, audiences.by_signal
         touched = set()
@@ -53,6 +54,8 @@ def tell_audiences(work: Work, touched: Iterable[int]) -> frozenset[str]:
     work.link("audiences " + ", ".join(change.audience.name for change in changes[:4]))
     for change in changes:
         _record(work, change, change.audience.text)
+        if work.program.schedules:
+            move_schedules(work, change.audience.name, change.joined)
         _queue_event(work, change)
     return frozenset(change.audience.signal for change in changes)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pilotage.contract.builtin import FEATURES_FILLED
+from pilotage.contract.builtin import FEATURES_FILLED, MADE_INSIDE
 from pilotage.contract.validate import DECODE_ERRORS
 from pilotage.event.envelope import Event
 from pilotage.journey.plan import Emit, Plan
@@ -61,9 +61,9 @@ def recording(plan: Plan, wanted: Plan, missing: Iterable[Gap]) -> Plan:
 
 
 def emitted_inside(missing: Iterable[Gap], plans: Iterable[Plan]) -> tuple[str, ...]:
-    """The event types among those of gaps that journeys of some plans emit: their past is not whole in history."""
+    """The event types among those of gaps that the system or journeys of some plans make: their past is not whole in history."""
     emitted = {step.event for plan in plans for journey in plan.journeys for step in journey.steps if isinstance(step, Emit)}
-    return tuple(sorted({gap.feature.event for gap in missing} & emitted))
+    return tuple(sorted({gap.feature.event for gap in missing} & (emitted | MADE_INSIDE)))
 
 
 class _Rule:

@@ -14,6 +14,8 @@ from pilotage.journey.forms import FORMS
 from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, event_fields
 from pilotage.journey.parse_audience import parse_audiences
 from pilotage.journey.parse_content import finished_content, parse_content
+from pilotage.journey.parse_entrance import entered_on
+from pilotage.journey.parse_fragment import parse_fragment
 from pilotage.journey.parse_journey import parse_journey
 from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy
 from pilotage.journey.parse_profile import parse_profile
@@ -22,7 +24,7 @@ from pilotage.journey.shape import check
 from pilotage.predicate.ir import Expr, Type
 from pilotage.profile.features import derive
 
-DOCUMENT_KINDS = ("audience", "content", "journey", "policy", "profile")
+DOCUMENT_KINDS = ("audience", "content", "fragment", "journey", "policy", "profile")
 """The kinds of documents a plan is made of."""
 
 
@@ -40,6 +42,8 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         attributes={attribute.name: attribute.type for attribute in attributes},
         purposes={name: () for document in sorts["policy"] for name in _purposes(document)},
         contents=drafts,
+        entrances={document.name: event for document in sorts["journey"] if (event := entered_on(document)) in events},
+        fragments=tuple(each for document in sorts["fragment"] if (each := parse_fragment(document, report)) is not None),
         journeys={document.name: document.root.text("stage") for document in sorts["journey"]},
         channels=surroundings.channels,
         endpoints=surroundings.endpoints,
@@ -73,16 +77,18 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
 
 
 def _sorted_out(documents: Sequence[Document], report: Report) -> dict[str, list[Document]]:
-    """The documents by kind, each checked against its form; of two with the same name the second is left out."""
+    """The documents by kind, each checked against its form; of two with the same name (and, of fragments, version)
+    the second is left out."""
     sorts: dict[str, list[Document]] = {kind: [] for kind in DOCUMENT_KINDS}
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str, str], str] = {}
     for document in documents:
         kind = document.kind
         if kind not in sorts:
             _unknown_kind(document, report)
             continue
         check(document.root, FORMS[kind], f"the {kind}", document, report)
-        before = seen.setdefault((kind, document.name), document.path)
+        version = document.root.text("version") if kind == "fragment" else ""
+        before = seen.setdefault((kind, document.name, version), document.path)
         if before == document.path:
             sorts[kind].append(document)
         elif kind == "profile":

@@ -52,8 +52,10 @@ def inner_place(document: Document, scalar: Scalar, offset: int) -> tuple[int, i
     """The file's line and column of an offset in a scalar's text.
 
     The text's visible characters stand in the source in the same order, with indentation, folding and escapes between
-    them, so walking both side by side finds each.
+    them, so walking both side by side finds each. What a parameter filled in lies where the parameter is written.
     """
+    if scalar.filled:
+        offset, scalar = _written_offset(scalar, offset), msgspec.structs.replace(scalar, text=scalar.written, filled=())
     source, at = document.source, scalar.start
     if scalar.style in ("|", ">"):
         at = source.find("\n", at) + 1
@@ -72,6 +74,18 @@ def text_place(document: Document, scalar: Scalar, line: int, column: int) -> tu
     lines = scalar.text.split("\n")
     offset = sum(len(before) + 1 for before in lines[: line - 1]) + column - 1
     return inner_place(document, scalar, min(offset, len(scalar.text.rstrip())))
+
+
+def _written_offset(scalar: Scalar, offset: int) -> int:
+    """The offset in what was written of an offset in the text that came of it."""
+    shift = 0
+    for at, length, width in scalar.filled:
+        if offset < at:
+            break
+        if offset < at + length:
+            return at + shift
+        shift += width - length
+    return offset + shift
 
 
 _ESCAPE_WIDTHS = {"x": 4, "u": 6, "U": 10}

@@ -6,16 +6,18 @@ from typing import Any
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.experiment.assignment import held_out
+from pilotage.journey.nested_steps import came_back
 from pilotage.journey.outcome import Decision
-from pilotage.journey.plan import Call, Send, Wait
+from pilotage.journey.parent import tell_parent
+from pilotage.journey.plan import KEY, Call, Enter, Send, Wait
 from pilotage.journey.program import Condition, JourneyProgram, StepProgram
+from pilotage.journey.run import RUN
 from pilotage.journey.steps import (
     AWAITING,
     DEFERRED,
     ENDED,
     HELD_OUT,
     PARKED,
-    RUN,
     WAITING,
     answered,
     attempt_send,
@@ -36,47 +38,85 @@ STEPS_MAX = 1_000
 """How many steps an entry may take without resting; the compiler refuses cycles without a wait."""
 
 
+ENTRIES_MAX = 1_000
+"""How many entries a subject may have under way for one more with a key to begin."""
+
+
 class RestlessEntry(RuntimeError):
     """An entry took a thousand steps without resting. Put a wait into the cycle."""
 
 
-def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: Set[str]) -> None:
-    """Start an entry of the journey, or record why not. `inside` are the journeys the subject was in before."""
-    name, state, now, inputs = journey.name, work.state, work.now, NO_INPUTS
-    if name in inside:
-        refused = "already in the journey"
-    elif name in work.ended:
-        refused = "this event has just ended an entry"
-    else:
-        visit = state.visits.get(name)
-        refused = "" if visit is None else _reentry_refusal(journey, visit, now)
-        where = journey.where
-        if where is not None and not refused:
-            inputs = where.inputs(state, payload, NO_INPUTS, now, event.type)
-            if not where.truth(state, payload, NO_INPUTS, now, event.type):
-                refused = journey.unmet
+def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, inside: Set[str], parent: bytes = b"") -> None:
+    """Start an entry of the journey, or record why not. `inside` are the journeys the subject was in before, `parent` is the effect
+    key of the step that awaits what comes of it."""
+    state, now, inputs = work.state, work.now, NO_INPUTS
+    key = None if journey.key is None else journey.key(state, payload, NO_INPUTS, now, event.type)
+    refused = _refusal(work, journey, key, inside)
+    where = journey.where
+    if where is not None and not refused:
+        inputs = where.inputs(state, payload, NO_INPUTS, now, event.type)
+        if not where.truth(state, payload, NO_INPUTS, now, event.type):
+            refused = journey.unmet
     if refused:
-        work.decisions.append(Decision(now, name, journey.version, b"", "", "refused", refused, "entry", inputs))
+        work.decisions.append(Decision(now, journey.name, journey.version, b"", "", "refused", refused, "entry", inputs))
+        if parent:
+            tell_parent(work, parent, journey.name, refused, entered=False)
         return
-    _begin(work, journey, event, payload, inputs)
+    entry = _entry(work, journey, event, payload, key)
+    entry.parent = parent
+    _begin(work, journey, entry, event.type, inputs)
 
 
-def _reentry_refusal(journey: JourneyProgram, visit: Visit, now: int) -> str:
+def _refusal(work: Work, journey: JourneyProgram, key: Any, inside: Set[str]) -> str:
+    """Why the subject may not enter the journey now, whatever its condition says; empty if it may."""
+    name, state = journey.name, work.state
+    if journey.key is None:
+        if name in inside:
+            return "already in the journey"
+        if name in work.ended:
+            return "this event has just ended an entry"
+        visit = state.visits.get(name)
+        return "" if visit is None else _reentry_refusal(journey, visit.entered_us, work.now)
+    if key is None:
+        return "the event has no key"
+    if any(entry.journey == name and entry.variables.get(KEY) == key for entry in state.entries):
+        return "already in the journey with this key"
+    if journey.passage(key) in work.ended:
+        return "this event has just ended an entry"
+    if len(state.entries) >= ENTRIES_MAX:
+        return f"{ENTRIES_MAX} entries are under way"
+    entered_us = state.keyed.get(journey.passage(key))
+    return "" if entered_us is None else _reentry_refusal(journey, entered_us, work.now)
+
+
+def _reentry_refusal(journey: JourneyProgram, entered_us: int, now: int) -> str:
     """Why a subject that was in the journey before may not enter it again yet; empty if it may."""
     rule = journey.journey.enter
     if rule.reentry == "always":
         return ""
     if rule.reentry == "never":
         return "was in the journey before"
-    return "entered too recently" if now < visit.entered_us + rule.reentry_us else ""
+    return "entered too recently" if now < entered_us + rule.reentry_us else ""
 
 
-def _begin(work: Work, journey: JourneyProgram, event: Event, payload: Any, inputs: dict[str, Any]) -> None:
-    """Start an entry of the journey, held out or at its first step."""
-    plan = journey.journey
+def _remember(work: Work, journey: JourneyProgram, key: Any) -> None:
+    """Note the passage for the re-entry rule, and forget those that it does not ask about any more."""
+    rule = journey.journey.enter
+    if rule.reentry == "always":
+        return
+    keyed: dict[str, int] = work.own("keyed")
+    if rule.reentry == "after":
+        mine = journey.passage("")
+        for passage in [name for name, at_us in keyed.items() if at_us + rule.reentry_us <= work.now and name.startswith(mine)]:
+            del keyed[passage]
+    keyed[journey.passage(key)] = work.now
+
+
+def _entry(work: Work, journey: JourneyProgram, event: Event, payload: Any, key: Any) -> Entry:
+    """An entry that is about to begin, with what it keeps of its trigger."""
     kept = {path: read(work.state, payload, {}, work.now, event.type) for path, read in journey.kept}
-    entry = Entry(
-        id=key128(work.state.subject, journey.name, f"{event.source}/{event.id}", ""),
+    return Entry(
+        id=key128(work.state.subject, journey.name, f"{event.source}/{event.id}", "" if key is None else str(key)),
         journey=journey.name,
         version=journey.version,
         step="",
@@ -86,12 +126,19 @@ def _begin(work: Work, journey: JourneyProgram, event: Event, payload: Any, inpu
         deadline_us=0,
         due_us=0,
         trigger={path: value for path, value in kept.items() if value is not None},
-        variables={},
+        variables={} if key is None else {KEY: key},
         occurrence={},
     )
+
+
+def _begin(work: Work, journey: JourneyProgram, entry: Entry, reason: str, inputs: dict[str, Any]) -> None:
+    """Start an entry of the journey, held out or at its first step."""
+    plan = journey.journey
     visits = work.own("visits")
     visit = visits.get(journey.name)
     visits[journey.name] = Visit(visit.times + 1 if visit else 1, work.now, visit.left_us if visit else 0)
+    if journey.key is not None:
+        _remember(work, journey, entry.variables[KEY])
     work.passed(journey.name)
     out = held_out(journey.name, work.state.subject, plan.holdout)
     if not out or (plan.goal and plan.goal.within_us):
@@ -102,8 +149,10 @@ def _begin(work: Work, journey: JourneyProgram, event: Event, payload: Any, inpu
     if out:
         work.decide(entry, "held_out", f"holdout {plan.holdout / 100:g}%", "holdout", inputs)
         park(work, entry, HELD_OUT, work.now + plan.goal.within_us if plan.goal else 0)
+        if entry.parent and plan.goal is None:
+            tell_parent(work, entry.parent, entry.journey, "held out")
         return
-    work.decide(entry, "entered", event.type, journey.where.text if journey.where else "", inputs)
+    work.decide(entry, "entered", reason, journey.where.text if journey.where else "", inputs)
     move(work, entry, journey, journey.first)
 
 
@@ -122,6 +171,8 @@ def move(work: Work, entry: Entry, journey: JourneyProgram, goto: str) -> None:
         entry.step, entry.since_us, entry.phase = goto, work.now, 0
         entry.deadline_us = entry.due_us = entry.expires_us = 0
         entry.awaited = b""
+        if entry.rounds:
+            entry.rounds = {name: count for name, count in entry.rounds.items() if f"{goto}/".startswith(f"{name}/")}
         program = journey.steps[goto]
         goto = RUN[type(program.step)](work, entry, journey, program)
     raise RestlessEntry(f"journey {entry.journey} took {STEPS_MAX} steps without resting, last {entry.step}")
@@ -230,6 +281,9 @@ def _deadline(work: Work, entry: Entry, journey: JourneyProgram, program: StepPr
     if isinstance(step, Call):
         work.decide(entry, "timed_out", "no answer in time", "timeout", effect=entry.awaited)
         return step.on_timeout or step.on_failure or step.next
+    if isinstance(step, Enter):
+        work.decide(entry, "timed_out", f"the end of {step.journey}", "timeout", effect=entry.awaited)
+        return step.on_timeout or step.next
     assert isinstance(step, Wait)
     by_timeout = step.timeout_us and work.now == entry.since_us + step.timeout_us
     if step.for_us or (step.at_minute is not None and not by_timeout):
@@ -266,6 +320,8 @@ def receive(work: Work, entry: Entry, event_type: str, payload: Any) -> None:
 
 def _after_receipt(work: Work, entry: Entry, program: StepProgram, event_type: str, payload: Any) -> str:
     step = program.step
+    if isinstance(step, Enter):
+        return came_back(work, entry, step, payload)
     if isinstance(step, Call) and event_type == "call.answered":
         return answered(work, entry, program, payload.body)
     assert isinstance(step, Send | Call)

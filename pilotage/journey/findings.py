@@ -58,6 +58,7 @@ RULES = {
     "D019": "a time of day is not well-formed",
     "D020": "a list or map is empty",
     "D021": "a number is out of its range",
+    "D022": "a schedule is not well-formed",
     "E001": "a condition or value cannot be read",
     "E002": "a value has another type than what it is assigned to",
     "E003": "a condition is never true",
@@ -91,6 +92,18 @@ RULES = {
     "J025": "an attribute of another type cannot hold an address",
     "J026": "an event of this type may not be emitted",
     "J027": "an entrance or exit has two forms",
+    "J028": "a repeat takes too many steps at one instant",
+    "J029": "the key of entries cannot be set",
+    "J030": "unknown journey",
+    "F001": "unknown fragment",
+    "F002": "unknown version of a fragment",
+    "F003": "a fragment contains itself",
+    "F004": "a parameter is missing",
+    "F005": "unknown parameter",
+    "F006": "a parameter is given a value of another type",
+    "F007": "a fragment's parameter is used where it does not fit",
+    "F008": "a fragment does not use a parameter",
+    "F009": "a journey has too many steps",
     "C001": "a content has a part that its channel does not know",
     "C002": "a content lacks a part that its channel needs",
     "C003": "a template reads a variable that does not exist",
@@ -124,11 +137,11 @@ RULES = {
     "W006": "a secret is written into a file of a production workspace",
     "W007": "the settings of a channel or endpoint are not what it needs",
 }
-"""Every rule there is, by its stable id: D documents, E expressions, J journeys, C contents, P policies, U audiences, A
+"""Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, P policies, U audiences, A
 attributes, K contracts, W workspaces."""
 
 WARNINGS = frozenset(
-    {"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "U001", "C006", "C007", "P006", "K003", "W003", "W006"}
+    {"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "F008", "U001", "C006", "C007", "P006", "K003", "W003", "W006"}
 )
 """The rules whose findings are warnings; all others are errors."""
 
@@ -153,6 +166,10 @@ class Report:
     def findings(self) -> tuple[Finding, ...]:
         """All findings, each once, in the order of files and lines."""
         return tuple(sorted(self._findings))
+
+    def failed_in(self, path: str) -> bool:
+        """Whether any finding in a file is an error."""
+        return any(finding.severity is Severity.ERROR and finding.path == path for finding in self._findings)
 
     @property
     def failed(self) -> bool:

@@ -3,18 +3,18 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
-from pilotage.journey.shape import Either, Form, Key, Listing, Mapped, Shape, Value, Variants
+from pilotage.journey.parameters import PARAMETER_TYPES, parametric
+from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Shape, Value
+from pilotage.journey.step_forms import STEP, TYPES
 
 CLASSES = ("marketing", "service", "transactional")
 BASES = ("consent", "legitimate_interest", "contract", "legal_obligation", "vital_interest")
 STAGES = ("acquisition", "onboarding", "adoption", "renewal", "growth", "advocacy", "service")
-TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
 ATTRIBUTE_TYPES = (*TYPES, "list", "map")
 EXISTING = ("include", "exclude")
 
 _NAMES = Listing(Value("name"))
 _CLASSES = Listing(Value(choices=CLASSES))
-_DATA = Mapped(Value("expression"), "field")
 
 
 def _head(kind: str, *keys: Key) -> Form:
@@ -39,136 +39,13 @@ OWNER = Form(
     ),
 )
 
-_ID = Key("id", Value("word"), "the step's name: unique in the journey and stable, since state and metrics hang on it", required=True)
-_NEXT = Key("next", Value("word"), "the step that follows; without it the one written next; `end` ends the journey")
-_NOTE = Key("note", Value("line"), "a remark for readers; no part of any digest")
-_STEP_DATA = Key("data", _DATA, "a value for each field")
-
-
-def _edge(name: str, meaning: str) -> Key:
-    return Key(name, Value("word"), meaning)
-
-
-WAIT = Form(
-    "the wait",
+SCHEDULE = Form(
+    "the schedule",
     (
-        Key("for", Value("duration"), "how long to wait"),
-        Key("until", Value("name"), "the event type to wait for"),
-        Key("where", Value("condition"), "which of those events count; `trigger` is the awaited event"),
-        Key("when", Value("condition"), "the condition to wait for"),
-        Key("at", Value("time"), "the local time of day to wait for, in the subject's zone"),
-        Key("timeout", Value("duration"), "how long to wait at most"),
-    ),
-)
-
-SEND = Form(
-    "step",
-    (
-        Key("send", Value("name"), "the channel the message goes out on", required=True),
-        Key("content", Value("name"), "the content to send", required=True),
-        Key("purpose", Value("name"), "the consent purpose; without it the journey's"),
-        Key("recipient", Value("name"), "the profile attribute that holds the address"),
-        Key("expires", Value("duration"), "how long the message may still leave; 3d without it"),
-        _edge("on_blocked", "where to go when a policy refuses the message, or it expires"),
-        _edge("on_failure", "where to go when the provider finally fails"),
-        _NEXT,
-    ),
-)
-
-CALL = Form(
-    "step",
-    (
-        Key("call", Value("name"), "the endpoint to call, bound in pilotage.yaml", required=True),
-        _STEP_DATA,
-        Key(
-            "returns",
-            Mapped(
-                Form(
-                    "the returned variable",
-                    (
-                        Key("field", Value("field"), "the field of the JSON answer", required=True),
-                        Key("type", Value(choices=TYPES), "its type", required=True),
-                    ),
-                )
-            ),
-            "entry variables to fill from the answer",
-        ),
-        Key("timeout", Value("duration"), "how long to wait for the answer; 30s without it where an answer is awaited"),
-        Key("expires", Value("duration"), "how long the call may still be made; 1d without it"),
-        _edge("on_failure", "where to go when the call finally fails"),
-        _edge("on_timeout", "where to go when no answer came in time"),
-        _NEXT,
-    ),
-)
-
-_BRANCH_EDGE = Form(
-    "the branch",
-    (
-        Key("when", Value("condition"), "the condition under which this way is taken", required=True),
-        Key("goto", Value("word"), "the step it leads to", required=True),
-    ),
-)
-_ARM = Form(
-    "the arm",
-    (
-        Key("share", Value("share"), "the share of subjects", required=True),
-        Key("goto", Value("word"), "the step it leads to; without it the step of the arm's name"),
-    ),
-)
-
-STEP = Variants(
-    "step",
-    (_ID, _NOTE),
-    (
-        SEND,
-        Form(
-            "step",
-            (
-                Key("wait", WAIT, "what to wait for", required=True),
-                _edge("on_timeout", "where to go when the wait times out; without it, `next`"),
-                _NEXT,
-            ),
-        ),
-        Form("step", (Key("branch", Listing(_BRANCH_EDGE), "the ways out, tried in order; else `next`", required=True), _NEXT)),
-        Form(
-            "step",
-            (
-                Key("split", Mapped(Either(Value("share"), _ARM)), "the arms with their shares, 100 % together", required=True),
-                Key("salt", Value(), "what the assignment is hashed with; journey/step without it"),
-            ),
-        ),
-        Form(
-            "step",
-            (
-                Key(
-                    "set",
-                    Form(
-                        "the set",
-                        (
-                            Key("attributes", Mapped(Value("expression")), "profile attributes and their new values"),
-                            Key("variables", Mapped(Value("expression")), "variables of this entry and their new values"),
-                        ),
-                    ),
-                    "what to set",
-                    required=True,
-                ),
-                _NEXT,
-            ),
-        ),
-        Form(
-            "step",
-            (
-                Key(
-                    "emit",
-                    Form("the emit", (Key("event", Value("name"), "the event type to emit", required=True), _STEP_DATA)),
-                    "the event to emit about the same subject",
-                    required=True,
-                ),
-                _NEXT,
-            ),
-        ),
-        CALL,
-        Form("step", (Key("exit", Value("text"), "the reason with which the entry ends", required=True),)),
+        Key("cron", Value("cron"), "minute, hour, day of month, month and weekday", required=True),
+        Key("audience", Value("name"), "the audience whose members enter", required=True),
+        Key("zone", Value(), "whose clock counts: subject (as without it), company, or an IANA zone"),
+        Key("spread", Value("duration"), "how long it takes until all have entered, each at a moment of its own"),
     ),
 )
 
@@ -184,7 +61,10 @@ JOURNEY = _head(
             (
                 Key("on", Value("name"), "the event type that starts an entry"),
                 Key("audience", Value("name"), "the audience: entering it starts an entry"),
+                Key("left", Value("name"), "the audience: leaving it starts an entry"),
+                Key("schedule", SCHEDULE, "when those in an audience enter"),
                 Key("where", Value("condition"), "which of those events start one; `trigger` is the event"),
+                Key("key", Value("expression"), "what tells entries apart, such as trigger.order_id: one entry for each value"),
                 Key(
                     "reentry",
                     Either(
@@ -227,8 +107,46 @@ JOURNEY = _head(
         ),
         "what the journey is for",
     ),
+    Key(
+        "fallback",
+        Form(
+            "the fallback",
+            (
+                Key("on_blocked", Value("step"), "where a message goes that a policy refuses, or that expires"),
+                Key("on_failure", Value("step"), "where steps go that finally fail"),
+                Key("on_timeout", Value("step"), "where steps go whose time is up"),
+            ),
+        ),
+        "where steps go that have no edge of their own",
+    ),
     Key("holdout", Value("share"), "the share of subjects kept out, to measure the effect"),
-    Key("steps", Listing(STEP), "what happens, in the order written", required=True),
+    Key("steps", Listing(Later("step", lambda: STEP)), "what happens, in the order written", required=True),
+)
+
+FRAGMENT_STEP: Shape = parametric(STEP, Later("step", lambda: FRAGMENT_STEP))
+"""A step of a fragment: like a journey's, but that `$name` may stand for a value."""
+
+FRAGMENT = _head(
+    "fragment",
+    Key("name", Value("name"), "the fragment's name", required=True),
+    Key("version", Value(), "its version, which journeys name"),
+    Key(
+        "parameters",
+        Mapped(
+            Form(
+                "the parameter",
+                (
+                    Key("type", Value(choices=PARAMETER_TYPES), "its type", required=True),
+                    Key("default", Value("setting"), "its value where a journey gives none"),
+                    Key("description", Value("line"), "what it is for"),
+                ),
+            ),
+            "parameter",
+            empty=True,
+        ),
+        "what journeys give it; in its steps, `$name` stands for the value",
+    ),
+    Key("steps", Listing(Later("step", lambda: FRAGMENT_STEP)), "what happens, in the order written", required=True),
 )
 
 _REQUIRED_NAME = Key("name", Value("word"), "its name", required=True)
@@ -411,6 +329,7 @@ WORKSPACE = Form(
 
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
+    "fragment": FRAGMENT,
     "audience": AUDIENCE,
     "policy": POLICY,
     "profile": PROFILE,

@@ -1,8 +1,12 @@
 """The ways through a journey's steps: which steps can be reached, and which cycles let no time pass."""
 
+import math
 from collections.abc import Iterable, Sequence
 
-from pilotage.journey.plan import AnyStep, Branch, Call, Send, Split, Wait
+from pilotage.journey.plan import AnyStep, Branch, Call, Enter, Repeat, Send, Split, Wait
+
+INSTANT_STEPS_MAX = 500
+"""How many steps a repeat may take at one instant: half of what the kernel allows an entry (`entry.STEPS_MAX`)."""
 
 
 def ways_out(step: AnyStep) -> tuple[str, ...]:
@@ -18,6 +22,10 @@ def ways_out(step: AnyStep) -> tuple[str, ...]:
         onward.append(step.on_timeout)
     elif isinstance(step, Call):
         onward += [step.on_failure, step.on_timeout]
+    elif isinstance(step, Enter):
+        onward += [*(goto for _, goto in step.outcomes), step.on_failure, step.on_timeout]
+    elif isinstance(step, Repeat):
+        onward.append(step.body)
     return tuple(dict.fromkeys(name for name in onward if name))
 
 
@@ -38,10 +46,11 @@ def timeless_cycles(steps: Sequence[AnyStep]) -> tuple[tuple[str, ...], ...]:
     """Cycles that a subject could run through for ever at one instant, each as the steps it passes.
 
     Waiting for a duration, an event or a time of day takes time; waiting for a condition may not, since the condition may
-    hold already. Of each knot of steps that reach each other one cycle is given, beginning with the step written first.
+    hold already. The rounds of a repeat are counted, so the way from its steps back to it closes no cycle. Of each knot of
+    steps that reach each other one cycle is given, beginning with the step written first.
     """
-    ways = {step.id: ways_out(step) for step in steps if not _takes_time(step)}
-    ways = {name: tuple(onward for onward in out if onward in ways) for name, out in ways.items()}
+    ways = _timeless_ways(steps)
+    ways = {name: tuple(onward for onward in out if not name.startswith(f"{onward}/")) for name, out in ways.items()}
     found: list[tuple[str, ...]] = []
     knotted: set[str] = set()
     for name in ways:
@@ -50,6 +59,32 @@ def timeless_cycles(steps: Sequence[AnyStep]) -> tuple[tuple[str, ...], ...]:
             found.append(cycle)
             knotted |= _between(name, ways)
     return tuple(found)
+
+
+def restless(steps: Sequence[AnyStep]) -> tuple[tuple[str, int], ...]:
+    """The repeats that may take more than `INSTANT_STEPS_MAX` steps at one instant, each with how many at most: those a round
+    of which may let no time pass, by what all their rounds come to."""
+    ways = _timeless_ways(steps)
+    found = []
+    for step in steps:
+        if isinstance(step, Repeat) and step.id in _reach(ways[step.id], ways):
+            count = _round(step, steps) * step.times
+            if count > INSTANT_STEPS_MAX:
+                found.append((step.id, count))
+    return tuple(found)
+
+
+def _round(repeat: Repeat, steps: Sequence[AnyStep]) -> int:
+    """How many steps a round takes at most: each inner step counts as often as the inner repeats around it have rounds."""
+    inner = [step for step in steps if step.id.startswith(f"{repeat.id}/")]
+    repeats = [step for step in inner if isinstance(step, Repeat)]
+    return 1 + sum(math.prod(each.times for each in repeats if step.id.startswith(f"{each.id}/")) for step in inner)
+
+
+def _timeless_ways(steps: Sequence[AnyStep]) -> dict[str, tuple[str, ...]]:
+    """The ways between the steps at which no time need pass."""
+    ways = {step.id: ways_out(step) for step in steps if not _takes_time(step)}
+    return {name: tuple(onward for onward in out if onward in ways) for name, out in ways.items()}
 
 
 def _takes_time(step: AnyStep) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from pilotage.contract.model import Contract
 from pilotage.contract.validate import field_kinds
-from pilotage.journey.document import Document, Node, Scalar, inner_place, text_place
+from pilotage.journey.document import Document, Fields, Node, Scalar, inner_place, text_place
 from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.plan import Assignment
 from pilotage.journey.scalars import Unreadable, expression_of
@@ -77,8 +77,30 @@ class ContentDraft(msgspec.Struct, frozen=True):
     reads: dict[str, tuple[Scalar, int]]
 
 
+class Parameter(msgspec.Struct, frozen=True):
+    """What a fragment leaves open: its type, and its value where none is given (None: one must be given)."""
+
+    name: str
+    type: str
+    default: Scalar | None
+
+
+class Fragment(msgspec.Struct, frozen=True):
+    """A fragment as written: its version (empty: none declared), the digest of its document, and its steps. `sound` says whether
+    it can be used: what is wrong with the rest is reported already."""
+
+    document: Document
+    name: str
+    version: str
+    digest: str
+    parameters: dict[str, Parameter]
+    steps: tuple[Fields, ...]
+    sound: bool
+
+
 class Names(msgspec.Struct, frozen=True):
-    """All names in force. `journeys` leads from each journey to its stage, `audiences` are those of audience documents. `zone` is
+    """All names in force. `journeys` leads from each journey to its stage, `entrances` from each to the event type it
+    is entered on, `audiences` are those of audience documents. `zone` is
     the company's time zone, `zone_attribute` the attribute that holds a customer's own."""
 
     contracts: dict[str, Contract]
@@ -90,6 +112,8 @@ class Names(msgspec.Struct, frozen=True):
     channels: Mapping[str, ChannelParts]
     endpoints: frozenset[str]
     zones: frozenset[str]
+    entrances: Mapping[str, str] = {}
+    fragments: tuple[Fragment, ...] = ()
     audiences: tuple[str, ...] = ()
     zone: str = "UTC"
     zone_attribute: str = ""
@@ -110,6 +134,12 @@ class Desk:
     def __init__(self, document: Document, names: Names, report: Report) -> None:
         self.document, self.names, self.report = document, names, report
         self.used: list[Predicate] = []
+
+    def at(self, document: Document) -> "Desk":
+        """A desk at which another document is worked on for this one: what it reads counts here."""
+        desk = Desk(document, self.names, self.report)
+        desk.used = self.used
+        return desk
 
     def wrong(self, rule: str, node: Node, message: str, cure: str = "") -> None:
         """Report a broken rule at a node."""

@@ -4,18 +4,19 @@ Prose and owners are checked here and then left behind: they are no part of what
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from pilotage.audience.model import conjunction
-from pilotage.contract.builtin import AUDIENCE_ENTERED
-from pilotage.journey.document import Fields, Node, Scalar
+from msgspec import UNSET
+
+from pilotage.journey.blocks import Block, lay_out, written
+from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
 from pilotage.journey.forms import STAGES
-from pilotage.journey.graph import timeless_cycles, unreachable, ways_out
 from pilotage.journey.names import Desk, converted
 from pilotage.journey.parse_audience import membership
-from pilotage.journey.parse_steps import END, parse_step
-from pilotage.journey.plan import AnyStep, Branch, Call, Emit, Entrance, Exit, ExitRule, Goal, Journey, Send, Set, Wait
+from pilotage.journey.parse_block import parse_block
+from pilotage.journey.parse_entrance import entry_event, parse_entrance
+from pilotage.journey.plan import KEY, AnyStep, Branch, Call, Emit, Enter, Entrance, ExitRule, Goal, Journey, Repeat, Send, Set, Wait
 from pilotage.journey.scalars import duration_or, flag_or, share_or
 from pilotage.journey.scene import Scene
 from pilotage.journey.variables import type_variables
@@ -32,16 +33,19 @@ def parse_journey(desk: Desk, reads: dict[str, dict[str, Expr]]) -> Journey | No
     if root.scalar("name") is None:
         return None
     _check_conventions(desk, root)
-    written = [step for step in root.list("steps") if isinstance(step, Fields)]
-    scene = _scene(desk, root, written, reads)
-    steps = _steps(scene, written)
-    if not scene.lost:
-        _check_ways(desk, root, written, steps)
+    listed = root.list("steps")
+    block = lay_out(desk, tuple(step for step in listed if isinstance(step, Fields)))
+    enter = root.map("enter")
+    entrance = parse_entrance(desk, enter, entry_event(desk, enter) if enter else "")
+    scene = _scene(desk, root, block, entrance, reads)
+    if len(block.items) != len(listed) or not listed:
+        scene.lost.append("steps")
+    steps = parse_block(scene, block)
     return Journey(
         name=root.text("name"),
         purpose=scene.purpose,
         stage=root.text("stage"),
-        enter=_entrance(desk, root, scene.entry),
+        enter=entrance,
         steps=steps,
         exits=tuple(_exits(desk, root, scene.variables)),
         goal=_goal(desk, root, scene.variables),
@@ -62,61 +66,26 @@ def _check_conventions(desk: Desk, root: Fields) -> None:
         desk.wrong("J003", stage, f"unknown stage {stage.text!r}", suggestion(stage.text, STAGES, "stages"))
 
 
-def _scene(desk: Desk, root: Fields, written: Sequence[Fields], reads: dict[str, dict[str, Expr]]) -> Scene:
-    enter = root.map("enter")
-    entry = _entry(desk, enter) if enter else ""
-    trigger = (entry,) if entry else ()
+def _scene(desk: Desk, root: Fields, block: Block, entrance: Entrance, reads: dict[str, dict[str, Expr]]) -> Scene:
+    trigger = (entrance.event,) if entrance.event else ()
+    keys = {} if entrance.key is UNSET else {KEY: entrance.key.type}
 
     def scope_of(variables: dict[str, Type]) -> Scope:
-        return desk.scope(trigger=trigger, variables=variables)
+        return desk.scope(trigger=trigger, variables={**variables, **keys})
 
-    variables = type_variables(desk, written, scope_of)
+    variables = dict(sorted({**type_variables(written(block), scope_of, frozenset(keys)), **keys}.items()))
     return Scene(
         desk=desk,
         journey=root.text("name"),
         purpose=desk.known("J005", root.scalar("purpose"), desk.names.purposes, "purpose", "purposes"),
-        entry=entry,
-        steps=frozenset(step.text("id") for step in written if step.text("id")),
+        entry=entrance.event,
+        steps={},
         variables=variables,
         scope=scope_of(variables),
         reads=reads,
         lost=[],
+        purposed=root.scalar("purpose") is not None,
     )
-
-
-def _entry(desk: Desk, enter: Fields) -> str:
-    """The event type that starts an entry; empty, with a finding, where it is unknown."""
-    on, audience = enter.scalar("on"), enter.scalar("audience")
-    if on is None and audience is None:
-        cure = "add 'on': the event type that starts an entry, or 'audience': entering it starts one"
-        desk.wrong("D010", enter, "the entrance has neither 'on' nor 'audience'", cure)
-    if on is not None and audience is not None:
-        desk.wrong("J027", enter.key("audience"), "the entrance has 'on' and 'audience'", "keep one of them")
-    if audience is None:
-        return desk.known("J004", on, desk.names.events, "event type", "event types")
-    return AUDIENCE_ENTERED if AUDIENCE_ENTERED in desk.names.events else ""
-
-
-def _who(desk: Desk, enter: Fields, entry: str) -> Predicate | None:
-    """Which of the events that start an entry do: those of the audience named, those that the condition leaves."""
-    scope = desk.scope(trigger=(entry,))
-    parts = []
-    if enter.scalar("audience") is not None:
-        parts.append(membership(desk, enter.scalar("audience"), scope, "trigger.audience = {}"))
-    parts.append(desk.condition(enter.scalar("where"), scope))
-    known = [part for part in parts if part is not None]
-    return conjunction(known) if known else None
-
-
-def _entrance(desk: Desk, root: Fields, entry: str) -> Entrance:
-    enter = root.map("enter")
-    if enter is None or not entry:
-        return Entrance(entry)
-    where = _who(desk, enter, entry)
-    rule = enter.map("reentry")
-    if rule is not None:
-        return Entrance(entry, where, "after", duration_or(rule.scalar("after"), 0))
-    return Entrance(entry, where, enter.text("reentry", "never"))
 
 
 def _exits(desk: Desk, root: Fields, variables: dict[str, Type]) -> Iterator[ExitRule]:
@@ -174,40 +143,6 @@ def _events_of(expr: Expr) -> tuple[str, ...]:
     return ()
 
 
-def _steps(scene: Scene, written: Sequence[Fields]) -> tuple[AnyStep, ...]:
-    """The typed steps in the order written, then the exit `end` where an edge needs the end to be a step."""
-    steps: list[AnyStep] = []
-    seen: dict[str, Node] = {}
-    following = [step.text("id") for step in written[1:]] + [""]
-    for step, after in zip(written, following, strict=False):
-        name = step.text("id")
-        if name == END:
-            scene.desk.wrong("J008", step.key("id"), "'end' is the journey's end and cannot be a step's id", "give the step another id")
-        elif name in seen:
-            message = f"the step id {name!r} is used on line {seen[name].line} already"
-            scene.desk.wrong("J007", step.key("id"), message, "give each step an id of its own")
-        seen.setdefault(name, step)
-        parsed = parse_step(scene, step, after)
-        if parsed is not None:
-            steps.append(parsed)
-    if any(END in ways_out(step) for step in steps):
-        steps.append(Exit(id=END, next="", reason=END))
-    return tuple(steps)
-
-
-def _check_ways(desk: Desk, root: Fields, written: Sequence[Fields], steps: Sequence[AnyStep]) -> None:
-    """Report steps that cannot be reached and cycles without a wait, unless steps are missing from the picture."""
-    if not written or len({step.id for step in steps} - {END}) != len(written) or len(written) != len(root.list("steps")):
-        return
-    places = {step.text("id"): step.key("id") for step in written}
-    for name in unreachable(steps):
-        if name in places:
-            desk.wrong("J013", places[name], f"no way leads to step {name!r}", "lead another step to it, or remove it")
-    for cycle in timeless_cycles(steps):
-        way = " → ".join((*cycle, cycle[0]))
-        desk.wrong("J014", places[cycle[0]], f"the cycle {way} passes no wait that takes time", "add a wait 'for', 'until' or 'at'")
-
-
 def _trigger_fields(steps: Iterable[AnyStep], reads: dict[str, dict[str, Expr]]) -> tuple[tuple[str, Type], ...]:
     """The fields of the trigger that steps after entry read, which an entry therefore keeps."""
     found: dict[str, Type] = {}
@@ -225,9 +160,11 @@ def _kept_expressions(step: AnyStep, reads: dict[str, dict[str, Expr]]) -> Itera
         yield from (edge.when.expr for edge in step.edges)
     elif isinstance(step, Wait) and step.when is not None:
         yield step.when.expr
+    elif isinstance(step, Repeat) and step.until is not None:
+        yield step.until.expr
     elif isinstance(step, Set):
         yield from (each.value for each in (*step.attributes, *step.variables))
-    elif isinstance(step, Emit | Call):
+    elif isinstance(step, Emit | Call | Enter):
         yield from (each.value for each in step.data)
 
 

@@ -10,64 +10,82 @@ from pilotage.contract.model import FieldSpec
 from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
-from pilotage.journey.forms import STEP
 from pilotage.journey.names import SCALAR_TYPES
 from pilotage.journey.parse_content import read_content
-from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Exit, Send, Set, Split, Wait
-from pilotage.journey.scalars import duration_or, minute_or, share_or
+from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Enter, Exit, Repeat, Send, Set, Split, Wait
+from pilotage.journey.scalars import END, count_or, duration_or, minute_or, share_or
 from pilotage.journey.scene import Scene
+from pilotage.journey.shape import STANDS_FOR
+from pilotage.journey.step_forms import STEP
 from pilotage.predicate.ir import Literal, Type
 
-END = "end"
-"""What a document calls a journey's end; no step may have this id."""
 SEND_EXPIRES_US = 3 * DAY_US
 CALL_EXPIRES_US = DAY_US
 CALL_TIMEOUT_US = 30 * SECOND_US
 WAIT_FORMS = ("for", "until", "when", "at")
-SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "audience.", "list.", "consent.changed", "customer.aliased")
+SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "audience.", "list.", "journey.", "consent.changed", "customer.aliased")
 """How the types of events begin that only the system itself, or a source, may bring."""
 
 
-def parse_step(scene: Scene, step: Fields, following: str) -> AnyStep | None:
-    """The typed step; None where its kind is not clear or an essential part is missing (which is then reported)."""
+def parse_step(scene: Scene, step: Fields, path: str, following: str) -> AnyStep | None:
+    """The typed step of a path, which leads to the path that follows unless it says otherwise; None where its kind is not clear
+    or an essential part is missing (which is then reported)."""
     forms = STEP.form_of(step)
     if len(forms) != 1 or not step.text("id"):
         return None
     kind = forms[0].keys[0].name
     onward = target(scene, step, "next", following)
-    return _PARSERS[kind](scene, step, step.text("id"), onward)
+    return _PARSERS[kind](scene, step, path, onward)
 
 
 def target(scene: Scene, fields: Fields, key: str, default: str) -> str:
-    """The step a key leads to: empty for the end; a finding where there is no such step."""
+    """The path of the step a key leads to: empty for the journey's end; a finding where there is no such step."""
     scalar = fields.scalar(key)
-    if scalar is None:
-        return default
+    return default if scalar is None else _led_to(scene, scalar)
+
+
+def _led_to(scene: Scene, scalar: Scalar) -> str:
     if scalar.text == END:
-        return ""
-    return _step_named(scene, scalar)
+        return scene.end
+    parameter = STANDS_FOR.fullmatch(scalar.text)
+    return scene.given[parameter[1]] if parameter and parameter[1] in scene.given else _step_named(scene, scalar)
 
 
 def _step_named(scene: Scene, scalar: Scalar) -> str:
     found = scene.desk.known("J012", scalar, scene.steps, "step", "steps")
     if not found:
         scene.lost.append(scalar.text)
-    return found
+    return scene.steps.get(found, "")
 
 
 def explicit_target(scene: Scene, fields: Fields, key: str) -> str:
     """The step a key leads to, where empty means that the key is not written: the end is then the exit step `end`."""
-    return END if fields.text(key) == END else target(scene, fields, key, "")
+    return target(scene, fields, key, "") or END if fields.scalar(key) is not None else ""
+
+
+def fallbacks(scene: Scene) -> dict[str, str]:
+    """Where the steps of a journey go that have no edge of their own; the scene is that of the journey's own steps."""
+    written = scene.desk.document.root.map("fallback") or Fields(0, 0, ())
+    return {key: explicit_target(scene, written, key) for key in written.names()}
+
+
+def _edge(scene: Scene, step: Fields, path: str, key: str) -> str:
+    """The step that an edge leads to: written, or by the journey's fallback, which leads no step to itself; empty: nowhere."""
+    if step.get(key) is not None:
+        return explicit_target(scene, step, key)
+    inherited = scene.fallback.get(key, "")
+    return "" if inherited == path else inherited
 
 
 def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     desk, names = scene.desk, scene.desk.names
     channel = desk.known("J016", step.scalar("send"), names.channels, "channel", "channels")
     content = desk.known("J017", step.scalar("content"), names.contents, "content", "contents")
-    if step.scalar("purpose") is None and desk.document.root.scalar("purpose") is None:
+    if step.scalar("purpose") is None and not scene.purposed:
         desk.wrong("J020", step, f"step '{name}' has no purpose, nor has the journey", "add 'purpose' to the journey or the step")
     purpose = desk.known("J005", step.scalar("purpose"), names.purposes, "purpose", "purposes") or scene.purpose
-    if step.get("on_blocked") is None:
+    blocked = _edge(scene, step, name, "on_blocked")
+    if not blocked:
         message = f"step '{name}' does not say what happens when a policy blocks it"
         desk.wrong("J021", step, message, "add 'on_blocked' with a step, or 'on_blocked: end'")
     draft = names.contents.get(content)
@@ -84,8 +102,8 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
         purpose=purpose,
         recipient=_recipient(scene, step, channel),
         expires_us=duration_or(step.scalar("expires"), SEND_EXPIRES_US),
-        on_blocked=target(scene, step, "on_blocked", ""),
-        on_failure=explicit_target(scene, step, "on_failure"),
+        on_blocked="" if blocked == END else blocked,
+        on_failure=_edge(scene, step, name, "on_failure"),
     )
 
 
@@ -112,7 +130,9 @@ def _wait(scene: Scene, step: Fields, name: str, onward: str) -> Wait | None:
     until = desk.known("J004", wait.scalar("until"), desk.names.events, "event type", "event types")
     awaited = desk.scope(trigger=(until,), variables=scene.variables)
     at = wait.scalar("at")
-    timed_out = "" if step.text("on_timeout") == END and not onward else explicit_target(scene, step, "on_timeout")
+    timed_out = _edge(scene, step, name, "on_timeout") if wait.get("timeout") is not None else ""
+    if timed_out == END and not onward:
+        timed_out = ""
     return Wait(
         id=name,
         next=onward,
@@ -166,16 +186,12 @@ def _split(scene: Scene, step: Fields, name: str, onward: str) -> Split | None:
             share, goto = share_or(value, 0), key
         else:
             continue
-        arms.append(Arm(key.text, share, _arm_target(scene, goto)))
+        arms.append(Arm(key.text, share, _led_to(scene, goto)))
     total = sum(arm.share for arm in arms)
     if arms and total != 10_000:
         cure = "make the shares add up to 100%"
         scene.desk.wrong("J015", split, f"the shares of step '{name}' add up to {total / 100:g}%", cure)
     return Split(id=name, next="", arms=tuple(arms), salt=step.text("salt", f"{scene.journey}/{name}"))
-
-
-def _arm_target(scene: Scene, goto: Scalar) -> str:
-    return "" if goto.text == END else _step_named(scene, goto)
 
 
 def _set(scene: Scene, step: Fields, name: str, onward: str) -> Set | None:
@@ -200,14 +216,19 @@ def _emit(scene: Scene, step: Fields, name: str, onward: str) -> Emit | None:
     if event.startswith(SYSTEM_EVENTS):
         desk.wrong("J026", emit.key("event"), f"a journey may not emit {event!r}", "declare an event type of your own and emit that")
         event = ""
-    data = emit.map("data")
+    return Emit(id=name, next=onward, event=event, data=_event_data(scene, event, emit))
+
+
+def _event_data(scene: Scene, event: str, around: Fields) -> tuple[Assignment, ...]:
+    """The data written in a map for an event of a type (empty: unknown), held to its contract."""
+    desk, data = scene.desk, around.map("data")
     if not event:
-        return Emit(id=name, next=onward, event="", data=_kept(_assign(scene, key.text, value, None) for key, value in _pairs(data)))
+        return _kept(_assign(scene, key.text, value, None) for key, value in _pairs(data))
     contract = desk.names.contracts[event]
     specs = dict(_leaves(contract.fields, "", True))
     for path, (field, needed) in specs.items():
         if needed and (data is None or data.get(path) is None):
-            desk.wrong("J023", data or emit, f"{event!r} needs the field '{path}'", f"add '{path}' under 'data', of type {field.kind}")
+            desk.wrong("J023", data or around, f"{event!r} needs the field '{path}'", f"add '{path}' under 'data', of type {field.kind}")
     assignments = []
     for key, value in _pairs(data):
         if key.text not in specs and not contract.open:
@@ -215,7 +236,7 @@ def _emit(scene: Scene, step: Fields, name: str, onward: str) -> Emit | None:
             continue
         spec = specs[key.text][0] if key.text in specs else None
         assignments.append(_field(scene, event, key, value, spec))
-    return Emit(id=name, next=onward, event=event, data=_kept(assignments))
+    return _kept(assignments)
 
 
 def _field(scene: Scene, event: str, key: Scalar, value: Scalar, spec: FieldSpec | None) -> Assignment | None:
@@ -244,7 +265,8 @@ def _leaves(fields: Iterable[FieldSpec], prefix: str, needed: bool) -> Iterable[
 def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
     desk = scene.desk
     returns, written = [], step.map("returns")
-    waits = any(step.get(key) is not None for key in ("returns", "on_failure", "on_timeout"))
+    failed = _edge(scene, step, name, "on_failure")
+    waits = bool(failed) or any(step.get(key) is not None for key in ("returns", "on_timeout"))
     for key, value in written.fields if written else ():
         if isinstance(value, Fields) and value.text("type") in SCALAR_TYPES:
             returns.append((key.text, value.text("field"), SCALAR_TYPES[value.text("type")]))
@@ -256,9 +278,35 @@ def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
         returns=tuple(returns),
         timeout_us=duration_or(step.scalar("timeout"), CALL_TIMEOUT_US if waits else 0),
         expires_us=duration_or(step.scalar("expires"), CALL_EXPIRES_US),
-        on_failure=explicit_target(scene, step, "on_failure"),
-        on_timeout=explicit_target(scene, step, "on_timeout"),
+        on_failure=failed,
+        on_timeout=_edge(scene, step, name, "on_timeout") if waits else "",
     )
+
+
+def _enter(scene: Scene, step: Fields, name: str, onward: str) -> Enter:
+    desk, outcomes = scene.desk, step.map("outcomes")
+    journey = desk.known("J030", step.scalar("journey"), desk.names.entrances, "journey", "journeys")
+    for key in ("outcomes", "on_failure", "on_timeout"):
+        if step.get(key) is not None and step.get("timeout") is None:
+            desk.wrong("J010", step.key(key), f"step '{name}' could wait for ever for what '{key}' needs", "add 'timeout'")
+    return Enter(
+        id=name,
+        next=onward,
+        journey=journey,
+        data=_event_data(scene, desk.names.entrances.get(journey, ""), step),
+        timeout_us=duration_or(step.scalar("timeout"), 0),
+        outcomes=tuple(sorted((key.text, _led_to(scene, value)) for key, value in _pairs(outcomes))),
+        on_failure=_edge(scene, step, name, "on_failure") if step.get("timeout") is not None else "",
+        on_timeout=_edge(scene, step, name, "on_timeout") if step.get("timeout") is not None else "",
+    )
+
+
+def _repeat(scene: Scene, step: Fields, name: str, onward: str) -> Repeat | None:
+    written = step.map("repeat")
+    if written is None:
+        return None
+    until = scene.desk.condition(scene.judged(written.scalar("until")), scene.scope)
+    return Repeat(id=name, next=onward, body="", times=count_or(written.scalar("times"), 1), until=until)
 
 
 def _exit(scene: Scene, step: Fields, name: str, onward: str) -> Exit:
@@ -289,5 +337,7 @@ _PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
     "set": _set,
     "emit": _emit,
     "call": _call,
+    "journey": _enter,
+    "repeat": _repeat,
     "exit": _exit,
 }

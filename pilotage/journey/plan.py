@@ -5,12 +5,17 @@ have equal plans. It is made by `compile`, stored as MessagePack, and made execu
 """
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from pilotage.audience.model import Audience
 from pilotage.consent.policy import Policy
 from pilotage.contract.model import Contract
+from pilotage.event.cron import Cron
 from pilotage.event.digest import digest
 from pilotage.predicate.ir import Expr, Feature, Predicate, Type
+
+KEY = "key"
+"""The variable that holds an entry's key, where its journey gives entries keys: `journey.key`."""
 
 KERNEL = 1
 """The version of `advance`'s behaviour; a plan names the one it was compiled for."""
@@ -136,23 +141,61 @@ class Call(Step, frozen=True, tag="call"):
     on_timeout: str = ""
 
 
+class Enter(Step, frozen=True, tag="journey"):
+    """Have the subject enter another journey, whose trigger `data` stand for. With a timeout the entry waits for what comes of
+    it: `outcomes` lead from the reasons with which that entry ends to steps, all others go to `next`; `on_failure` is taken
+    where the journey is not entered."""
+
+    journey: str
+    data: tuple[Assignment, ...] = ()
+    timeout_us: int = 0
+    outcomes: tuple[tuple[str, str], ...] = ()
+    on_failure: str = ""
+    on_timeout: str = ""
+
+
+class Repeat(Step, frozen=True, tag="repeat"):
+    """Go through a round of steps, which begins at `body` and leads back here, at most `times` times, and not again once
+    `until` is true; then leave by `next`. The ids of the steps of a round begin with this step's and a stroke."""
+
+    body: str
+    times: int
+    until: Predicate | None = None
+
+
 class Exit(Step, frozen=True, tag="exit"):
     """End the entry with a reason."""
 
     reason: str
 
 
-AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Exit
+AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Repeat | Exit
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """When those in an audience may enter: at each instant of `cron` in a zone (`subject`: the subject's own, `company`: the
+    company's, else an IANA name), spread by a hash of the subject over `spread_us`."""
+
+    audience: str
+    cron: Cron
+    zone: str = "subject"
+    spread_us: int = 0
 
 
 class Entrance(msgspec.Struct, frozen=True):
     """What starts an entry. `reentry` is `never`, `always` or `after`; with `after`, `reentry_us` must have passed since
-    the last entry began. A subject is in a journey at most once at a time."""
+    the last entry began. A subject is in a journey at most once at a time or, with a `key` (of type string or integer, read
+    from the trigger), once for each value of it at a time; then re-entry is judged for each value too. With a `schedule` no event
+    starts an entry but the coming of its instants, for those in its audience.
+
+    What came after the first release is left out of the stored form where it is not used, so that journeys keep their digests."""
 
     event: str
     where: Predicate | None = None
     reentry: str = "never"
     reentry_us: int = 0
+    key: Expr | UnsetType = UNSET
+    schedule: Schedule | UnsetType = UNSET
 
 
 class ExitRule(msgspec.Struct, frozen=True):

@@ -8,13 +8,17 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
+from msgspec import UNSET
+
+from pilotage.audience.model import SET_BYTES
 from pilotage.audience.program import Audiences, compile_audiences, standing_signals
 from pilotage.consent.purposes import CONSENT_EVENT
-from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT
+from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED, JOURNEY_REQUESTED, MADE_INSIDE
 from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
+from pilotage.event.digest import digest, key128
 from pilotage.event.zone import Zones
-from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Journey, Plan, Send, Set, Wait
+from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Enter, Journey, Plan, Repeat, Send, Set, Wait
 from pilotage.predicate.inputs import compile_inputs
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
@@ -34,6 +38,7 @@ RECEIPTS = frozenset(
         "message.unknown",
         "call.answered",
         "call.failed",
+        JOURNEY_ENDED,
     )
 )
 """The built-in event types that say what became of an action."""
@@ -138,7 +143,7 @@ class JourneyProgram:
     """One version of a journey, ready to run. `watch` are the signals its exits and goal listen to; `timed` says
     whether time alone can change one of these. `flips` are the signals of all conditions that time alone can change, empty
     if there are none. `unmet` is the reason why an event does not start an entry whose condition is not true. `audience` is
-    the only audience whose events can start one; empty where the condition does not fix it."""
+    the only audience whose events can start one; empty where the condition does not fix it. `key` reads what tells entries apart."""
 
     __slots__ = (
         "audience",
@@ -151,6 +156,7 @@ class JourneyProgram:
         "goal_value",
         "journey",
         "kept",
+        "key",
         "listens",
         "name",
         "standing",
@@ -170,6 +176,7 @@ class JourneyProgram:
         self.first = journey.steps[0].id if journey.steps else ""
         self.content_names = {step: f"{content.name}@{content.digest}" for step, content in self.content.items()}
         self.where = compiled.optional(f"{self.version}/where")
+        self.key = compiled.optional_value(f"{self.version}/key")
         self.exits = tuple((compiled.condition(f"{self.version}/exit{i}"), rule.reason) for i, rule in enumerate(journey.exits))
         self.goal = compiled.optional(f"{self.version}/goal")
         self.goal_value = compiled.optional_value(f"{self.version}/value")
@@ -185,20 +192,25 @@ class JourneyProgram:
         where = journey.enter.where
         self.audience = fixed_audience(where.expr) if where and journey.enter.event in (AUDIENCE_ENTERED, AUDIENCE_LEFT) else ""
 
+    def passage(self, key: object) -> str:
+        """What a subject can be in once at a time: the journey or, where its entries have keys, the journey with a key."""
+        return self.name if self.key is None else f"{self.name}\0{key}"
+
 
 class Handler:
     """What one event type means to a program: how its data are read, and who listens. `attributes` are the names of those it
     feeds, each with its signal and what reads its value from a decoded event; `features` come with filter and worth. Events of
-    the system's `own` come from within only."""
+    the system's `own` come from within only; one that `requests` names the journey to enter."""
 
-    __slots__ = ("attributes", "consent", "entrances", "features", "idle", "listened", "own", "receipt", "signals", "validator")
+    __slots__ = ("attributes", "consent", "entrances", "features", "idle", "listened", "own", "receipt", "requests", "signals", "validator")
 
     def __init__(self, event: str, validate: Validator) -> None:
         self.validator = validate
         self.signals = frozenset((event,))
         self.receipt = event in RECEIPTS
         self.consent = event == CONSENT_EVENT
-        self.own = event in (AUDIENCE_ENTERED, AUDIENCE_LEFT)
+        self.own = event in MADE_INSIDE
+        self.requests = event == JOURNEY_REQUESTED
         self.features: list[tuple[Feature, Function | None, Function | None]] = []
         self.attributes: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.entrances: list[JourneyProgram] = []
@@ -209,14 +221,18 @@ class Handler:
         """All that the type means is known: note whether anybody listens, among `listened`, and whether an event of it can
         change nothing for a subject without entries."""
         self.listened = not listened.isdisjoint((*self.signals, *(signal for _, signal, _ in self.attributes)))
-        self.idle = not (self.features or self.attributes or self.entrances or self.receipt or self.consent)
+        self.idle = not (self.features or self.attributes or self.entrances or self.receipt or self.requests or self.consent)
 
 
 class Program:
     """Executable plans. Read only after `load`; one per process. `passages` are the signals of the journeys whose entries and
-    exits something reads."""
+    exits something reads, `journeys` all versions there are, `entered` those of the plan in force by name,
+    `schedules` the scheduled ones by audience (their set has a name too); `zone_signal` says that a subject's zone has changed."""
 
-    __slots__ = ("audiences", "channels", "contents", "digest", "environment", "flips", "handlers", "journeys", "passages", "plan", "rules")
+    __slots__ = (
+        "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys", "passages", "plan",
+        "rules", "schedule_set", "schedules", "zone_signal",
+    )  # fmt: skip
 
     def __init__(self, plan: Plan, environment: str, rules: ContactRules, audiences: Audiences) -> None:
         self.plan = plan
@@ -226,6 +242,10 @@ class Program:
         self.audiences = audiences
         self.passages: frozenset[str] = frozenset()
         self.journeys: dict[str, JourneyProgram] = {}
+        self.entered: dict[str, JourneyProgram] = {}
+        self.schedules: dict[str, tuple[JourneyProgram, ...]] = {}
+        self.schedule_set = b""
+        self.zone_signal = f"@{plan.policy.zone_attribute}"
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
         self.flips: frozenset[str] = frozenset()
@@ -254,9 +274,22 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
             version = journey.digest[:16]
             if version not in program.journeys:
                 program.journeys[version] = JourneyProgram(journey, compiled, contents)
+    program.entered = {journey.name: program.journeys[journey.digest[:16]] for journey in plan.journeys}
+    _schedules(program)
     program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
     return program
+
+
+def _schedules(program: Program) -> None:
+    """Find the scheduled journeys of the plan in force by audience, and name their set."""
+    named: list[str] = []
+    for journey in sorted(program.entered.values(), key=lambda each: each.name):
+        schedule = journey.journey.enter.schedule
+        if schedule is not UNSET:
+            program.schedules[schedule.audience] = (*program.schedules.get(schedule.audience, ()), journey)
+            named += (journey.name, digest(schedule))
+    program.schedule_set = key128(*named)[:SET_BYTES] if named else b""
 
 
 def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> None:
@@ -275,7 +308,7 @@ def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> No
                 reader = _reader(handlers[event], attribute.type, path, read)
                 handlers[event].attributes.append((attribute.name, f"@{attribute.name}", reader))
     for journey in program.plan.journeys:
-        if journey.enter.event in handlers:
+        if journey.enter.event in handlers and journey.enter.schedule is UNSET:
             handlers[journey.enter.event].entrances.append(program.journeys[journey.digest[:16]])
     listened = frozenset().union(*(journey.listens for journey in program.journeys.values()))
     program.passages = frozenset(signal for signal in (*listened, *program.audiences.by_signal) if signal.startswith("~"))
@@ -329,6 +362,8 @@ def _predicates(step: AnyStep) -> tuple[Predicate, ...]:
         return tuple(edge.when for edge in step.edges)
     if isinstance(step, Wait):
         return tuple(predicate for predicate in (step.where, step.when) if predicate is not None)
+    if isinstance(step, Repeat) and step.until is not None:
+        return (step.until,)
     return ()
 
 
@@ -337,7 +372,7 @@ def _expressions(step: AnyStep, contents: dict[str, Content]) -> tuple[tuple[str
         return contents[step.content].variables
     if isinstance(step, Set):
         return tuple((a.name, a.value) for a in (*step.attributes, *step.variables))
-    if isinstance(step, Emit | Call):
+    if isinstance(step, Emit | Call | Enter):
         return tuple((a.name, a.value) for a in step.data)
     return ()
 
@@ -367,6 +402,8 @@ def _collect(journey: Journey, contents: dict[str, Content], compiled: Compiled)
     version = journey.digest[:16]
     if journey.enter.where is not None:
         compiled.add_condition(f"{version}/where", journey.enter.where, "payload")
+    if journey.enter.key is not UNSET:
+        compiled.add_value(f"{version}/key", journey.enter.key, "payload")
     for i, rule in enumerate(journey.exits):
         compiled.add_condition(f"{version}/exit{i}", rule.when, "payload")
     if journey.goal is not None:

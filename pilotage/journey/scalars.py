@@ -10,15 +10,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pilotage.event.cron import BadCron, Cron, parse_cron
 from pilotage.event.time import BadDuration, duration_us
 from pilotage.journey.document import Scalar
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}"
 WORD = r"[A-Za-z_][A-Za-z0-9_\-]{0,63}"
+PARAMETER = r"[a-z][a-z0-9_]{0,63}"
 FIELD = r"[A-Za-z_$][A-Za-z0-9_$\-]*(\.[A-Za-z_$][A-Za-z0-9_$\-]*){0,15}"
 SHARE = r"([0-9]{1,2}(\.[0-9]{1,2})?|100(\.0{1,2})?) ?%"
 TIME = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 DURATION = r"P.+|([0-9]+ *(ms|[smhdw]) *)+"
+END = "end"
+"""What a document calls the end of its steps; no step may have this id."""
 DURATION_MAX_US = 100 * 366 * 86_400_000_000
 
 _T = TypeVar("_T")
@@ -93,12 +97,34 @@ def minute_of(scalar: Scalar) -> int:
     return int(hour) * 60 + int(minute)
 
 
+def cron_of(scalar: Scalar) -> Cron:
+    """The five fields of a crontab."""
+    try:
+        return parse_cron(scalar.text)
+    except BadCron as fault:
+        raise Unreadable(str(fault)) from None
+
+
 def count_of(scalar: Scalar) -> int:
     """A whole number from 1 to a million."""
     if isinstance(scalar.value, bool) or not isinstance(scalar.value, int):
         raise Unreadable(f"{shown(scalar)} is not a whole number")
     if not 1 <= scalar.value <= 1_000_000:
         raise Unreadable(f"{scalar.value} is not between 1 and 1000000")
+    return scalar.value
+
+
+def integer_of(scalar: Scalar) -> int:
+    """A whole number."""
+    if isinstance(scalar.value, bool) or not isinstance(scalar.value, int):
+        raise Unreadable(f"{shown(scalar)} is not a whole number")
+    return scalar.value
+
+
+def number_of(scalar: Scalar) -> float:
+    """A number."""
+    if isinstance(scalar.value, bool) or not isinstance(scalar.value, int | float):
+        raise Unreadable(f"{shown(scalar)} is not a number")
     return scalar.value
 
 
@@ -150,11 +176,23 @@ SCALAR_KINDS: dict[str, ScalarKind] = {
         _matching(NAME, "a name"),
     ),
     "word": ScalarKind("D015", "use letters, digits, '_' and '-', beginning with a letter", _pattern(WORD), _matching(WORD, "an id")),
+    "step": ScalarKind(
+        "D015", "write the id of a step: letters, digits, '_' and '-', beginning with a letter", _pattern(WORD), _matching(WORD, "an id")
+    ),
+    "parameter": ScalarKind(
+        "D015",
+        "use small letters, digits and '_', beginning with a letter",
+        _pattern(PARAMETER),
+        _matching(PARAMETER, "a parameter's name"),
+    ),
     "field": ScalarKind("D015", "write a field's name, or a path such as address.city", _pattern(FIELD), _matching(FIELD, "a field path")),
     "duration": ScalarKind("D017", "write for example 30d, 1h30m, 90s or PT1H", _pattern(DURATION), duration_of),
     "share": ScalarKind("D018", "write for example 5% or 12.5%", _pattern(SHARE), share_of),
     "time": ScalarKind("D019", "write hours and minutes, such as 09:00 or 21:30", _pattern(TIME), minute_of),
+    "cron": ScalarKind("D022", "write minute, hour, day of month, month and weekday, such as 0 9 * * mon-fri", {"type": "string"}, cron_of),
     "count": ScalarKind("D021", "write a whole number from 1 on", {"type": "integer", "minimum": 1, "maximum": 1_000_000}, count_of),
+    "integer": ScalarKind("D011", "write a whole number", {"type": "integer"}, integer_of),
+    "number": ScalarKind("D011", "write a number", {"type": "number"}, number_of),
     "flag": ScalarKind("D011", "write true or false", {"type": "boolean"}, flag_of),
     "condition": ScalarKind("E001", "write a condition such as country = 'DE'", {"type": ["string", "boolean"]}, expression_of),
     "expression": ScalarKind("E001", "write a value such as trigger.total or 'gold'", {"type": _SINGLE}, expression_of),
@@ -172,6 +210,11 @@ def duration_or(scalar: Scalar | None, default: int) -> int:
 def share_or(scalar: Scalar | None, default: int) -> int:
     """Ten-thousandths of a percentage that may be missing or, already reported, unreadable."""
     return _or(scalar, share_of, default)
+
+
+def cron_or(scalar: Scalar | None) -> Cron | None:
+    """The cron expression of a scalar; None where it is missing or, already reported, unreadable."""
+    return _or(scalar, cron_of, None)
 
 
 def minute_or(scalar: Scalar | None, default: int) -> int:

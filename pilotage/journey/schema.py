@@ -8,14 +8,16 @@ from typing import Any
 
 from pilotage.journey.forms import FORMS
 from pilotage.journey.scalars import SCALAR_KINDS
-from pilotage.journey.shape import Either, Key, Listing, Mapped, Shape, Value, Variants
+from pilotage.journey.shape import STANDS_FOR, Either, Key, Later, Listing, Mapped, Shape, Value, Variants
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema(kind: str) -> dict[str, Any]:
     """The JSON Schema of a kind of document (`pilotage` is pilotage.yaml); KeyError for an unknown kind."""
-    return {"$schema": DIALECT, "title": f"Pilotage {kind}", **_schema(FORMS[kind])}
+    named: dict[str, dict[str, Any]] = {}
+    schema = {"$schema": DIALECT, "title": f"Pilotage {kind}", **_schema(FORMS[kind], named)}
+    return {**schema, "$defs": named} if named else schema
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
@@ -23,27 +25,40 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     return {kind: json_schema(kind) for kind in sorted(FORMS)}
 
 
-def _schema(shape: Shape) -> dict[str, Any]:
+def _schema(shape: Shape, named: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The schema of a shape; `named` gathers those of shapes that may hold themselves."""
     if isinstance(shape, Value):
-        return {"enum": list(shape.choices)} if shape.choices else dict(SCALAR_KINDS[shape.kind].schema)
+        return _value(shape)
+    if isinstance(shape, Later):
+        if shape.name not in named:
+            named[shape.name] = {}
+            named[shape.name] = _schema(shape.of(), named)
+        return {"$ref": f"#/$defs/{shape.name}"}
     if isinstance(shape, Listing):
-        return {"type": "array", "items": _schema(shape.item), **({} if shape.empty else {"minItems": 1})}
+        return {"type": "array", "items": _schema(shape.item, named), **({} if shape.empty else {"minItems": 1})}
     if isinstance(shape, Mapped):
         names = {key: value for key, value in SCALAR_KINDS[shape.key].schema.items() if key != "type"}
-        fields = {"type": "object", "propertyNames": names, "additionalProperties": _schema(shape.value)}
+        fields = {"type": "object", "propertyNames": names, "additionalProperties": _schema(shape.value, named)}
         return {**fields, **({} if shape.empty else {"minProperties": 1})}
     if isinstance(shape, Either):
-        return {"anyOf": [_schema(shape.short), _schema(shape.long)]}
+        return {"anyOf": [_schema(shape.short, named), _schema(shape.long, named)]}
     if isinstance(shape, Variants):
-        return {"oneOf": [_form(form.keys + shape.shared, None) for form in shape.forms]}
-    return _form(shape.keys, shape.more)
+        return {"oneOf": [_form(form.keys + shape.shared, None, named) for form in shape.forms]}
+    return _form(shape.keys, shape.more, named)
 
 
-def _form(keys: tuple[Key, ...], more: Shape | None) -> dict[str, Any]:
+def _value(shape: Value) -> dict[str, Any]:
+    if shape.choices:
+        return {"enum": list(shape.choices)}
+    schema = dict(SCALAR_KINDS[shape.kind].schema)
+    return {"anyOf": [schema, {"type": "string", "pattern": f"^{STANDS_FOR.pattern}$"}]} if shape.open else schema
+
+
+def _form(keys: tuple[Key, ...], more: Shape | None, named: dict[str, dict[str, Any]]) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {key.name: {"description": key.meaning, **_schema(key.shape)} for key in keys},
-        "additionalProperties": _schema(more) if more is not None else False,
+        "properties": {key.name: {"description": key.meaning, **_schema(key.shape, named)} for key in keys},
+        "additionalProperties": _schema(more, named) if more is not None else False,
     }
     required = [key.name for key in keys if key.required]
     return {**schema, "required": required} if required else schema

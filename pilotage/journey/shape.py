@@ -4,18 +4,23 @@ One description serves three readers: `check` reports every way in which a docum
 it into a JSON Schema for editors, and a person reads the meanings. What a document means is checked later, by the parsers.
 """
 
+import re
+from collections.abc import Callable
+
 import msgspec
 
 from pilotage.journey.document import Document, Fields, Items, Scalar, Tree
 from pilotage.journey.findings import Report, suggestion
-from pilotage.journey.scalars import SCALAR_KINDS, Unreadable, shown
+from pilotage.journey.scalars import PARAMETER, SCALAR_KINDS, Unreadable, shown
 
 
 class Value(msgspec.Struct, frozen=True):
-    """A single value of a kind (see `scalars.SCALAR_KINDS`), or one of the choices."""
+    """A single value of a kind (see `scalars.SCALAR_KINDS`), or one of the choices. Where it is `open`, `$name` may stand
+    for it: a parameter, whose value is checked where it is filled in."""
 
     kind: str = "text"
     choices: tuple[str, ...] = ()
+    open: bool = False
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -70,14 +75,26 @@ class Variants(msgspec.Struct, frozen=True):
         return tuple(form for form in self.forms if form.keys[0].name in written)
 
 
-Shape = Value | Listing | Mapped | Form | Either | Variants
+class Later(msgspec.Struct, frozen=True):
+    """A shape that may hold itself: its name in a JSON Schema, and what gives it once it is made."""
+
+    name: str
+    of: Callable[[], "Shape"]
+
+
+Shape = Value | Listing | Mapped | Form | Either | Variants | Later
+
+STANDS_FOR = re.compile(rf"\$({PARAMETER})")
+"""How a parameter is written where a value stands."""
 
 
 def check(tree: Tree, shape: Shape, what: str, document: Document, report: Report) -> None:
     """Report every way in which a tree departs from its shape; `what` names the value in messages."""
     if isinstance(shape, Either):
         shape = shape.short if isinstance(tree, Scalar) else shape.long
-    if isinstance(shape, Value):
+    if isinstance(shape, Later):
+        check(tree, shape.of(), what, document, report)
+    elif isinstance(shape, Value):
         _check_value(tree, shape, what, document, report)
     elif isinstance(shape, Listing):
         _check_list(tree, shape, what, document, report)
@@ -100,6 +117,8 @@ def _check_value(tree: Tree, shape: Value, what: str, document: Document, report
         if tree.text not in shape.choices:
             message = f"{what} cannot be {shown(tree)}"
             report.add("D016", document.path, tree.place, message, suggestion(tree.text, shape.choices, "choices"))
+        return
+    if shape.open and STANDS_FOR.fullmatch(tree.text):
         return
     kind = SCALAR_KINDS[shape.kind]
     try:

@@ -4,6 +4,7 @@ An entry rests in one of four phases: waiting (a wait step), deferred (a candida
 awaiting (a receipt or an answer), or held out. Everything happens at `work.now`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +16,8 @@ from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.experiment.assignment import arm_index
 from pilotage.journey.outcome import Action
-from pilotage.journey.plan import Branch, Call, Emit, Exit, Send, Set, Split, Wait
+from pilotage.journey.parent import tell_parent
+from pilotage.journey.plan import Assignment, Branch, Call, Emit, Exit, Send, Set, Split, Wait
 from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.values import json_value, kernel_value, plain_value
 from pilotage.journey.work import Derived, Work
@@ -27,7 +29,7 @@ WAITING, DEFERRED, AWAITING, HELD_OUT = 1, 2, 3, 4
 PARKED = "\0parked"
 """What a step returns when the entry stays on it."""
 
-_json = msgspec.json.Encoder(decimal_format="number")
+encode_json = msgspec.json.Encoder(decimal_format="number").encode
 
 ENDED = "\0ended"
 """What a step returns when it has ended the entry itself."""
@@ -37,12 +39,14 @@ def finish(work: Work, entry: Entry, reason: str, rule: str, cancel: bool, input
     """End an entry. With `cancel`, its messages that were not handed over yet do not leave any more."""
     work.decide(entry, "exited", reason, rule, inputs)
     if cancel:
-        work.cancel_pending(reason, journey=entry.journey)
+        work.cancel_entry(entry, reason)
     visits = work.own("visits")
     visit = visits[entry.journey]
     visits[entry.journey] = Visit(visit.times, visit.entered_us, work.now)
     work.drop(entry)
     work.passed(entry.journey)
+    if entry.parent:
+        tell_parent(work, entry.parent, entry.journey, reason)
 
 
 def park(work: Work, entry: Entry, phase: int, deadline_us: int) -> str:
@@ -145,13 +149,17 @@ def set_attributes(work: Work, new: dict[str, Any]) -> frozenset[str]:
     return frozenset(f"@{name}" for name in changed)
 
 
+def event_data(assignments: Sequence[Assignment], found: Sequence[Any]) -> dict[str, Any]:
+    """The data of an event, of the values that a step found for its fields."""
+    return {each.name: json_value(each.value.type, value) for each, value in zip(assignments, found, strict=True)}
+
+
 def run_emit(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram) -> str:
     """Emit a declared event about the subject, taken after what is happening now."""
     step = program.step
     assert isinstance(step, Emit)
-    types = [expr.value.type for expr in step.data]
-    data = {a.name: json_value(kind, value) for a, kind, value in zip(step.data, types, values(work, entry, program), strict=True)}
-    raw = _json.encode(data)
+    data = event_data(step.data, values(work, entry, program))
+    raw = encode_json(data)
     event_id = key128(work.effect(entry), "emit").hex()
     event = Event(event_id, f"journey/{entry.journey}", step.event, work.now, raw, {})
     payload = work.program.handlers[step.event].validator.decode(raw)
@@ -278,15 +286,3 @@ def returned(returns: tuple[tuple[str, str, Type], ...], body: str | None) -> di
             from_json = None
     fields = from_json if isinstance(from_json, dict) else {}
     return {variable: kernel_value(kind, fields.get(field)) for variable, field, kind in returns}
-
-
-RUN = {
-    Wait: run_wait,
-    Branch: run_branch,
-    Split: run_split,
-    Set: run_set,
-    Emit: run_emit,
-    Call: run_call,
-    Send: run_send,
-    Exit: run_exit,
-}

@@ -4,7 +4,7 @@ A value may read other variables, and even its own (`coalesce(journey.n, 0) + 1`
 values that read nothing unknown, again and again, then those that only hold together if a type is assumed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -17,40 +17,50 @@ _ASSUMED = (Type.INTEGER, Type.NUMBER, Type.STRING, Type.BOOLEAN, Type.TIMESTAMP
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One place where a variable gets its value: from an expression, or with a declared type from a call's answer."""
+    """One place where a variable gets its value: from an expression, or with a declared type from a call's answer. `desk` is
+    that of the document it is written in."""
 
+    desk: Desk
     name: Scalar
     value: Scalar | None = None
     kind: Type | None = None
 
 
-def settings_of(steps: Sequence[Fields]) -> list[Setting]:
+def settings_of(steps: Iterable[tuple[Desk, Fields]]) -> list[Setting]:
     """All places of a journey where variables get values, in the order written."""
     found = []
-    for step in steps:
+    for desk, step in steps:
         written = step.map("set")
         variables = written.map("variables") if written else None
         for key, value in variables.fields if variables else ():
             if isinstance(value, Scalar):
-                found.append(Setting(key, value=value))
+                found.append(Setting(desk, key, value=value))
         returned = step.map("returns")
         for key, value in returned.fields if returned else ():
             if isinstance(value, Fields) and value.text("type") in SCALAR_TYPES:
-                found.append(Setting(key, kind=SCALAR_TYPES[value.text("type")]))
+                found.append(Setting(desk, key, kind=SCALAR_TYPES[value.text("type")]))
     return found
 
 
-def type_variables(desk: Desk, steps: Sequence[Fields], scope_of: Callable[[dict[str, Type]], Scope]) -> dict[str, Type]:
+def type_variables(
+    steps: Iterable[tuple[Desk, Fields]], scope_of: Callable[[dict[str, Type]], Scope], fixed: frozenset[str]
+) -> dict[str, Type]:
     """The type of each variable, by name; two places that do not agree are reported. A variable whose every value is
-    unreadable is left out of the judgement: it counts as text, so that only the values themselves are reported."""
-    settings = settings_of(steps)
+    unreadable is left out of the judgement: it counts as text, so that only the values themselves are reported. Variables that
+    are `fixed` may not be set."""
+    settings = []
+    for setting in settings_of(steps):
+        if setting.name.text in fixed:
+            setting.desk.wrong("J029", setting.name, f"'{setting.name.text}' is the entry's key", "give the variable another name")
+        else:
+            settings.append(setting)
     types: dict[str, Type] = {}
     for setting in settings:
         if setting.kind is not None:
-            _agree(desk, setting, setting.kind, types)
+            _agree(setting, setting.kind, types)
     waiting = [setting for setting in settings if setting.kind is None]
     while waiting:
-        left = [setting for setting in waiting if not _settle(desk, setting, types, scope_of)]
+        left = [setting for setting in waiting if not _settle(setting, types, scope_of)]
         if len(left) == len(waiting):
             assumed = next((setting for setting in left if _assume(setting, types, scope_of)), None)
             if assumed is None:
@@ -62,11 +72,11 @@ def type_variables(desk: Desk, steps: Sequence[Fields], scope_of: Callable[[dict
     return dict(sorted(types.items()))
 
 
-def _settle(desk: Desk, setting: Setting, types: dict[str, Type], scope_of: Callable[[dict[str, Type]], Scope]) -> bool:
+def _settle(setting: Setting, types: dict[str, Type], scope_of: Callable[[dict[str, Type]], Scope]) -> bool:
     kind = _try(setting, scope_of(types))
     if kind is None or (kind is Type.NULL and setting.name.text not in types):
         return False
-    _agree(desk, setting, kind, types)
+    _agree(setting, kind, types)
     return True
 
 
@@ -88,7 +98,7 @@ def _try(setting: Setting, scope: Scope) -> Type | None:
         return None
 
 
-def _agree(desk: Desk, setting: Setting, kind: Type, types: dict[str, Type]) -> None:
+def _agree(setting: Setting, kind: Type, types: dict[str, Type]) -> None:
     """Note a variable's type; an integer and a number make a number, other differences are reported."""
     known = types.get(setting.name.text, kind)
     if known is kind or kind is Type.NULL:
@@ -97,4 +107,4 @@ def _agree(desk: Desk, setting: Setting, kind: Type, types: dict[str, Type]) -> 
         types[setting.name.text] = Type.NUMBER
     else:
         message = f"the variable '{setting.name.text}' is of type {known} elsewhere and of type {kind} here"
-        desk.wrong("J024", setting.name, message, "use one type, or two variables")
+        setting.desk.wrong("J024", setting.name, message, "use one type, or two variables")

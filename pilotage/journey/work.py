@@ -12,6 +12,7 @@ from pilotage.audience.program import journey_signal
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.journey.outcome import Action, Decision
+from pilotage.journey.plan import KEY
 from pilotage.journey.program import Program
 from pilotage.profile.state import Entry, Reservation, State
 
@@ -41,7 +42,7 @@ class Derived:
 class Work:
     """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due. `old` is
     the state as it came, `moves` how many entries were replaced or dropped since, `signals` what has been taken so far.
-    `derived` (None: nothing yet) waits to be taken, `ended` are the journeys whose entries the event at hand has ended. `cause`
+    `derived` (None: nothing yet) waits to be taken, `ended` are the passages (see `program`) that the event at hand has ended. `cause`
     names the external event at hand (empty: the passing of time), `turns` counts the audience events it has led to."""
 
     __slots__ = (
@@ -66,6 +67,10 @@ class Work:
             state.excluded,
             state.audience_set,
             state.flip_us,
+            state.keyed,
+            state.schedules,
+            state.schedule_us,
+            state.schedule_set,
         )
         self.changed = False
         self.moves = 0
@@ -109,7 +114,7 @@ class Work:
         self.moves += 1
         entries = self.own("entries")
         del entries[_place(entries, entry.id)]
-        self.ended |= {entry.journey}
+        self.ended |= {self.program.journeys[entry.version].passage(entry.variables.get(KEY))}
 
     def alive(self, entry: Entry) -> bool:
         """Whether the entry is still in the state, as this very copy."""
@@ -161,10 +166,26 @@ class Work:
         entry.occurrence = {**entry.occurrence, entry.step: count}
         return key128(self.program.environment, entry.id, entry.step, count)
 
-    def cancel_pending(self, reason: str, journey: str = "", purpose: str = "", channel: str = "") -> None:
-        """Cancel messages decided but not handed over, of a journey or of a purpose (on a channel, or all). Their
-        places in the budgets stay until the receipt says whether they left after all."""
+    def cancel_entry(self, entry: Entry, reason: str) -> None:
+        """Cancel the messages of an ended entry's journey that were not handed over; where entries have keys, only its own."""
+        if self.program.journeys[entry.version].key is None:
+            self.cancel_pending(reason, journey=entry.journey)
+            return
+        effects = (
+            key128(self.program.environment, entry.id, step, count + 1)
+            for step, times in entry.occurrence.items()
+            for count in range(times)
+        )
+        self.cancel_pending(reason, journey=entry.journey, effects=frozenset(effects))
+
+    def cancel_pending(
+        self, reason: str, journey: str = "", purpose: str = "", channel: str = "", effects: frozenset[bytes] | None = None
+    ) -> None:
+        """Cancel messages decided but not handed over, of a journey or of a purpose (on a channel, or all), or of those only the
+        ones with some effect keys. Their places in the budgets stay until the receipt says whether they left after all."""
         for held in self.state.budget:
+            if effects is not None and held.effect not in effects:
+                continue
             if held.pending and journey in ("", held.journey) and purpose in ("", held.purpose) and channel in ("", held.channel):
                 self.cancelled.append(held.effect)
                 self.decisions.append(Decision(self.now, held.journey, "", b"", "", "cancelled", reason, effect=held.effect))

@@ -48,7 +48,9 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     `journey.entry`). `deadline_us` is when the step itself ends by time, `due_us` when the entry next needs attention by
     time alone; 0 is never. `occurrence` counts how often each step acted, for effect keys. `trigger` holds the trigger's
     fields that the journey reads later. `awaited` is the effect key whose receipt the entry waits for, `expires_us` when
-    its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet).
+    its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet). `rounds`
+    counts the rounds begun of the repeats that it is in, by their steps. `parent` is the effect key of the step of another entry
+    that awaits the end of this one.
     """
 
     id: bytes
@@ -66,6 +68,8 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     awaited: bytes = b""
     expires_us: int = 0
     goal_us: int = 0
+    rounds: dict[str, int] = {}
+    parent: bytes = b""
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
@@ -74,7 +78,10 @@ class State(msgspec.Struct, array_like=True, gc=False):
     `audiences` are those the subject is in, each with the instant since which. `flips` are the next instants at which time
     alone can change who is in, by audience, `flip_us` the earliest of them (0: none). `excluded` are the audiences whose
     condition the subject met already when they were released and that leave such subjects out. `audience_set` names the set of
-    audiences that the subject was asked about; it is empty before the first. New sections go to the end: a state stored
+    audiences that the subject was asked about; it is empty before the first. `keyed` are the passages through journeys whose
+    entries have keys (see `journey.program`), each with the instant at which it was last entered; only those that re-entry rules
+    still read. `schedules` are the next instants at which the subject may enter scheduled journeys, by journey, `schedule_us` the
+    earliest of them (0: none), `schedule_set` names the set of schedules that they are of. New sections go to the end: a state stored
     without them is read as one where they are empty.
     """
 
@@ -90,6 +97,10 @@ class State(msgspec.Struct, array_like=True, gc=False):
     excluded: list[str] = []
     audience_set: bytes = b""
     flip_us: int = 0
+    keyed: dict[str, int] = {}
+    schedules: dict[str, int] = {}
+    schedule_us: int = 0
+    schedule_set: bytes = b""
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")

@@ -1,4 +1,4 @@
-"""The page on journeys: every example on it compiles, and it knows every rule."""
+"""The page on journeys: every example on it compiles, its stories go as it says, and it knows every rule."""
 
 import re
 from pathlib import Path
@@ -10,40 +10,62 @@ from pilotage.app.workspace import load
 from pilotage.contract.model import Contract, FieldSpec
 from pilotage.journey.findings import RULES, WARNINGS
 from tests.journey.sample import SURROUNDINGS, compiled, text, texts
-from tests.pages import blocks
+from tests.journey.scenario import ZONES
+from tests.journey.story import told
+from tests.pages import Block, blocks
 from tests.tree import ROOT
 
 PAGE = (ROOT / "docs" / "journey.md").read_text(encoding="utf-8")
 BLOCKS = [block for block in blocks(PAGE) if block.language == "yaml"]
 DOCUMENTS = {f"{block.line}.yaml": block.text + "\n" for block in BLOCKS if "\nkind: " in block.text}
-FRAGMENTS = [block for block in BLOCKS if not block.text.startswith("schema:")]
+PARTS = [block for block in BLOCKS if not block.text.startswith("schema:")]
 IDENTIFIED = Contract("customer.identified", "1", (text("email"), text("first_name"), text("tier"), FieldSpec("age", "integer")))
 AROUND = msgspec.structs.replace(
     SURROUNDINGS, contracts=(*(each for each in SURROUNDINGS.contracts if each.event != IDENTIFIED.event), IDENTIFIED)
 )
 JOURNEY = next(path for path, source in DOCUMENTS.items() if "\nkind: journey" in source)
+STORIES = [block for block in blocks(PAGE) if block.language == "story"]
+UNLIMITED = DOCUMENTS[JOURNEY].replace("holdout: 5%\n", "")
 
 
 def test_the_documents_of_the_page_make_a_plan() -> None:
-    """The documents on the page, taken together, compile; only the content of a later example is not used yet."""
+    """The documents on the page, taken together, compile without a finding."""
     plan, findings = compiled(DOCUMENTS, AROUND)
     assert plan is not None, texts(findings)
-    assert ["C006"] == [finding.rule for finding in findings]
+    assert [] == texts(findings)
 
 
-def with_fragment(source: str, fragment: str) -> str:
-    """The page's journey with its steps, or one other part, replaced by a fragment."""
-    key, part = ("steps", f"steps:\n{fragment}\n") if fragment.startswith("-") else (fragment.partition(":")[0], fragment + "\n")
+def told_about(story: Block) -> dict[str, str]:
+    """The documents that a story is about: the journeys of its section, or the page's own with the part above the story."""
+    heading = max(number for number, line in enumerate(PAGE.splitlines(), 1) if line.startswith("#") and number < story.line)
+    shared = {path: source for path, source in DOCUMENTS.items() if "\nkind: journey" not in source}
+    own = {path: source for path, source in DOCUMENTS.items() if path not in shared and heading < int(path[:-5]) < story.line}
+    example = [part for part in PARTS if part.line < story.line][-1]
+    return shared | (own if own else {JOURNEY: with_part(UNLIMITED, example.text)})
+
+
+def with_part(source: str, part: str) -> str:
+    """The page's journey with its steps, or one other part, replaced by a part."""
+    key, text = ("steps", f"steps:\n{part}\n") if part.startswith("-") else (part.partition(":")[0], part + "\n")
     kept = [f"{name}:{rest}" for name, rest in re.findall(r"^([a-z]+):((?:.*\n)(?:[ #].*\n)*)", source, re.MULTILINE) if name != key]
-    return "".join(kept) + part
+    return "".join(kept) + text
 
 
-@pytest.mark.parametrize("fragment", [block.text for block in FRAGMENTS], ids=[f"line {block.line}" for block in FRAGMENTS])
-def test_every_part_and_step_of_the_page_compiles(fragment: str) -> None:
+@pytest.mark.parametrize("part", [block.text for block in PARTS], ids=[f"line {block.line}" for block in PARTS])
+def test_every_part_and_step_of_the_page_compiles(part: str) -> None:
     """Each example of a part or of steps compiles in the page's journey."""
-    plan, findings = compiled({**DOCUMENTS, JOURNEY: with_fragment(DOCUMENTS[JOURNEY], fragment)}, AROUND)
+    plan, findings = compiled({**DOCUMENTS, JOURNEY: with_part(DOCUMENTS[JOURNEY], part)}, AROUND)
     assert plan is not None, "\n".join(texts(findings))
     assert {"C006"} >= {finding.rule for finding in findings}, "\n".join(texts(findings))
+
+
+@pytest.mark.parametrize("story", STORIES, ids=[f"line {story.line}" for story in STORIES])
+def test_stories_go_as_the_page_says(story: Block) -> None:
+    """What the page says is decided when something happens is decided, by the example above it."""
+    around = msgspec.structs.replace(AROUND, zones=ZONES.names, zones_digest=ZONES.digest)
+    plan, findings = compiled(told_about(story), around)
+    assert plan is not None, "\n".join(texts(findings))
+    assert story.text == told(plan, story.text)
 
 
 def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:

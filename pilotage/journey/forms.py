@@ -3,6 +3,7 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
+from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.shape import Either, Form, Key, Listing, Mapped, Shape, Value, Variants
 
 CLASSES = ("marketing", "service", "transactional")
@@ -229,6 +230,7 @@ JOURNEY = _head(
     ),
     Key("holdout", Value("share"), "the share of subjects kept out, to measure the effect"),
     Key("steps", Listing(STEP), "what happens, in the order written", required=True),
+    TESTS,
 )
 
 _REQUIRED_NAME = Key("name", Value("word"), "its name", required=True)

@@ -6,6 +6,7 @@ editor may check it with. Conditions and expressions are only required to be tex
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,11 +20,13 @@ FIELD = r"[A-Za-z_$][A-Za-z0-9_$\-]*(\.[A-Za-z_$][A-Za-z0-9_$\-]*){0,15}"
 SHARE = r"([0-9]{1,2}(\.[0-9]{1,2})?|100(\.0{1,2})?) ?%"
 TIME = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 DURATION = r"P.+|([0-9]+ *(ms|[smhdw]) *)+"
+INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+\-][0-9]{2}:[0-9]{2})?"
 DURATION_MAX_US = 100 * 366 * 86_400_000_000
 
 _T = TypeVar("_T")
 _SHARE = re.compile(SHARE)
 _TIME = re.compile(TIME)
+_INSTANT = re.compile(INSTANT)
 
 
 class Unreadable(ValueError):
@@ -93,6 +96,16 @@ def minute_of(scalar: Scalar) -> int:
     return int(hour) * 60 + int(minute)
 
 
+def instant_of(scalar: Scalar) -> datetime:
+    """A date and time of day, with an offset or without one."""
+    if not _INSTANT.fullmatch(scalar.text):
+        raise Unreadable(f"{shown(scalar)} is not a date and time")
+    try:
+        return datetime.fromisoformat(scalar.text)
+    except ValueError as fault:
+        raise Unreadable(f"{shown(scalar)} is not a date and time: {fault}") from None
+
+
 def count_of(scalar: Scalar) -> int:
     """A whole number from 1 to a million."""
     if isinstance(scalar.value, bool) or not isinstance(scalar.value, int):
@@ -154,6 +167,7 @@ SCALAR_KINDS: dict[str, ScalarKind] = {
     "duration": ScalarKind("D017", "write for example 30d, 1h30m, 90s or PT1H", _pattern(DURATION), duration_of),
     "share": ScalarKind("D018", "write for example 5% or 12.5%", _pattern(SHARE), share_of),
     "time": ScalarKind("D019", "write hours and minutes, such as 09:00 or 21:30", _pattern(TIME), minute_of),
+    "instant": ScalarKind("D022", "write a date and time such as 2026-03-02T10:00", _pattern(INSTANT), instant_of),
     "count": ScalarKind("D021", "write a whole number from 1 on", {"type": "integer", "minimum": 1, "maximum": 1_000_000}, count_of),
     "flag": ScalarKind("D011", "write true or false", {"type": "boolean"}, flag_of),
     "condition": ScalarKind("E001", "write a condition such as country = 'DE'", {"type": ["string", "boolean"]}, expression_of),

@@ -8,7 +8,7 @@ from typing import Any
 
 from pilotage.journey.forms import FORMS
 from pilotage.journey.scalars import SCALAR_KINDS
-from pilotage.journey.shape import Either, Key, Listing, Mapped, Shape, Value, Variants
+from pilotage.journey.shape import Anything, Either, Key, Listing, Mapped, Shape, Value, Variants
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -26,6 +26,8 @@ def json_schemas() -> dict[str, dict[str, Any]]:
 def _schema(shape: Shape) -> dict[str, Any]:
     if isinstance(shape, Value):
         return {"enum": list(shape.choices)} if shape.choices else dict(SCALAR_KINDS[shape.kind].schema)
+    if isinstance(shape, Anything):
+        return {}
     if isinstance(shape, Listing):
         return {"type": "array", "items": _schema(shape.item), **({} if shape.empty else {"minItems": 1})}
     if isinstance(shape, Mapped):

@@ -18,6 +18,10 @@ class Value(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
 
 
+class Anything(msgspec.Struct, frozen=True):
+    """Any value at all: one whose shape something else knows, such as the contract of an event."""
+
+
 class Listing(msgspec.Struct, frozen=True):
     """A list whose items have one shape; it may not be empty unless `empty`."""
 
@@ -70,13 +74,15 @@ class Variants(msgspec.Struct, frozen=True):
         return tuple(form for form in self.forms if form.keys[0].name in written)
 
 
-Shape = Value | Listing | Mapped | Form | Either | Variants
+Shape = Value | Anything | Listing | Mapped | Form | Either | Variants
 
 
 def check(tree: Tree, shape: Shape, what: str, document: Document, report: Report) -> None:
     """Report every way in which a tree departs from its shape; `what` names the value in messages."""
     if isinstance(shape, Either):
         shape = shape.short if isinstance(tree, Scalar) else shape.long
+    if isinstance(shape, Anything):
+        return
     if isinstance(shape, Value):
         _check_value(tree, shape, what, document, report)
     elif isinstance(shape, Listing):

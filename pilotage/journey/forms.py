@@ -3,6 +3,7 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
+from pilotage.journey.forms_of_templates import TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.shape import Either, Form, Key, Listing, Mapped, Shape, Value, Variants
 
@@ -411,12 +412,15 @@ WORKSPACE = Form(
     ),
 )
 
+TEMPLATE = _head("template", *TEMPLATE_KEYS)
+
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "audience": AUDIENCE,
     "policy": POLICY,
     "profile": PROFILE,
     "content": CONTENT,
+    "template": TEMPLATE,
     "pilotage": WORKSPACE,
 }
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

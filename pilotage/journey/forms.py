@@ -3,6 +3,8 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
+from pilotage.journey.forms_of_templates import TEMPLATE_KEYS
+from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.parameters import PARAMETER_TYPES, parametric
 from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Shape, Value
 from pilotage.journey.step_forms import STEP, TYPES
@@ -121,6 +123,7 @@ JOURNEY = _head(
     ),
     Key("holdout", Value("share"), "the share of subjects kept out, to measure the effect"),
     Key("steps", Listing(Later("step", lambda: STEP)), "what happens, in the order written", required=True),
+    TESTS,
 )
 
 FRAGMENT_STEP: Shape = parametric(STEP, Later("step", lambda: FRAGMENT_STEP))
@@ -327,6 +330,8 @@ WORKSPACE = Form(
     ),
 )
 
+TEMPLATE = _head("template", *TEMPLATE_KEYS)
+
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
@@ -334,6 +339,7 @@ FORMS: dict[str, Shape] = {
     "policy": POLICY,
     "profile": PROFILE,
     "content": CONTENT,
+    "template": TEMPLATE,
     "pilotage": WORKSPACE,
 }
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

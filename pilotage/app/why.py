@@ -30,6 +30,12 @@ _SENTENCES = {
     "emitted": "emits {reason}",
     "called": "calls {reason}",
     "requested": "has them enter {reason}",
+    "opened": "opens the task: {reason}",
+    "claimed": "has its task taken on by {reason}",
+    "reminded": "reminds of the task: {reason}",
+    "escalated": "escalates the task: {reason}",
+    "completed": "has its task done: {reason}",
+    "ignored": "takes no notice: {reason}",
     "answered": "has its answer",
     "failed": "fails: {reason}",
     "delivered": "has its receipt: {reason}",
@@ -45,7 +51,7 @@ _STYLES = {
     "failed": "bold red", "held_out": "magenta", "cancelled": "yellow", "joined": "bold cyan", "left": "cyan",
 }  # fmt: skip
 _VALUE_MAX = 60
-_PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "end", "exit step", "repeat", "journey"})
+_PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "end", "exit step", "repeat", "journey", "task", "sla"})
 """Rules that say no more than the sentence did."""
 _RECEIPTS = ("message.", "call.")
 

@@ -95,6 +95,8 @@ RULES = {
     "J028": "a repeat takes too many steps at one instant",
     "J029": "the key of entries cannot be set",
     "J030": "unknown journey",
+    "J031": "a task does not say what becomes of it in time",
+    "J032": "a task is for nobody, or for a team and a person",
     "F001": "unknown fragment",
     "F002": "unknown version of a fragment",
     "F003": "a fragment contains itself",

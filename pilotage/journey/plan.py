@@ -154,6 +154,25 @@ class Enter(Step, frozen=True, tag="journey"):
     on_timeout: str = ""
 
 
+class Task(Step, frozen=True, tag="task"):
+    """Something for a person to do: one of a `team`, or the `person` named. The entry waits for one of the outcomes, each of which
+    leads to a step. After each duration of `remind_us` whoever has it is reminded; when `sla_us` has passed it goes over to the team
+    `escalate`, if there is one; after `timeout_us` it is withdrawn. An `approval` has the outcomes approved and rejected."""
+
+    title: str
+    outcomes: tuple[tuple[str, str], ...]
+    sla_us: int
+    timeout_us: int
+    team: str = ""
+    person: str = ""
+    data: tuple[Assignment, ...] = ()
+    remind_us: tuple[int, ...] = ()
+    escalate: str = ""
+    on_failure: str = ""
+    on_timeout: str = ""
+    approval: bool = False
+
+
 class Repeat(Step, frozen=True, tag="repeat"):
     """Go through a round of steps, which begins at `body` and leads back here, at most `times` times, and not again once
     `until` is true; then leave by `next`. The ids of the steps of a round begin with this step's and a stroke."""
@@ -169,7 +188,7 @@ class Exit(Step, frozen=True, tag="exit"):
     reason: str
 
 
-AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Repeat | Exit
+AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Task | Repeat | Exit
 
 
 class Schedule(msgspec.Struct, frozen=True):

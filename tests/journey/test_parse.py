@@ -52,7 +52,7 @@ MISTAKES = [
         J,
         "{id: bought, exit: bought}",
         "{id: bought, «leave: bought}",
-        "error J006 step 'bought' does not say what to do; Kinds of steps are: branch, call",
+        "error J006 step 'bought' does not say what to do; Kinds of steps are: approve, branch, call",
     ),
     (J, "{id: bought, exit: bought}", "«{id: bought, exit: bought, wait: {for: 1d}}", "error J006 step 'bought' has 'wait' and 'exit'"),
     (J, "id: day,", "«id: hour,", "error J007 the step id 'hour' is used on line 12 already"),

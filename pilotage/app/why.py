@@ -24,6 +24,7 @@ _SENTENCES = {
     "resumed": "goes on: {reason}",
     "timed_out": "has waited long enough for {reason}",
     "branched": "goes {reason}",
+    "decided": "decides on {reason}",
     "assigned": "is assigned: {reason}",
     "repeated": "repeats: {reason}",
     "set": "sets",

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from pilotage.journey.plan import AnyStep, Branch, Call, Enter, Repeat, Send, Split, Task, Wait
+from pilotage.journey.plan import AnyStep, Branch, Call, Decide, Enter, Repeat, Send, Split, Task, Wait
 
 INSTANT_STEPS_MAX = 500
 """How many steps a repeat may take at one instant: half of what the kernel allows an entry (`entry.STEPS_MAX`)."""
@@ -22,6 +22,8 @@ def ways_out(step: AnyStep) -> tuple[str, ...]:
         onward.append(step.on_timeout)
     elif isinstance(step, Call):
         onward += [step.on_failure, step.on_timeout]
+    elif isinstance(step, Decide):
+        onward += [option.goto for option in step.options]
     elif isinstance(step, Enter | Task):
         onward += [*(goto for _, goto in step.outcomes), step.on_failure, step.on_timeout]
     elif isinstance(step, Repeat):

@@ -14,6 +14,7 @@ from pilotage.journey.edges import edge, led_to, target
 from pilotage.journey.findings import suggestion
 from pilotage.journey.names import SCALAR_TYPES
 from pilotage.journey.parse_content import read_content
+from pilotage.journey.parse_decide import parse_decide
 from pilotage.journey.parse_task import parse_approve, parse_task
 from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Enter, Exit, Repeat, Send, Set, Split, Wait
 from pilotage.journey.scalars import END, count_or, duration_or, minute_or, share_or
@@ -289,6 +290,7 @@ _PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
     "journey": _enter,
     "task": parse_task,
     "approve": parse_approve,
+    "decide": parse_decide,
     "repeat": _repeat,
     "exit": _exit,
 }

@@ -173,6 +173,28 @@ class Task(Step, frozen=True, tag="task"):
     approval: bool = False
 
 
+class Option(msgspec.Struct, frozen=True):
+    """One action that a step may choose: open while `when` is true, chosen by its `score` or its `weight`, and where it leads."""
+
+    name: str
+    goto: str
+    when: Predicate | None = None
+    score: Expr | None = None
+    weight: int = 0
+
+
+class Decide(Step, frozen=True, tag="decide"):
+    """Choose one of a catalogue's actions: the `first` that is open, the one with the highest `score` (of equal ones the first),
+    or one with a chance that `weights` give. A share of `explore` ten-thousandths takes any that is open, all with the same
+    chance. `next` is for those to whom none is open."""
+
+    catalogue: str
+    by: str
+    options: tuple[Option, ...]
+    explore: int
+    salt: str
+
+
 class Repeat(Step, frozen=True, tag="repeat"):
     """Go through a round of steps, which begins at `body` and leads back here, at most `times` times, and not again once
     `until` is true; then leave by `next`. The ids of the steps of a round begin with this step's and a stroke."""
@@ -188,7 +210,7 @@ class Exit(Step, frozen=True, tag="exit"):
     reason: str
 
 
-AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Task | Repeat | Exit
+AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Task | Decide | Repeat | Exit
 
 
 class Schedule(msgspec.Struct, frozen=True):

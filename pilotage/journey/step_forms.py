@@ -7,6 +7,8 @@ from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Va
 
 TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
 
+DECIDE_BY = ("first", "score", "weights")
+
 _DATA = Mapped(Value("expression"), "field")
 
 _ID = Key("id", Value("word"), "the step's name: unique in the journey and stable, since state and metrics hang on it", required=True)
@@ -141,6 +143,18 @@ APPROVE = Form(
     ),
 )
 
+DECIDE = Form(
+    "step",
+    (
+        Key("decide", Value("name"), "the catalogue to choose from", required=True),
+        Key("actions", Mapped(Value("step")), "the actions that are meant, and the step each leads to", required=True),
+        Key("by", Value(choices=DECIDE_BY), "what is chosen by; first without it: the first that is open"),
+        Key("explore", Value("share"), "the share of decisions that take any action that is open"),
+        Key("salt", Value(), "what chance is hashed with; journey/step without it"),
+        _NEXT,
+    ),
+)
+
 REPEAT = Form(
     "step",
     (
@@ -216,6 +230,7 @@ STEP: Variants = Variants(
         ENTER,
         TASK,
         APPROVE,
+        DECIDE,
         FRAGMENT,
         REPEAT,
         Form("step", (Key("exit", Value("text"), "the reason with which the entry ends", required=True),)),

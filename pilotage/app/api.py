@@ -32,6 +32,8 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.task_api import BODIES as TASK_BODIES
+from pilotage.app.task_api import TASKS
 from pilotage.runner.outbox import Status
 
 Answer = TypeVar("Answer")
@@ -243,7 +245,7 @@ async def _once(repeats: Any, key: str, what: tuple[object, ...], act: Callable[
 def make_api(desk: Desk) -> Litestar:
     """The API of a system. Its description is made once, from an application that serves nothing."""
     describing = _application(desk, _routers(), _description())
-    describe_bodies(describing, (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, *BODIES))
+    describe_bodies(describing, (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, *BODIES, *TASK_BODIES))
     described = msgspec.json.encode(describing.openapi_schema.to_schema())
 
     @get(f"{PREFIX}/openapi.json", media_type="application/json")
@@ -255,7 +257,7 @@ def make_api(desk: Desk) -> Litestar:
 
 def _routers() -> list[ControllerRouterHandler]:
     handlers = [list_subjects, find_subject, get_subject, get_timeline, list_quarantine, get_quarantined, resubmit, discard]
-    handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES]
+    handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES, *TASKS]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]
 

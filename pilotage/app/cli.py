@@ -54,6 +54,7 @@ COMMANDS = {
     "quarantine": ("commands_records:quarantine", "Refused events: list them, look at one, put them through again."),
     "actions": ("commands_records:actions", "Messages and calls that wait or could not be handed over."),
     "audience": ("commands_audience:audience", "Who is in which audience, why, how they overlap; static lists."),
+    "task": ("commands_task:task", "Tasks for people: which are open, taking them on, completing them."),
     "history": ("commands_history:history", "All events and decisions, as Parquet files and in SQL."),
     "demo": ("demo:demo_command", "See it all at work: a fictional retailer, live in the terminal."),
     "bench": ("speed:bench_command", "Measure how fast this machine replays the demo's events."),

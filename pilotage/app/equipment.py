@@ -20,6 +20,7 @@ from pilotage.channel.channel import Channel, Message
 from pilotage.channel.links import Links
 from pilotage.channel.registry import Build, build_channels, rate_limits
 from pilotage.channel.services import Services
+from pilotage.channel.tasks import TASKS, Tasks
 from pilotage.event.digest import key128
 from pilotage.journey.advance import advance
 from pilotage.journey.backfill import Gap, Tally, filled_event
@@ -161,8 +162,16 @@ def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock) -
         known = station.program.rules.purposes.get(purpose)
         return known.contact_class if known is not None else "marketing"  # the strictest class for what nobody knows
 
+    async def task_put(rows: Sequence[tuple[bytes, bytes]]) -> None:
+        await station.engine.commit_rows(rows, "task")
+
+    def task_scan(start: bytes, stop: bytes) -> Any:
+        return station.engine.shards[shard_of_key(start)].store.scan("task", start, stop)
+
     composer = Composer(lambda name: station.program.contents.get(name), contact_class, links)
-    allowed = workspace.environment
+    allow = AllowList(workspace.environment.production, workspace.environment.allow)
+    channels = make_channels(workspace.channels, Services(clock.now_us, workspace.endpoints, inbox_put, inbox_scan))
+    onward = channels[WEBHOOK] if TASKS in workspace.endpoints and allow.reaches(f"call:{TASKS}") else None
     return Ports(
         commit_rows=station.commit_rows,
         submit=station.submit_told,
@@ -171,8 +180,8 @@ def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock) -
         compose=_traced(station, composer.message),
         contact_class=contact_class,
         paused=station.paused,
-        channels=make_channels(workspace.channels, Services(clock.now_us, workspace.endpoints, inbox_put, inbox_scan)),
-        allow=AllowList(allowed.production, allowed.allow),
+        channels={**channels, TASKS: Tasks(task_put, task_scan, clock.now_us, onward)},
+        allow=allow,
     )
 
 

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 from pilotage.app.audiences import AudienceUnknown
 from pilotage.app.lists import BasisUnknown, ListUnknown
 from pilotage.app.records import SubjectUnknown
+from pilotage.app.tasks import TaskTaken, TaskUnknown
 from pilotage.predicate.error import PredicateError
 from pilotage.runner.quarantine import NotQuarantined
 from pilotage.source.sink import Overloaded, Unavailable
@@ -74,14 +75,14 @@ def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Pr
     match fault:
         case BadAsk():
             return problem(fault.status, fault.detail, fault.headers)
-        case NotQuarantined() | SubjectUnknown() | AudienceUnknown() | ListUnknown():
+        case NotQuarantined() | SubjectUnknown() | AudienceUnknown() | ListUnknown() | TaskUnknown():
             return problem(404, str(fault))
         case Overloaded():
             return problem(429, str(fault), {"Retry-After": str(max(1, round(fault.retry_after_s)))})
         case Unavailable():
             return problem(503, str(fault), {"Retry-After": "5"})
-        case PredicateError() | BasisUnknown():
-            return problem(409, str(fault))  # well-formed, and not of the plan in force
+        case PredicateError() | BasisUnknown() | TaskTaken():
+            return problem(409, str(fault))  # well-formed, and not of the plan in force, or not free
         case HTTPException():
             return _from_http(request, fault)
     log.error("request failed", path=request.url.path, method=request.method, fault=type(fault).__name__, exc_info=fault)

@@ -23,6 +23,7 @@ from pilotage.app.equipment import Programs
 from pilotage.app.exits import BUSY, NEGATIVE, NO_INPUT, UNAVAILABLE, Trouble
 from pilotage.app.lists import Listing
 from pilotage.app.records import Records, SubjectUnknown, links_of
+from pilotage.app.tasks import Completed, TaskRecords, TasksPage, TaskUnknown, TaskView
 from pilotage.journey.advance import advance
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder, read_environment
@@ -88,6 +89,18 @@ class Reader(Protocol):
 
     async def change_list(self, listing: Listing, members: Sequence[Mapping[str, str]]) -> about.UploadView:
         """Tell the system who is on a static list, or not any more."""
+
+    async def tasks(self, team: str, person: str, after: str, limit: int) -> TasksPage:
+        """A page of open tasks."""
+
+    async def task(self, task: str) -> TaskView:
+        """One open task."""
+
+    async def claim_task(self, task: str, person: str) -> TaskView:
+        """Take a task on."""
+
+    async def complete_task(self, task: str, person: str, outcome: str, note: str) -> Completed:
+        """Say what came of a task."""
 
 
 class Remote:
@@ -172,6 +185,23 @@ class Remote:
         told = {each: getattr(listing, each) for each in ("upload", "occurred_us", "basis", "listed")}
         return await self._ask(about.UploadView, "POST", f"/lists/{quote(listing.name, '')}", json={**told, "members": list(members)})
 
+    async def tasks(self, team: str, person: str, after: str, limit: int) -> TasksPage:
+        """See `Reader`."""
+        return await self._ask(TasksPage, "GET", "/tasks", params=_given(team=team, person=person, after=after, limit=limit))
+
+    async def task(self, task: str) -> TaskView:
+        """See `Reader`."""
+        return await self._ask(TaskView, "GET", f"/tasks/{quote(task, '')}")
+
+    async def claim_task(self, task: str, person: str) -> TaskView:
+        """See `Reader`."""
+        return await self._ask(TaskView, "POST", f"/tasks/{quote(task, '')}/claim", json={"person": person})
+
+    async def complete_task(self, task: str, person: str, outcome: str, note: str) -> Completed:
+        """See `Reader`."""
+        said = {"person": person, "outcome": outcome, "note": note}
+        return await self._ask(Completed, "POST", f"/tasks/{quote(task, '')}/complete", json=said)
+
 
 class Local:
     """The reader of a folder that nobody runs on. What would change something needs a running process."""
@@ -185,6 +215,9 @@ class Local:
         self.subject = records.subject
         self.timeline = records.timeline
         self.actions = records.actions
+        tasks = TaskRecords(records, SystemClock().now_us)
+        self.tasks = tasks.tasks
+        self.task = tasks.task
 
     async def quarantined(self, after: int, limit: int, status: str) -> views.QuarantinePage:
         """See `Reader`."""
@@ -226,6 +259,14 @@ class Local:
         """Refused: it needs a running process."""
         raise _not_running()
 
+    async def claim_task(self, task: str, person: str) -> TaskView:
+        """Refused: it needs a running process."""
+        raise _not_running()
+
+    async def complete_task(self, task: str, person: str, outcome: str, note: str) -> Completed:
+        """Refused: it needs a running process."""
+        raise _not_running()
+
 
 def answered(answer: httpx.Response, kind: type[View]) -> View:
     """What the API answered; `Trouble` with its own words if it refused."""
@@ -262,7 +303,7 @@ async def reach(data: Path) -> AsyncIterator[Reader]:
     try:
         async with _opened(folder) as reader:
             yield reader
-    except (SubjectUnknown, NotQuarantined, AudienceUnknown) as unknown:
+    except (SubjectUnknown, NotQuarantined, AudienceUnknown, TaskUnknown) as unknown:
         raise Trouble(str(unknown), NEGATIVE, _cure(unknown)) from unknown
     finally:
         folder.close()

@@ -68,6 +68,11 @@ class Records:
         """Ask the owner of a subject's shard."""
         return await self._owner_of[shard_of(subject)].ask(question)
 
+    async def rows(self, table: str, start: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """The rows of a table from a key on, in key order over all shards."""
+        pages = [await owner.ask(ask.ReadRows(table, start, b"\xff" * 40, limit)) for owner in self._answering]
+        return sorted(row for page in pages for row in page)[:limit]
+
     # Subjects
 
     async def find(self, identifiers: dict[str, str]) -> str:

@@ -24,12 +24,19 @@ _SENTENCES = {
     "resumed": "goes on: {reason}",
     "timed_out": "has waited long enough for {reason}",
     "branched": "goes {reason}",
+    "decided": "decides on {reason}",
     "assigned": "is assigned: {reason}",
     "repeated": "repeats: {reason}",
     "set": "sets",
     "emitted": "emits {reason}",
     "called": "calls {reason}",
     "requested": "has them enter {reason}",
+    "opened": "opens the task: {reason}",
+    "claimed": "has its task taken on by {reason}",
+    "reminded": "reminds of the task: {reason}",
+    "escalated": "escalates the task: {reason}",
+    "completed": "has its task done: {reason}",
+    "ignored": "takes no notice: {reason}",
     "answered": "has its answer",
     "failed": "fails: {reason}",
     "delivered": "has its receipt: {reason}",
@@ -45,7 +52,7 @@ _STYLES = {
     "failed": "bold red", "held_out": "magenta", "cancelled": "yellow", "joined": "bold cyan", "left": "cyan",
 }  # fmt: skip
 _VALUE_MAX = 60
-_PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "end", "exit step", "repeat", "journey"})
+_PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "end", "exit step", "repeat", "journey", "task", "sla"})
 """Rules that say no more than the sentence did."""
 _RECEIPTS = ("message.", "call.")
 

@@ -36,7 +36,14 @@ from pilotage.source.intake import IntakePolicy
 SETTINGS_FILE = "pilotage.yaml"
 PROFILE_FILE = "profile.yaml"
 CONTRACT_SUFFIX = ".odcs.yaml"
-FOLDERS = {"policies": "policy", "audiences": "audience", "content": "content", "fragments": "fragment", "journeys": "journey"}
+FOLDERS = {
+    "policies": "policy",
+    "audiences": "audience",
+    "content": "content",
+    "catalogues": "catalogue",
+    "fragments": "fragment",
+    "journeys": "journey",
+}
 """Where documents of each kind lie; contracts lie in `contracts`."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")

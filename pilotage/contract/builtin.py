@@ -11,6 +11,8 @@ CONSENT_CHANGED = "consent.changed"
 LIST_CHANGED = "list.changed"
 AUDIENCE_ENTERED = "audience.entered"
 AUDIENCE_LEFT = "audience.left"
+TASK_CLAIMED = "task.claimed"
+TASK_COMPLETED = "task.completed"
 SCHEDULE_REACHED = "schedule.reached"
 JOURNEY_REQUESTED = "journey.requested"
 JOURNEY_ENDED = "journey.ended"
@@ -73,6 +75,10 @@ BUILTIN: dict[str, Contract] = {
         _contract(SCHEDULE_REACHED, _text("journey"), FieldSpec("at", "timestamp")),
         _contract(JOURNEY_REQUESTED, _text("journey", required=True), _text("data"), FieldSpec("effect", "string", pattern="^[0-9a-f]+$")),
         _contract(JOURNEY_ENDED, _EFFECT, _text("journey", required=True), _REASON, FieldSpec("entered", "boolean", required=True)),
+        _contract("task.opened", _EFFECT),
+        _contract("task.failed", _EFFECT, _REASON),
+        _contract(TASK_CLAIMED, _EFFECT, _text("person", required=True)),
+        _contract(TASK_COMPLETED, _EFFECT, _text("outcome", required=True), _text("person"), _text("note")),
         _contract("call.answered", _EFFECT, _text("body")),
         _contract("call.failed", _EFFECT, _REASON),
     )

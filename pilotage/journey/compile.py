@@ -24,7 +24,7 @@ from pilotage.journey.shape import check
 from pilotage.predicate.ir import Expr, Type
 from pilotage.profile.features import derive
 
-DOCUMENT_KINDS = ("audience", "content", "fragment", "journey", "policy", "profile")
+DOCUMENT_KINDS = ("audience", "catalogue", "content", "fragment", "journey", "policy", "profile")
 """The kinds of documents a plan is made of."""
 
 
@@ -43,6 +43,7 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         purposes={name: () for document in sorts["policy"] for name in _purposes(document)},
         contents=drafts,
         entrances={document.name: event for document in sorts["journey"] if (event := entered_on(document)) in events},
+        catalogues={document.name: document for document in sorts["catalogue"]},
         fragments=tuple(each for document in sorts["fragment"] if (each := parse_fragment(document, report)) is not None),
         journeys={document.name: document.root.text("stage") for document in sorts["journey"]},
         channels=surroundings.channels,

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 import msgspec
 
 from pilotage.journey.outcome import Decision
-from pilotage.journey.plan import AnyStep, Branch, Call, Exit, Journey, Send, Split, Wait
+from pilotage.journey.plan import AnyStep, Branch, Call, Decide, Enter, Exit, Journey, Repeat, Send, Split, Task, Wait
 
 OTHERWISE = "otherwise"
 NEXT = "next"
+ROUND = "round"
 ON_BLOCKED, ON_FAILURE, ON_TIMEOUT = "on_blocked", "on_failure", "on_timeout"
 ENTERS, HELD_OUT, GOAL = "enters", "held out", "goal"
 
@@ -62,9 +63,22 @@ def step_edges(step: AnyStep) -> tuple[StepEdge, ...]:
     elif isinstance(step, Call) and awaits(step):
         timeout = [(ON_TIMEOUT, step.on_timeout or step.on_failure or step.next)] if step.timeout_us else []
         ways = [(NEXT, step.next), (ON_FAILURE, step.on_failure), *timeout]
+    elif isinstance(step, Decide):
+        ways = [*((_option(option.name), option.goto) for option in step.options), (NEXT, step.next)]
+    elif isinstance(step, Repeat):
+        ways = [(ROUND, step.body), (NEXT, step.next)]
+    elif isinstance(step, Task):
+        ways = [*((_outcome(name), goto) for name, goto in step.outcomes), *_unhappy(step)]
+    elif isinstance(step, Enter) and step.timeout_us:
+        ways = [*((_outcome(name), goto) for name, goto in step.outcomes), (NEXT, step.next), *_unhappy(step)]
     else:
         ways = [(NEXT, step.next)]
     return tuple(StepEdge(step.id, label, _shown(goto)) for label, goto in ways)
+
+
+def _unhappy(step: Task | Enter) -> tuple[tuple[str, str], ...]:
+    """Where an entry goes that waits for a person or another journey in vain."""
+    return (ON_FAILURE, step.on_failure), (ON_TIMEOUT, step.on_timeout)
 
 
 def awaits(step: Call) -> bool:
@@ -106,9 +120,25 @@ def taken(steps: dict[str, AnyStep], decision: Decision) -> str:
         return decision.reason
     if decision.verb == "sent":
         return NEXT if isinstance(step, Send) and not step.on_failure else ""
-    if decision.verb == "called":
-        return NEXT if isinstance(step, Call) and not awaits(step) else ""
+    if decision.verb in ("called", "requested"):
+        return "" if (awaits(step) if isinstance(step, Call) else isinstance(step, Enter) and step.timeout_us) else NEXT
+    if decision.verb == "answered" and isinstance(step, Enter):
+        return _outcome(decision.reason) if decision.reason in dict(step.outcomes) else NEXT
+    if decision.verb == "completed":
+        return _outcome(decision.reason)
+    if decision.verb == "decided" and isinstance(step, Decide):
+        return _option(decision.reason) if any(option.name == decision.reason for option in step.options) else NEXT
+    if decision.verb == "repeated":
+        return ROUND if decision.reason.startswith(f"{ROUND} ") else NEXT
     return _LEAVING.get(decision.verb, "")
+
+
+def _option(name: str) -> str:
+    return f"chooses {name}"
+
+
+def _outcome(name: str) -> str:
+    return f"comes back {name}"
 
 
 _LEAVING = {

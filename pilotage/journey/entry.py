@@ -9,7 +9,7 @@ from pilotage.experiment.assignment import held_out
 from pilotage.journey.nested_steps import came_back
 from pilotage.journey.outcome import Decision
 from pilotage.journey.parent import tell_parent
-from pilotage.journey.plan import KEY, Call, Enter, Send, Wait
+from pilotage.journey.plan import KEY, Call, Enter, Send, Task, Wait
 from pilotage.journey.program import Condition, JourneyProgram, StepProgram
 from pilotage.journey.run import RUN
 from pilotage.journey.steps import (
@@ -27,6 +27,7 @@ from pilotage.journey.steps import (
     kept_truth,
     park,
 )
+from pilotage.journey.task_steps import task_event, task_time
 from pilotage.journey.work import Work
 from pilotage.predicate.flips import earliest
 from pilotage.profile.state import Entry, Visit
@@ -281,6 +282,8 @@ def _deadline(work: Work, entry: Entry, journey: JourneyProgram, program: StepPr
     if isinstance(step, Call):
         work.decide(entry, "timed_out", "no answer in time", "timeout", effect=entry.awaited)
         return step.on_timeout or step.on_failure or step.next
+    if isinstance(step, Task):
+        return task_time(work, entry, program)
     if isinstance(step, Enter):
         work.decide(entry, "timed_out", f"the end of {step.journey}", "timeout", effect=entry.awaited)
         return step.on_timeout or step.next
@@ -322,6 +325,8 @@ def _after_receipt(work: Work, entry: Entry, program: StepProgram, event_type: s
     step = program.step
     if isinstance(step, Enter):
         return came_back(work, entry, step, payload)
+    if isinstance(step, Task):
+        return task_event(work, entry, program, event_type, payload)
     if isinstance(step, Call) and event_type == "call.answered":
         return answered(work, entry, program, payload.body)
     assert isinstance(step, Send | Call)

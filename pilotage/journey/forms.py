@@ -152,6 +152,27 @@ FRAGMENT = _head(
     Key("steps", Listing(Later("step", lambda: FRAGMENT_STEP)), "what happens, in the order written", required=True),
 )
 
+CATALOGUE = _head(
+    "catalogue",
+    Key("name", Value("name"), "the catalogue's name", required=True),
+    Key(
+        "actions",
+        Mapped(
+            Form(
+                "the action",
+                (
+                    Key("description", Value("line"), "what it is"),
+                    Key("when", Value("condition"), "to whom it is open: those for whom this is true; to all without it"),
+                    Key("score", Value("expression"), "what it is worth, for steps that choose by score"),
+                    Key("weight", Value("count"), "how often it is chosen beside others, for steps that choose by weights"),
+                ),
+            )
+        ),
+        "what may be done next",
+        required=True,
+    ),
+)
+
 _REQUIRED_NAME = Key("name", Value("word"), "its name", required=True)
 _CHANNELS = Key("channels", _NAMES, "only on these channels; without it on all")
 
@@ -335,6 +356,7 @@ TEMPLATE = _head("template", *TEMPLATE_KEYS)
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
+    "catalogue": CATALOGUE,
     "audience": AUDIENCE,
     "policy": POLICY,
     "profile": PROFILE,

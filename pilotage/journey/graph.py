@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from pilotage.journey.plan import AnyStep, Branch, Call, Enter, Repeat, Send, Split, Wait
+from pilotage.journey.plan import AnyStep, Branch, Call, Decide, Enter, Repeat, Send, Split, Task, Wait
 
 INSTANT_STEPS_MAX = 500
 """How many steps a repeat may take at one instant: half of what the kernel allows an entry (`entry.STEPS_MAX`)."""
@@ -11,7 +11,7 @@ INSTANT_STEPS_MAX = 500
 
 def ways_out(step: AnyStep) -> tuple[str, ...]:
     """The steps that may follow a step, each once; the journey's end is left out."""
-    onward: list[str] = [step.next]
+    onward: list[str] = [] if isinstance(step, Task) else [step.next]
     if isinstance(step, Branch):
         onward += [edge.goto for edge in step.edges]
     elif isinstance(step, Split):
@@ -22,7 +22,9 @@ def ways_out(step: AnyStep) -> tuple[str, ...]:
         onward.append(step.on_timeout)
     elif isinstance(step, Call):
         onward += [step.on_failure, step.on_timeout]
-    elif isinstance(step, Enter):
+    elif isinstance(step, Decide):
+        onward += [option.goto for option in step.options]
+    elif isinstance(step, Enter | Task):
         onward += [*(goto for _, goto in step.outcomes), step.on_failure, step.on_timeout]
     elif isinstance(step, Repeat):
         onward.append(step.body)
@@ -88,7 +90,7 @@ def _timeless_ways(steps: Sequence[AnyStep]) -> dict[str, tuple[str, ...]]:
 
 
 def _takes_time(step: AnyStep) -> bool:
-    return isinstance(step, Wait) and step.when is None
+    return isinstance(step, Task) or (isinstance(step, Wait) and step.when is None)
 
 
 def _cycle(start: str, ways: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -114,6 +114,7 @@ class Names(msgspec.Struct, frozen=True):
     zones: frozenset[str]
     entrances: Mapping[str, str] = {}
     fragments: tuple[Fragment, ...] = ()
+    catalogues: Mapping[str, Document] = {}
     audiences: tuple[str, ...] = ()
     zone: str = "UTC"
     zone_attribute: str = ""

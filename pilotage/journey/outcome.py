@@ -11,9 +11,9 @@ class Action(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that must happen outside, once.
 
     `effect` is the effect key: a hash of environment, entry id, origin step and occurrence, never rewritten. `kind` is
-    `send` or `call`. `target` is the channel of a send or the endpoint of a call. `content` is a content's name and
-    digest joined by `@` (empty for calls). `variables` are resolved values, ready for rendering: NUMBERs as decimal
-    text, instants as RFC 3339. `recipient` is the address. Times are microseconds UTC.
+    `send`, `call` or `task`. `target` is the channel of a send, the endpoint of a call, the team or person of a task.
+    `content` is a content's name and digest joined by `@` (empty for others). `variables` are resolved values, ready for
+    rendering: NUMBERs as decimal text, instants as RFC 3339. `recipient` is the address. Times are microseconds UTC.
     """
 
     effect: bytes
@@ -35,9 +35,10 @@ class Action(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One thing decided about one entry or candidate, and why.
 
-    `verb` is what was decided: entered, refused, held_out, sent, blocked, deferred, waited, resumed, timed_out,
-    branched, assigned, repeated, set, emitted, called, requested, answered, failed, delivered, goal, exited, cancelled, consented;
-    joined and left speak of an audience, named by `reason`, its version being `version`, and of no journey.
+    `verb` is what was decided: entered, refused, held_out, sent, blocked, deferred, waited, resumed, timed_out, branched,
+    decided, assigned, repeated, set, emitted, called, requested, answered, failed, delivered, goal, exited, cancelled,
+    consented; of tasks opened, claimed, reminded, escalated, completed, ignored; joined and left speak of an audience,
+    named by `reason`, its version being `version`, and of no journey.
     `rule` names what decided (a policy, an edge, a step's own rule). `inputs` are the values it looked at. `lost` are
     the alternatives that lost, each with its reason. `effect` links it to an action.
     """

@@ -10,10 +10,11 @@ from pilotage.journey.blocks import Block, Item, begins, first
 from pilotage.journey.document import Fields, Node
 from pilotage.journey.graph import restless, timeless_cycles, unreachable, ways_out
 from pilotage.journey.names import Desk
-from pilotage.journey.parse_steps import fallbacks, parse_step, target
+from pilotage.journey.parse_steps import parse_step
 from pilotage.journey.plan import AnyStep, Exit, Repeat
 from pilotage.journey.scalars import END
 from pilotage.journey.scene import Scene
+from pilotage.journey.targets import fallbacks, target
 
 Place = tuple[Desk, Node]
 

@@ -16,7 +16,24 @@ from pilotage.journey.names import Desk, converted
 from pilotage.journey.parse_audience import membership
 from pilotage.journey.parse_block import parse_block
 from pilotage.journey.parse_entrance import entry_event, parse_entrance
-from pilotage.journey.plan import KEY, AnyStep, Branch, Call, Emit, Enter, Entrance, ExitRule, Goal, Journey, Repeat, Send, Set, Wait
+from pilotage.journey.plan import (
+    KEY,
+    AnyStep,
+    Branch,
+    Call,
+    Decide,
+    Emit,
+    Enter,
+    Entrance,
+    ExitRule,
+    Goal,
+    Journey,
+    Repeat,
+    Send,
+    Set,
+    Task,
+    Wait,
+)
 from pilotage.journey.scalars import duration_or, flag_or, share_or
 from pilotage.journey.scene import Scene
 from pilotage.journey.variables import type_variables
@@ -160,11 +177,14 @@ def _kept_expressions(step: AnyStep, reads: dict[str, dict[str, Expr]]) -> Itera
         yield from (edge.when.expr for edge in step.edges)
     elif isinstance(step, Wait) and step.when is not None:
         yield step.when.expr
+    elif isinstance(step, Decide):
+        yield from (option.when.expr for option in step.options if option.when is not None)
+        yield from (option.score for option in step.options if option.score is not None)
     elif isinstance(step, Repeat) and step.until is not None:
         yield step.until.expr
     elif isinstance(step, Set):
         yield from (each.value for each in (*step.attributes, *step.variables))
-    elif isinstance(step, Emit | Call | Enter):
+    elif isinstance(step, Emit | Call | Enter | Task):
         yield from (each.value for each in step.data)
 
 

@@ -8,22 +8,27 @@ from collections.abc import Callable, Iterable
 
 from pilotage.contract.model import FieldSpec
 from pilotage.event.time import DAY_US, SECOND_US
+from pilotage.journey.assignments import assign, kept, pairs
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
 from pilotage.journey.names import SCALAR_TYPES
 from pilotage.journey.parse_content import read_content
+from pilotage.journey.parse_decide import parse_decide
+from pilotage.journey.parse_task import parse_approve, parse_task
 from pilotage.journey.plan import AnyStep, Arm, Assignment, Branch, Call, Edge, Emit, Enter, Exit, Repeat, Send, Set, Split, Wait
 from pilotage.journey.scalars import END, count_or, duration_or, minute_or, share_or
 from pilotage.journey.scene import Scene
-from pilotage.journey.shape import STANDS_FOR
 from pilotage.journey.step_forms import STEP
+from pilotage.journey.targets import edge, led_to, target
 from pilotage.predicate.ir import Literal, Type
 
 SEND_EXPIRES_US = 3 * DAY_US
 CALL_EXPIRES_US = DAY_US
 CALL_TIMEOUT_US = 30 * SECOND_US
 WAIT_FORMS = ("for", "until", "when", "at")
-SYSTEM_EVENTS = ("message.", "call.", "pilotage.", "audience.", "list.", "journey.", "consent.changed", "customer.aliased")
+SYSTEM_EVENTS = (
+    "message.", "call.", "task.", "pilotage.", "audience.", "list.", "journey.", "schedule.", "consent.changed", "customer.aliased",
+)  # fmt: skip
 """How the types of events begin that only the system itself, or a source, may bring."""
 
 
@@ -38,45 +43,6 @@ def parse_step(scene: Scene, step: Fields, path: str, following: str) -> AnyStep
     return _PARSERS[kind](scene, step, path, onward)
 
 
-def target(scene: Scene, fields: Fields, key: str, default: str) -> str:
-    """The path of the step a key leads to: empty for the journey's end; a finding where there is no such step."""
-    scalar = fields.scalar(key)
-    return default if scalar is None else _led_to(scene, scalar)
-
-
-def _led_to(scene: Scene, scalar: Scalar) -> str:
-    if scalar.text == END:
-        return scene.end
-    parameter = STANDS_FOR.fullmatch(scalar.text)
-    return scene.given[parameter[1]] if parameter and parameter[1] in scene.given else _step_named(scene, scalar)
-
-
-def _step_named(scene: Scene, scalar: Scalar) -> str:
-    found = scene.desk.known("J012", scalar, scene.steps, "step", "steps")
-    if not found:
-        scene.lost.append(scalar.text)
-    return scene.steps.get(found, "")
-
-
-def explicit_target(scene: Scene, fields: Fields, key: str) -> str:
-    """The step a key leads to, where empty means that the key is not written: the end is then the exit step `end`."""
-    return target(scene, fields, key, "") or END if fields.scalar(key) is not None else ""
-
-
-def fallbacks(scene: Scene) -> dict[str, str]:
-    """Where the steps of a journey go that have no edge of their own; the scene is that of the journey's own steps."""
-    written = scene.desk.document.root.map("fallback") or Fields(0, 0, ())
-    return {key: explicit_target(scene, written, key) for key in written.names()}
-
-
-def _edge(scene: Scene, step: Fields, path: str, key: str) -> str:
-    """The step that an edge leads to: written, or by the journey's fallback, which leads no step to itself; empty: nowhere."""
-    if step.get(key) is not None:
-        return explicit_target(scene, step, key)
-    inherited = scene.fallback.get(key, "")
-    return "" if inherited == path else inherited
-
-
 def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     desk, names = scene.desk, scene.desk.names
     channel = desk.known("J016", step.scalar("send"), names.channels, "channel", "channels")
@@ -84,7 +50,7 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     if step.scalar("purpose") is None and not scene.purposed:
         desk.wrong("J020", step, f"step '{name}' has no purpose, nor has the journey", "add 'purpose' to the journey or the step")
     purpose = desk.known("J005", step.scalar("purpose"), names.purposes, "purpose", "purposes") or scene.purpose
-    blocked = _edge(scene, step, name, "on_blocked")
+    blocked = edge(scene, step, name, "on_blocked")
     if not blocked:
         message = f"step '{name}' does not say what happens when a policy blocks it"
         desk.wrong("J021", step, message, "add 'on_blocked' with a step, or 'on_blocked: end'")
@@ -103,7 +69,7 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
         recipient=_recipient(scene, step, channel),
         expires_us=duration_or(step.scalar("expires"), SEND_EXPIRES_US),
         on_blocked="" if blocked == END else blocked,
-        on_failure=_edge(scene, step, name, "on_failure"),
+        on_failure=edge(scene, step, name, "on_failure"),
     )
 
 
@@ -130,7 +96,7 @@ def _wait(scene: Scene, step: Fields, name: str, onward: str) -> Wait | None:
     until = desk.known("J004", wait.scalar("until"), desk.names.events, "event type", "event types")
     awaited = desk.scope(trigger=(until,), variables=scene.variables)
     at = wait.scalar("at")
-    timed_out = _edge(scene, step, name, "on_timeout") if wait.get("timeout") is not None else ""
+    timed_out = edge(scene, step, name, "on_timeout") if wait.get("timeout") is not None else ""
     if timed_out == END and not onward:
         timed_out = ""
     return Wait(
@@ -186,7 +152,7 @@ def _split(scene: Scene, step: Fields, name: str, onward: str) -> Split | None:
             share, goto = share_or(value, 0), key
         else:
             continue
-        arms.append(Arm(key.text, share, _led_to(scene, goto)))
+        arms.append(Arm(key.text, share, led_to(scene, goto)))
     total = sum(arm.share for arm in arms)
     if arms and total != 10_000:
         cure = "make the shares add up to 100%"
@@ -201,11 +167,11 @@ def _set(scene: Scene, step: Fields, name: str, onward: str) -> Set | None:
     if not written.fields:
         scene.desk.wrong("D020", written, f"step '{name}' sets nothing", "write 'attributes' or 'variables'")
     attributes = []
-    for key, value in _pairs(written.map("attributes")):
+    for key, value in pairs(written.map("attributes")):
         known = scene.desk.known("J019", key, scene.desk.names.attributes, "attribute", "attributes")
-        attributes.append(_assign(scene, key.text, value, scene.desk.names.attributes.get(known)))
-    variables = [_assign(scene, key.text, value, scene.variables.get(key.text)) for key, value in _pairs(written.map("variables"))]
-    return Set(id=name, next=onward, attributes=_kept(attributes), variables=_kept(variables))
+        attributes.append(assign(scene, key.text, value, scene.desk.names.attributes.get(known)))
+    variables = [assign(scene, key.text, value, scene.variables.get(key.text)) for key, value in pairs(written.map("variables"))]
+    return Set(id=name, next=onward, attributes=kept(attributes), variables=kept(variables))
 
 
 def _emit(scene: Scene, step: Fields, name: str, onward: str) -> Emit | None:
@@ -223,20 +189,20 @@ def _event_data(scene: Scene, event: str, around: Fields) -> tuple[Assignment, .
     """The data written in a map for an event of a type (empty: unknown), held to its contract."""
     desk, data = scene.desk, around.map("data")
     if not event:
-        return _kept(_assign(scene, key.text, value, None) for key, value in _pairs(data))
+        return kept(assign(scene, key.text, value, None) for key, value in pairs(data))
     contract = desk.names.contracts[event]
     specs = dict(_leaves(contract.fields, "", True))
     for path, (field, needed) in specs.items():
         if needed and (data is None or data.get(path) is None):
             desk.wrong("J023", data or around, f"{event!r} needs the field '{path}'", f"add '{path}' under 'data', of type {field.kind}")
     assignments = []
-    for key, value in _pairs(data):
+    for key, value in pairs(data):
         if key.text not in specs and not contract.open:
             desk.wrong("J023", key, f"{event!r} has no field '{key.text}'", suggestion(key.text, specs, "fields"))
             continue
         spec = specs[key.text][0] if key.text in specs else None
         assignments.append(_field(scene, event, key, value, spec))
-    return _kept(assignments)
+    return kept(assignments)
 
 
 def _field(scene: Scene, event: str, key: Scalar, value: Scalar, spec: FieldSpec | None) -> Assignment | None:
@@ -244,7 +210,7 @@ def _field(scene: Scene, event: str, key: Scalar, value: Scalar, spec: FieldSpec
         scene.desk.wrong("J023", key, f"the field '{key.text}' of {event!r} is an {spec.kind}", "write its own fields, as dotted paths")
         return None
     wanted = SCALAR_TYPES[spec.kind] if spec else None
-    assignment = _assign(scene, key.text, value, wanted, "J023")
+    assignment = assign(scene, key.text, value, wanted, "J023")
     literal = assignment.value if assignment else None
     if spec is not None and spec.enum and isinstance(literal, Literal) and literal.value not in (*spec.enum, None):
         cure = suggestion(str(literal.value), spec.enum, "values")
@@ -265,7 +231,7 @@ def _leaves(fields: Iterable[FieldSpec], prefix: str, needed: bool) -> Iterable[
 def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
     desk = scene.desk
     returns, written = [], step.map("returns")
-    failed = _edge(scene, step, name, "on_failure")
+    failed = edge(scene, step, name, "on_failure")
     waits = bool(failed) or any(step.get(key) is not None for key in ("returns", "on_timeout"))
     for key, value in written.fields if written else ():
         if isinstance(value, Fields) and value.text("type") in SCALAR_TYPES:
@@ -274,12 +240,12 @@ def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
         id=name,
         next=onward,
         endpoint=desk.known("J022", step.scalar("call"), desk.names.endpoints, "endpoint", "endpoints"),
-        data=_kept(_assign(scene, key.text, value, None) for key, value in _pairs(step.map("data"))),
+        data=kept(assign(scene, key.text, value, None) for key, value in pairs(step.map("data"))),
         returns=tuple(returns),
         timeout_us=duration_or(step.scalar("timeout"), CALL_TIMEOUT_US if waits else 0),
         expires_us=duration_or(step.scalar("expires"), CALL_EXPIRES_US),
         on_failure=failed,
-        on_timeout=_edge(scene, step, name, "on_timeout") if waits else "",
+        on_timeout=edge(scene, step, name, "on_timeout") if waits else "",
     )
 
 
@@ -295,9 +261,9 @@ def _enter(scene: Scene, step: Fields, name: str, onward: str) -> Enter:
         journey=journey,
         data=_event_data(scene, desk.names.entrances.get(journey, ""), step),
         timeout_us=duration_or(step.scalar("timeout"), 0),
-        outcomes=tuple(sorted((key.text, _led_to(scene, value)) for key, value in _pairs(outcomes))),
-        on_failure=_edge(scene, step, name, "on_failure") if step.get("timeout") is not None else "",
-        on_timeout=_edge(scene, step, name, "on_timeout") if step.get("timeout") is not None else "",
+        outcomes=tuple(sorted((key.text, led_to(scene, value)) for key, value in pairs(outcomes))),
+        on_failure=edge(scene, step, name, "on_failure") if step.get("timeout") is not None else "",
+        on_timeout=edge(scene, step, name, "on_timeout") if step.get("timeout") is not None else "",
     )
 
 
@@ -313,22 +279,6 @@ def _exit(scene: Scene, step: Fields, name: str, onward: str) -> Exit:
     return Exit(id=name, next="", reason=step.text("exit"))
 
 
-def _assign(scene: Scene, name: str, value: Scalar, wanted: Type | None, rule: str = "E002") -> Assignment | None:
-    if scene.judged(value) is None:
-        return None
-    return scene.desk.assignment(name, value, scene.scope, wanted, rule)
-
-
-def _pairs(fields: Fields | None) -> list[tuple[Scalar, Scalar]]:
-    """The keys of a map that have single values."""
-    return [(key, value) for key, value in (fields.fields if fields else ()) if isinstance(value, Scalar)]
-
-
-def _kept(assignments: Iterable[Assignment | None]) -> tuple[Assignment, ...]:
-    """The assignments that could be read, by name: their order in a document has no meaning."""
-    return tuple(sorted((each for each in assignments if each is not None), key=lambda each: each.name))
-
-
 _PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
     "send": _send,
     "wait": _wait,
@@ -338,6 +288,9 @@ _PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
     "emit": _emit,
     "call": _call,
     "journey": _enter,
+    "task": parse_task,
+    "approve": parse_approve,
+    "decide": parse_decide,
     "repeat": _repeat,
     "exit": _exit,
 }

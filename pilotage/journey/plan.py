@@ -154,6 +154,47 @@ class Enter(Step, frozen=True, tag="journey"):
     on_timeout: str = ""
 
 
+class Task(Step, frozen=True, tag="task"):
+    """Something for a person to do: one of a `team`, or the `person` named. The entry waits for one of the outcomes, each of which
+    leads to a step. After each duration of `remind_us` whoever has it is reminded; when `sla_us` has passed it goes over to the team
+    `escalate`, if there is one; after `timeout_us` it is withdrawn. An `approval` has the outcomes approved and rejected."""
+
+    title: str
+    outcomes: tuple[tuple[str, str], ...]
+    sla_us: int
+    timeout_us: int
+    team: str = ""
+    person: str = ""
+    data: tuple[Assignment, ...] = ()
+    remind_us: tuple[int, ...] = ()
+    escalate: str = ""
+    on_failure: str = ""
+    on_timeout: str = ""
+    approval: bool = False
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One action that a step may choose: open while `when` is true, chosen by its `score` or its `weight`, and where it leads."""
+
+    name: str
+    goto: str
+    when: Predicate | None = None
+    score: Expr | None = None
+    weight: int = 0
+
+
+class Decide(Step, frozen=True, tag="decide"):
+    """Choose one of a catalogue's actions: the `first` that is open, the one with the highest `score` (of equal ones the first),
+    or one with a chance that `weights` give. A share of `explore` ten-thousandths takes any that is open, all with the same
+    chance. `next` is for those to whom none is open."""
+
+    catalogue: str
+    by: str
+    options: tuple[Option, ...]
+    explore: int
+    salt: str
+
+
 class Repeat(Step, frozen=True, tag="repeat"):
     """Go through a round of steps, which begins at `body` and leads back here, at most `times` times, and not again once
     `until` is true; then leave by `next`. The ids of the steps of a round begin with this step's and a stroke."""
@@ -169,7 +210,7 @@ class Exit(Step, frozen=True, tag="exit"):
     reason: str
 
 
-AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Repeat | Exit
+AnyStep = Send | Wait | Branch | Split | Set | Emit | Call | Enter | Task | Decide | Repeat | Exit
 
 
 class Schedule(msgspec.Struct, frozen=True):

@@ -13,12 +13,20 @@ from msgspec import UNSET
 from pilotage.audience.model import SET_BYTES
 from pilotage.audience.program import Audiences, compile_audiences, standing_signals
 from pilotage.consent.purposes import CONSENT_EVENT
-from pilotage.contract.builtin import AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED, JOURNEY_REQUESTED, MADE_INSIDE
+from pilotage.contract.builtin import (
+    AUDIENCE_ENTERED,
+    AUDIENCE_LEFT,
+    JOURNEY_ENDED,
+    JOURNEY_REQUESTED,
+    MADE_INSIDE,
+    TASK_CLAIMED,
+    TASK_COMPLETED,
+)
 from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
 from pilotage.event.digest import digest, key128
 from pilotage.event.zone import Zones
-from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Emit, Enter, Journey, Plan, Repeat, Send, Set, Wait
+from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Decide, Emit, Enter, Journey, Plan, Repeat, Send, Set, Task, Wait
 from pilotage.predicate.inputs import compile_inputs
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
@@ -39,6 +47,10 @@ RECEIPTS = frozenset(
         "call.answered",
         "call.failed",
         JOURNEY_ENDED,
+        "task.opened",
+        "task.failed",
+        TASK_CLAIMED,
+        TASK_COMPLETED,
     )
 )
 """The built-in event types that say what became of an action."""
@@ -362,6 +374,8 @@ def _predicates(step: AnyStep) -> tuple[Predicate, ...]:
         return tuple(edge.when for edge in step.edges)
     if isinstance(step, Wait):
         return tuple(predicate for predicate in (step.where, step.when) if predicate is not None)
+    if isinstance(step, Decide):
+        return tuple(option.when for option in step.options if option.when is not None)
     if isinstance(step, Repeat) and step.until is not None:
         return (step.until,)
     return ()
@@ -370,9 +384,11 @@ def _predicates(step: AnyStep) -> tuple[Predicate, ...]:
 def _expressions(step: AnyStep, contents: dict[str, Content]) -> tuple[tuple[str, Expr], ...]:
     if isinstance(step, Send):
         return contents[step.content].variables
+    if isinstance(step, Decide):
+        return tuple((option.name, option.score) for option in step.options if option.score is not None)
     if isinstance(step, Set):
         return tuple((a.name, a.value) for a in (*step.attributes, *step.variables))
-    if isinstance(step, Emit | Call | Enter):
+    if isinstance(step, Emit | Call | Enter | Task):
         return tuple((a.name, a.value) for a in step.data)
     return ()
 

@@ -8,9 +8,9 @@ from pilotage.profile.state import State
 
 
 def recheck_action(program: Program, state: State | None, action: Action, now_us: int) -> Verdict:
-    """Whether an action may leave at `now_us`, by the subject's state as it is now. Calls to systems always may; a
+    """Whether an action may leave at `now_us`, by the subject's state as it is now. Calls to systems and tasks always may; a
     subject that is not known any more is not contacted."""
-    if action.kind == "call":
+    if action.kind != "send":
         return ALLOWED
     if state is None:
         return Refused(rule="subject", reason="the subject is not known any more")

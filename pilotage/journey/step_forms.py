@@ -7,6 +7,8 @@ from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Va
 
 TYPES = ("string", "integer", "number", "boolean", "date", "timestamp")
 
+DECIDE_BY = ("first", "score", "weights")
+
 _DATA = Mapped(Value("expression"), "field")
 
 _ID = Key("id", Value("word"), "the step's name: unique in the journey and stable, since state and metrics hang on it", required=True)
@@ -109,6 +111,50 @@ ENTER = Form(
     ),
 )
 
+_TASK = (
+    Key("team", Value("name"), "the team one of whose people does it"),
+    Key("person", Value(), "the person who does it, in a team's place"),
+    Key("data", _DATA, "what they need to know: a value for each name"),
+    Key("sla", Value("duration"), "how soon it is to be done", required=True),
+    Key("remind", Listing(Value("duration")), "after how long they are reminded, as a list"),
+    Key("escalate", Value("name"), "the team it goes over to when it is not done by then"),
+    Key("timeout", Value("duration"), "when it is withdrawn; without it, when it should have been done"),
+    _edge("on_failure", "where to go when they cannot be told"),
+)
+
+TASK = Form(
+    "step",
+    (
+        Key("task", Value(), "what is to be done, in a few words", required=True),
+        Key("outcomes", Mapped(Value("step")), "what may come of it, and the step each leads to", required=True),
+        _edge("on_timeout", "where to go when it is withdrawn"),
+        *_TASK,
+    ),
+)
+
+APPROVE = Form(
+    "step",
+    (
+        Key("approve", Value(), "what is to be approved, in a few words", required=True),
+        Key("on_reject", Value("step"), "where to go when it is rejected", required=True),
+        _edge("on_timeout", "where to go when nobody decides; as rejected without it"),
+        *_TASK,
+        _NEXT,
+    ),
+)
+
+DECIDE = Form(
+    "step",
+    (
+        Key("decide", Value("name"), "the catalogue to choose from", required=True),
+        Key("actions", Mapped(Value("step")), "the actions that are meant, and the step each leads to", required=True),
+        Key("by", Value(choices=DECIDE_BY), "what is chosen by; first without it: the first that is open"),
+        Key("explore", Value("share"), "the share of decisions that take any action that is open"),
+        Key("salt", Value(), "what chance is hashed with; journey/step without it"),
+        _NEXT,
+    ),
+)
+
 REPEAT = Form(
     "step",
     (
@@ -182,6 +228,9 @@ STEP: Variants = Variants(
         ),
         CALL,
         ENTER,
+        TASK,
+        APPROVE,
+        DECIDE,
         FRAGMENT,
         REPEAT,
         Form("step", (Key("exit", Value("text"), "the reason with which the entry ends", required=True),)),

@@ -183,7 +183,7 @@ def run_call(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
     found = values(work, entry, program)
     data = {a.name: plain_value(a.value.type, value) for a, value in zip(step.data, found, strict=True)}
     effect = work.effect(entry)
-    work.actions.append(_action(work, entry, effect, "call", step.endpoint, data, work.now + step.expires_us))
+    work.actions.append(action_of(work, entry, effect, "call", step.endpoint, data, work.now + step.expires_us))
     work.decide(entry, "called", step.endpoint, "call", data, effect=effect)
     if not (step.returns or step.on_failure or step.on_timeout or step.timeout_us):
         return step.next
@@ -234,7 +234,7 @@ def _send(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgra
     found = values(work, entry, program)
     variables = {name: plain_value(expr.type, value) for (name, expr), value in zip(content.variables, found, strict=True)}
     effect = work.effect(entry)
-    action = _action(work, entry, effect, "send", step.channel, variables, expires_us)
+    action = action_of(work, entry, effect, "send", step.channel, variables, expires_us)
     named = journey.content_names[step.id]
     work.actions.append(msgspec.structs.replace(action, content=named, purpose=step.purpose, recipient=recipient))
     budget = unexpired(work.own("budget"), work.program.rules.window_us, work.now)
@@ -247,7 +247,8 @@ def _send(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgra
     return park(work, entry, AWAITING, 0)
 
 
-def _action(work: Work, entry: Entry, effect: bytes, kind: str, target: str, variables: dict[str, Any], expires_us: int) -> Action:
+def action_of(work: Work, entry: Entry, effect: bytes, kind: str, target: str, variables: dict[str, Any], expires_us: int) -> Action:
+    """An action of the step that an entry is at, which may leave from now on."""
     return Action(
         effect=effect,
         kind=kind,

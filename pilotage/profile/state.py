@@ -50,7 +50,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     fields that the journey reads later. `awaited` is the effect key whose receipt the entry waits for, `expires_us` when
     its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet). `rounds`
     counts the rounds begun of the repeats that it is in, by their steps. `parent` is the effect key of the step of another entry
-    that awaits the end of this one.
+    that awaits the end of this one. `claimed` is the person who has taken on the task that it waits for.
     """
 
     id: bytes
@@ -70,6 +70,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     goal_us: int = 0
     rounds: dict[str, int] = {}
     parent: bytes = b""
+    claimed: str = ""
 
 
 class State(msgspec.Struct, array_like=True, gc=False):

@@ -23,12 +23,15 @@ class AllowList(msgspec.Struct, frozen=True):
     local: frozenset[str] = LOCAL_CHANNELS
 
     def allows(self, action: Action) -> bool:
-        """Whether the action may reach its recipient, or for a call its endpoint, in this environment."""
-        if self.production or (action.kind == "send" and action.target in self.local):
+        """Whether the action may reach its recipient, or for a call its endpoint, in this environment. The list of tasks is the
+        environment's own."""
+        if action.kind == "task" or (action.kind == "send" and action.target in self.local):
             return True
         if action.kind == "call":
-            names: tuple[str, ...] = (f"call:{action.target}".lower(),)
-        else:
-            recipient = action.recipient.lower()
-            names = (recipient, f"{action.target}:{recipient}".lower())
-        return any(fnmatchcase(name, pattern.lower()) for pattern in self.patterns for name in names)
+            return self.reaches(f"call:{action.target}")
+        return self.reaches(action.recipient, f"{action.target}:{action.recipient}")
+
+    def reaches(self, *names: str) -> bool:
+        """Whether one of the names may be reached in this environment."""
+        names = tuple(name.lower() for name in names)
+        return self.production or any(fnmatchcase(name, pattern.lower()) for pattern in self.patterns for name in names)

@@ -36,7 +36,7 @@ class Composer:
 
     def message(self, action: Action, attempt: int, now_us: int) -> Message:
         """The message of one attempt. `UnknownContent` or `RenderFailed` when there can be none."""
-        parts, headers = self._call(action) if action.kind == "call" else self._send(action, now_us)
+        parts, headers = self._body(action) if action.kind != "send" else self._send(action, now_us)
         return Message(
             idempotency_key=action.effect.hex(),
             recipient=action.recipient,
@@ -50,7 +50,7 @@ class Composer:
             target=action.target if action.kind == "call" else "",
         )
 
-    def _call(self, action: Action) -> tuple[dict[str, str], dict[str, str]]:
+    def _body(self, action: Action) -> tuple[dict[str, str], dict[str, str]]:
         return {"body": msgspec.json.encode(action.variables).decode()}, {}
 
     def _send(self, action: Action, now_us: int) -> tuple[dict[str, str], dict[str, str]]:

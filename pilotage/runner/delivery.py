@@ -10,6 +10,7 @@ import msgspec
 
 from pilotage.channel.channel import Channel, Fate, Message, Receipt
 from pilotage.channel.render import RenderFailed
+from pilotage.channel.tasks import TASKS
 from pilotage.decision.eligibility import Later, Refused, Verdict
 from pilotage.event.envelope import Event
 from pilotage.event.time import SECOND_US
@@ -52,13 +53,13 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 def channel_name(action: Action) -> str:
-    """The channel an action goes through: a send's target, or the webhook channel for calls."""
-    return WEBHOOK if action.kind == "call" else action.target
+    """The channel an action goes through: a send's target, the webhook channel for calls, the list of tasks."""
+    return {"call": WEBHOOK, "task": TASKS}.get(action.kind, action.target)
 
 
 def queue_name(action: Action) -> str:
     """Whose queue an action waits in: its channel's, or for a call its endpoint's."""
-    return f"call:{action.target}" if action.kind == "call" else action.target
+    return f"call:{action.target}" if action.kind == "call" else channel_name(action)
 
 
 def expires(action: Action, now_us: int) -> bool:
@@ -127,7 +128,9 @@ def unknown(ports: Ports, row: ActionRow, reason: str, now_us: int) -> ActionRow
 
 def may_repeat(ports: Ports, action: Action) -> bool:
     """Whether an action that may have left is handed over again: never a marketing message; a service or transactional
-    one always, since missing it is worse than seeing it twice; a call where the receiver drops repeats."""
+    one always, since missing it is worse than seeing it twice; a call where the receiver drops repeats; a task, which is listed once."""
+    if action.kind == "task":
+        return True
     if action.kind == "send":
         return ports.contact_class(action.purpose) != "marketing"
     channel = ports.channels.get(WEBHOOK)

@@ -23,6 +23,9 @@ def receipt_event(row: ActionRow, now_us: int) -> Event:
         answered = row.status is Status.SENT
         data["body" if answered else "reason"] = row.body.decode() if answered else _why(row)
         return _event(identity, "call.answered" if answered else "call.failed", data, now_us)
+    if action.kind == "task":
+        opened = row.status is Status.SENT
+        return _event(identity, "task.opened" if opened else "task.failed", data if opened else {**data, "reason": _why(row)}, now_us)
     data |= {"channel": action.target, "purpose": action.purpose, "journey": action.journey}
     data |= {"reason": row.reason, "provider_id": row.provider_id}
     return _event(identity, f"message.{_FATES.get(row.status, row.status)}", data, now_us)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.app.serving import Served
+from pilotage.app.starter import init
+from tests.app.serving import WRITE_KEY, Served
 
 JOURNEY = """\
 schema: 1
@@ -18,8 +19,7 @@ steps:
 
 def test_a_customer_enters_by_request(tmp_path: Path) -> None:
     """A request is told once, by the journey's own rules; what cannot be is said with its cure."""
-    first = Served(tmp_path)
-    first.end()
+    init(tmp_path / "workspace", write_key=WRITE_KEY)
     (tmp_path / "workspace" / "journeys" / "care.yaml").write_text(JOURNEY)
     served = Served(tmp_path)
     served.sign_up("ada")

@@ -107,8 +107,8 @@ def _variables_of(template: str) -> set[str]:
 class Subject:
     """One subject on a clock of the test's own. Every state is passed through its bytes, as a store would."""
 
-    def __init__(self, *documents: str, start_us: int = START, plan: Plan | None = None) -> None:
-        self.program: Program = load(plan or compile_documents(*documents), ZONES, "test")
+    def __init__(self, *documents: str, start_us: int = START, plan: Plan | None = None, program: Program | None = None) -> None:
+        self.program = program or load(plan or compile_documents(*documents), ZONES, "test")
         self.now = start_us
         self.state = State(b"\x01" * 16)
         self.actions: list[Action] = []

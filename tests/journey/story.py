@@ -42,6 +42,9 @@ def _happens(subject: Subject, line: str) -> Iterator[str]:
     data = msgspec.json.decode(match["data"] or "{}")
     if not match["event"]:
         subject.wake(after)
+    elif match["event"].startswith("task."):
+        awaited = next(entry.awaited for entry in subject.state.entries if entry.awaited)
+        subject.event(match["event"], after, effect=awaited.hex(), **data)
     elif match["event"] in ("message.failed", "call.answered", "call.failed"):
         subject.now += after
         subject.receipt(match["event"], **data)

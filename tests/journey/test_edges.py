@@ -5,8 +5,8 @@ from typing import get_args
 
 from pilotage.journey.edges import edges_of, passed_edges, passed_steps
 from pilotage.journey.impossible import impossible_edges, possible_edges
-from pilotage.journey.plan import AnyStep, Branch, Call, Emit, Exit, Send, Set, Split, Wait
-from tests.journey.scenario import HOUR, Subject, compile_documents
+from pilotage.journey.plan import AnyStep, Branch, Call, Decide, Emit, Enter, Exit, Repeat, Send, Set, Split, Task, Wait
+from tests.journey.scenario import DAY, HOUR, Subject, compile_documents
 
 HEAD = """\
 schema: 1
@@ -88,6 +88,62 @@ def test_a_step_that_is_reached_again_is_passed_again() -> None:
     assert ("again", "again", "again") == passed_steps(subject.program.plan.journeys[0], subject.decisions)
 
 
+def labels(subject: Subject, journey_name: str = "growth.recovery.cart") -> list[str]:
+    """The edges of steps that a subject's entries of a journey took."""
+    journey = next(each for each in subject.program.plan.journeys if each.name == journey_name)
+    return sorted(edge.text for edge in passed_edges(journey, subject.decisions) if edge.step)
+
+
+ROUNDS = """\
+  - {id: twice, repeat: {times: 2, steps: [{id: day, wait: {for: 1d}}]}}
+"""
+
+
+def test_the_rounds_of_a_repeat_and_the_way_on_are_edges() -> None:
+    """A repeat is left into a round, or onwards once there were enough."""
+    subject = Subject(written(ROUNDS)).event("cart.added", product="lamp", price=20)
+    assert ["twice round → twice/day"] == labels(subject)
+    for _ in range(2):
+        subject.wake(DAY)
+    assert ["twice next → end", "twice round → twice/day", "twice/day next → twice"] == labels(subject)
+
+
+RING = """\
+  - {id: ring, task: Ring them, team: service, sla: 1d, timeout: 3d, outcomes: {reached: good, gone: end}, on_timeout: late}
+  - {id: good, exit: reached}
+  - {id: late, exit: nobody did it}
+"""
+
+
+def test_what_comes_of_a_task_is_an_edge_each() -> None:
+    """Each outcome, a failure and the end of the time lead somewhere; what was done shows which."""
+    subject = Subject(written(RING)).event("cart.added", product="lamp", price=20)
+    written_edges = {edge.text for edge in edges_of(subject.program.plan.journeys[0]) if edge.step == "ring"}
+    ways = {"ring comes back reached → good", "ring comes back gone → end", "ring on_failure → end", "ring on_timeout → late"}
+    assert ways == written_edges
+    subject.event("task.completed", HOUR, effect=subject.actions[0].effect.hex(), outcome="reached", person="ada")
+    assert ["ring comes back reached → good"] == labels(subject)
+    late = Subject(written(RING)).event("cart.added", product="lamp", price=20).wake(3 * DAY)
+    assert ["ring on_timeout → late"] == labels(late)
+
+
+CHILD = HEAD.replace("growth.recovery.cart", "growth.recovery.child").replace("cart.added", "order.placed")
+ASK = """\
+  - {id: ask, journey: growth.recovery.child, data: {order: trigger.product}, timeout: 3d, outcomes: {done: good}, on_timeout: late}
+  - {id: good, exit: reached}
+  - {id: late, exit: was late}
+"""
+
+
+def test_what_comes_of_another_journey_is_an_edge_each() -> None:
+    """A journey that awaits another one is left by the reason with which that ended."""
+    opened = "trigger.type = 'app.opened'"
+    child = CHILD.format(purpose="marketing.cart", within="30d", stay="").replace("trigger.type = 'order.placed'", opened)
+    subject = Subject(written(ASK), f"{child}  - {{id: rest, wait: {{for: 1d}}}}\n  - {{id: over, exit: done}}\n")
+    subject.event("cart.added", product="lamp", price=20).wake(DAY)
+    assert ["ask comes back done → good"] == labels(subject)
+
+
 def test_every_kind_of_step_has_its_edges() -> None:
     """`edges.step_edges`, `edges.taken` and `impossible` know every kind of step; whoever adds one says how it is left."""
-    assert {Send, Wait, Branch, Split, Set, Emit, Call, Exit} == set(get_args(AnyStep))
+    assert {Send, Wait, Branch, Split, Set, Emit, Call, Enter, Task, Decide, Repeat, Exit} == set(get_args(AnyStep))

@@ -74,7 +74,7 @@ def test_a_spread_keeps_each_at_a_moment_of_its_own() -> None:
     offsets = []
     nine = parse_instant_us("2026-03-09T09:00:00Z")
     for number in range(400):
-        s = Subject(plan=program.plan)
+        s = Subject(program=program)
         s.state = State(number.to_bytes(16, "big"))
         s.event("customer.signed_up", tier="gold")
         first = wake_at(s.state)
@@ -120,7 +120,7 @@ def test_leaving_an_audience_starts_an_entry() -> None:
 def test_late_wakes_decide_as_timely_ones(things: list[tuple[int, str]], cron: str, more: str) -> None:
     """Whether a subject is woken at each of its instants or only when something happens, the same is decided at the same instants."""
     program = load(compile_documents(GOLD, weekly(cron, more)), ZONES, "test")
-    late, timely = Subject(plan=program.plan), Subject(plan=program.plan)
+    late, timely = Subject(program=program), Subject(program=program)
     for hours, thing in things:
         data = {"tier": thing} if thing in ("gold", "basic") else {"timezone": thing}
         until = timely.now + hours * HOUR
@@ -134,7 +134,7 @@ def test_late_wakes_decide_as_timely_ones(things: list[tuple[int, str]], cron: s
 def test_a_subject_that_nothing_is_known_of_costs_nothing() -> None:
     """A wake-up of a subject without a state makes none."""
     program = load(compile_documents(GOLD, weekly()), ZONES, "test")
-    s = Subject(plan=program.plan)
+    s = Subject(program=program)
     assert State(b"\x01" * 16) == s.wake(DAY).state
 
 

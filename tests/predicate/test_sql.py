@@ -98,6 +98,26 @@ def test_where_duckdb_means_something_else_its_sql_is_wrapped(tables: Any, text:
     assert value == _value(tables, text, History(attributes=attributes))
 
 
+@pytest.mark.parametrize("most", [2**63 - 1, -(2**63)])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("local_time(t1)", "date_trunc('year', t1)"),
+        ("hour(t1)", "date(t1)"),
+        ("date_trunc('hour', t1)", "date_trunc('day', t1)", "minute(t1)"),
+        ("(i1 + i2) * 2", "(i1 + i2) * 3"),
+        ("(i1 - i2) / 3", "-(i1 - i2)"),
+        ("t1 + '1d' > t2", "hour(t1 + '1d')"),
+    ],
+)
+def test_what_calculations_share_fails_no_batch(tables: Any, texts: tuple[str, ...], most: int) -> None:
+    """DuckDB calculates once what several values have in common, outside of what catches an overflow; each part is caught by itself."""
+    history = History(attributes={"t1": most, "i1": most, "i2": most // 2, "timezone": "Europe/Berlin"})
+    fill(tables, [history, History()])
+    found = answers(tables, {text: parse_expression(text, SCOPE) for text in texts}, NOW)
+    assert {text: 2 for text in texts} == {text: len(values) for text, values in found.items()}
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

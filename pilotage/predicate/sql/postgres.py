@@ -43,6 +43,9 @@ class PostgresPrinter(Printer):
             return self.held([code], lambda found: f"(case when {found} between {_LEAST} and {_MOST} then {self.cast(found, kind)} end)")
         return self.cast(code, kind)
 
+    def inner(self, code: str) -> str:
+        return code
+
     def fitting(self, code: str, kind: Type) -> str:
         return self.try_cast(code, kind)
 

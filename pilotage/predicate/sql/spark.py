@@ -36,6 +36,9 @@ class SparkPrinter(Printer):
         body = write(*(f"{name}.f{at}" for at in range(len(codes))))
         return f"transform(array(named_struct({fields})), {name} -> {body})[0]"
 
+    def inner(self, code: str) -> str:
+        return code
+
     def fitting(self, code: str, kind: Type) -> str:
         """Sums and products are tried where they are made (`arithmetic`); what is left cannot fail."""
         return self.try_cast(code, kind)

@@ -22,7 +22,7 @@ class Times(Values):
         """A part of an instant's wall time, or of a date."""
         if len(expr.args) == 1:
             return self.part(expr.name, self.value(expr.args[0]))
-        wall = f"({self.wall(expr.args[0], expr.args[1])} + {SHIFT_DAYS * DAY_US})"
+        wall = self.inner(f"({self.wall(expr.args[0], expr.args[1])} + {SHIFT_DAYS * DAY_US})")
         if expr.name in _CLOCK_US:
             unit_us, size = _CLOCK_US[expr.name]
             return self.fitting(f"{self.div(wall, str(unit_us))} % {size}", Type.INTEGER)
@@ -43,7 +43,7 @@ class Times(Values):
         code = self.value(instant)
         if isinstance(instant, Now):
             return f"({code} + {self.source.zone(zone, 'offset_now')})"
-        return self.held([code], lambda us: f"({self.widened(us)} + {self.at(offsets, self.reached(starts, us))})")
+        return self.held([code], lambda us: self.inner(f"({self.widened(us)} + {self.at(offsets, self.reached(starts, us))})"))
 
     def instant_of(self, wall: str, zone: Zone) -> str:
         """The instant of a wall time."""
@@ -92,7 +92,8 @@ class Times(Values):
 
     def hour_of(self, us: str, starts: str, offsets: str) -> str:
         """The instant at which the hour of the clock began that shows at an instant."""
-        wall = f"({self.widened(us)} + {self.at(offsets, self.reached(starts, us))} + {SHIFT_DAYS * DAY_US})"
+        wall = self.inner(f"({self.widened(us)} + {self.at(offsets, self.reached(starts, us))})")
+        wall = self.inner(f"({wall} + {SHIFT_DAYS * DAY_US})")
         return self.fitting(f"{self.widened(us)} - {wall} % {HOUR_US}", Type.INTEGER)
 
     def midnight(self, day: str) -> str:

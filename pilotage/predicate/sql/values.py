@@ -92,6 +92,11 @@ class Values:
         """A calculation that is NULL where its result does not fit the type."""
         return self.try_cast(code, kind) if kind == Type.NUMBER else f"try({code})"
 
+    def inner(self, code: str) -> str:
+        """A sum within a larger calculation, tried by itself: DuckDB lifts what several calculations share out of the `try` around each
+        of them, where its overflow fails the whole query."""
+        return f"try({code})"
+
     def widened(self, code: str) -> str:
         """A number in a type that its sums and products fit, where calculating in its own would fail the whole query."""
         return code

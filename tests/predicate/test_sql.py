@@ -115,7 +115,7 @@ def test_what_calculations_share_fails_no_batch(tables: Any, texts: tuple[str, .
     history = History(attributes={"t1": most, "i1": most, "i2": most // 2, "timezone": "Europe/Berlin"})
     fill(tables, [history, History()])
     found = answers(tables, {text: parse_expression(text, SCOPE) for text in texts}, NOW)
-    assert {text: 2 for text in texts} == {text: len(values) for text, values in found.items()}
+    assert dict.fromkeys(texts, 2) == {text: len(values) for text, values in found.items()}
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,20 @@
 import os
 from pathlib import Path
 
+from pilotage.app.commands_test import counts, summary
 from pilotage.app.exits import NEGATIVE, OK
 from pilotage.app.options import AsJson
 from pilotage.app.terminal import console, print_json
 from pilotage.app.workspace import WorkspaceInvalid, compile_workspace, errors, load
-from pilotage.journey.findings import Finding, Severity
+from pilotage.journey.findings import Finding, Report, Severity
 from pilotage.predicate.solver.contradictions import EXAMINED, Examiner
 from pilotage.predicate.solver.problem import World
+from pilotage.simulate.document_tests import report_failures, run_tests
 from pilotage.source.zones import packaged_zones
 
 
 def check_command(folder: Path = Path("."), *, json: AsJson = False) -> int:
-    """Check a workspace: every document, name, condition and binding.
+    """Check a workspace: every document, name, condition and binding, and every test of its journeys.
 
     Warns of conditions that are always or never true, and of parts of them that change nothing.
     Prints one line for each finding, as file:line:column with its cure. Exits 1 if one is an error.
@@ -29,13 +31,19 @@ def check_command(folder: Path = Path("."), *, json: AsJson = False) -> int:
     try:
         zones = packaged_zones()
         examiner = Examiner(World(zones, limits=EXAMINED))
-        compiled = compile_workspace(load(folder, os.environ), zones, examiner)
-        findings, plan = compiled.findings, compiled.plan
+        workspace = load(folder, os.environ)
+        compiled = compile_workspace(workspace, zones, examiner)
+        report, plan = Report(), compiled.plan
+        report.extend(compiled.findings)
+        results = run_tests(workspace.documents, plan, zones, report) if plan is not None else ()
+        report_failures(results, report)
+        findings = report.findings
     except WorkspaceInvalid as invalid:
-        findings, plan = invalid.findings, None
+        findings, plan, results = invalid.findings, None, ()
     failed = errors(findings)
     if json:
-        print_json({"findings": findings, "errors": failed, "warnings": len(findings) - failed, "plan": plan.digest if plan else None})
+        told = {"findings": findings, "errors": failed, "warnings": len(findings) - failed, "plan": plan.digest if plan else None}
+        print_json({**told, "tests": counts(results)})
         return NEGATIVE if failed else OK
     out = console()
     for finding in findings:
@@ -45,7 +53,9 @@ def check_command(folder: Path = Path("."), *, json: AsJson = False) -> int:
         return NEGATIVE
     parts = f"{_count(len(plan.journeys), 'journey')}, {_count(len(plan.contents), 'content')}, {_count(len(plan.contracts), 'event type')}"
     out.print(f"{_count(failed, 'error')}, {_count(len(findings) - failed, 'warning')}: plan {plan.digest[:16]} with {parts}")
-    return OK
+    if any(each.results for each in results):
+        out.print(summary(results))
+    return NEGATIVE if failed else OK
 
 
 def _line(finding: Finding) -> str:

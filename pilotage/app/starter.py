@@ -145,6 +145,29 @@ steps:
   - {id: think, wait: {until: product.viewed, timeout: 1d}, next: look, on_timeout: remind}
   - {id: look, wait: {for: 2h}}
   - {id: remind, send: console, content: first-order, recipient: email, expires: 2d, on_blocked: end}
+tests:
+  - name: who looks at a product and does not order is reminded two hours later
+    given: &ada
+      attributes: {email: ada@example.test, first_name: Ada}
+      consents: {marketing.onboarding: [console]}
+    events:
+      - {type: customer.signed_up, data: {email: ada@example.test}}
+      - {type: product.viewed, after: 1h, data: {product_id: lamp}}
+    expect:
+      steps: [greet, think, look, remind]
+      messages:
+        - {content: welcome, at: 2026-03-02T10:00}
+        - {content: first-order, at: 2026-03-02T13:00}
+      ends: end
+  - name: whoever has not agreed is welcomed and not reminded
+    events: [{type: customer.signed_up, data: {email: ben@example.test}}]
+    expect: {messages: [{content: welcome}], decisions: [timed_out think, blocked remind]}
+  - name: without an address nobody is welcomed, and an order is the goal
+    given: {consents: {marketing.onboarding: [console]}}
+    events:
+      - {type: customer.signed_up, data: {email: ""}}
+      - {type: order.placed, after: 3h, data: {order_id: A-1, total: 20}}
+    expect: {steps: [greet, think], messages: [], ends: goal}
 """
 
 _SAMPLE = """\

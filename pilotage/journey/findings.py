@@ -59,6 +59,7 @@ RULES = {
     "D020": "a list or map is empty",
     "D021": "a number is out of its range",
     "D022": "a schedule is not well-formed",
+    "D023": "a date and time is not well-formed",
     "E001": "a condition or value cannot be read",
     "E002": "a value has another type than what it is assigned to",
     "E003": "a condition is never true",
@@ -129,6 +130,14 @@ RULES = {
     "K002": "an event type is declared twice",
     "K003": "a constraint of a contract is not enforced",
     "K004": "a contract leaves out what the system needs of an event type of its own",
+    "T001": "a test names something that does not exist",
+    "T002": "an event of a test does not keep its contract",
+    "T003": "a test goes back in time",
+    "T004": "two tests of a journey have the same name",
+    "T005": "an attribute of a test has a value of another type",
+    "T006": "a test asks for what cannot be",
+    "T007": "a test fails",
+    "T008": "no test of the journey takes an edge",
     "W001": "a workspace file is missing",
     "W002": "a document lies in the wrong folder",
     "W003": "an environment variable is not set",
@@ -138,10 +147,10 @@ RULES = {
     "W007": "the settings of a channel or endpoint are not what it needs",
 }
 """Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, P policies, U audiences, A
-attributes, K contracts, W workspaces."""
+attributes, K contracts, T tests, W workspaces."""
 
 WARNINGS = frozenset(
-    {"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "F008", "U001", "C006", "C007", "P006", "K003", "W003", "W006"}
+    {"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "F008", "U001", "C006", "C007", "P006", "K003", "T008", "W003", "W006"}
 )
 """The rules whose findings are warnings; all others are errors."""
 

@@ -3,6 +3,7 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
+from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.parameters import PARAMETER_TYPES, parametric
 from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Shape, Value
 from pilotage.journey.step_forms import STEP, TYPES
@@ -121,6 +122,7 @@ JOURNEY = _head(
     ),
     Key("holdout", Value("share"), "the share of subjects kept out, to measure the effect"),
     Key("steps", Listing(Later("step", lambda: STEP)), "what happens, in the order written", required=True),
+    TESTS,
 )
 
 FRAGMENT_STEP: Shape = parametric(STEP, Later("step", lambda: FRAGMENT_STEP))

@@ -6,6 +6,7 @@ editor may check it with. Conditions and expressions are only required to be tex
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,11 +24,13 @@ TIME = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 DURATION = r"P.+|([0-9]+ *(ms|[smhdw]) *)+"
 END = "end"
 """What a document calls the end of its steps; no step may have this id."""
+INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+\-][0-9]{2}:[0-9]{2})?"
 DURATION_MAX_US = 100 * 366 * 86_400_000_000
 
 _T = TypeVar("_T")
 _SHARE = re.compile(SHARE)
 _TIME = re.compile(TIME)
+_INSTANT = re.compile(INSTANT)
 
 
 class Unreadable(ValueError):
@@ -103,6 +106,16 @@ def cron_of(scalar: Scalar) -> Cron:
         return parse_cron(scalar.text)
     except BadCron as fault:
         raise Unreadable(str(fault)) from None
+
+
+def instant_of(scalar: Scalar) -> datetime:
+    """A date and time of day, with an offset or without one."""
+    if not _INSTANT.fullmatch(scalar.text):
+        raise Unreadable(f"{shown(scalar)} is not a date and time")
+    try:
+        return datetime.fromisoformat(scalar.text)
+    except ValueError as fault:
+        raise Unreadable(f"{shown(scalar)} is not a date and time: {fault}") from None
 
 
 def count_of(scalar: Scalar) -> int:
@@ -190,6 +203,7 @@ SCALAR_KINDS: dict[str, ScalarKind] = {
     "share": ScalarKind("D018", "write for example 5% or 12.5%", _pattern(SHARE), share_of),
     "time": ScalarKind("D019", "write hours and minutes, such as 09:00 or 21:30", _pattern(TIME), minute_of),
     "cron": ScalarKind("D022", "write minute, hour, day of month, month and weekday, such as 0 9 * * mon-fri", {"type": "string"}, cron_of),
+    "instant": ScalarKind("D023", "write a date and time such as 2026-03-02T10:00", _pattern(INSTANT), instant_of),
     "count": ScalarKind("D021", "write a whole number from 1 on", {"type": "integer", "minimum": 1, "maximum": 1_000_000}, count_of),
     "integer": ScalarKind("D011", "write a whole number", {"type": "integer"}, integer_of),
     "number": ScalarKind("D011", "write a number", {"type": "number"}, number_of),

@@ -8,7 +8,7 @@ from typing import Any
 
 from pilotage.journey.forms import FORMS
 from pilotage.journey.scalars import SCALAR_KINDS
-from pilotage.journey.shape import STANDS_FOR, Either, Key, Later, Listing, Mapped, Shape, Value, Variants
+from pilotage.journey.shape import STANDS_FOR, Anything, Either, Key, Later, Listing, Mapped, Shape, Value, Variants
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -34,6 +34,8 @@ def _schema(shape: Shape, named: dict[str, dict[str, Any]]) -> dict[str, Any]:
             named[shape.name] = {}
             named[shape.name] = _schema(shape.of(), named)
         return {"$ref": f"#/$defs/{shape.name}"}
+    if isinstance(shape, Anything):
+        return {}
     if isinstance(shape, Listing):
         return {"type": "array", "items": _schema(shape.item, named), **({} if shape.empty else {"minItems": 1})}
     if isinstance(shape, Mapped):

@@ -23,6 +23,10 @@ class Value(msgspec.Struct, frozen=True):
     open: bool = False
 
 
+class Anything(msgspec.Struct, frozen=True):
+    """Any value at all: one whose shape something else knows, such as the contract of an event."""
+
+
 class Listing(msgspec.Struct, frozen=True):
     """A list whose items have one shape; it may not be empty unless `empty`."""
 
@@ -82,7 +86,7 @@ class Later(msgspec.Struct, frozen=True):
     of: Callable[[], "Shape"]
 
 
-Shape = Value | Listing | Mapped | Form | Either | Variants | Later
+Shape = Value | Anything | Listing | Mapped | Form | Either | Variants | Later
 
 STANDS_FOR = re.compile(rf"\$({PARAMETER})")
 """How a parameter is written where a value stands."""
@@ -92,6 +96,8 @@ def check(tree: Tree, shape: Shape, what: str, document: Document, report: Repor
     """Report every way in which a tree departs from its shape; `what` names the value in messages."""
     if isinstance(shape, Either):
         shape = shape.short if isinstance(tree, Scalar) else shape.long
+    if isinstance(shape, Anything):
+        return
     if isinstance(shape, Later):
         check(tree, shape.of(), what, document, report)
     elif isinstance(shape, Value):

@@ -1,1 +1,1 @@
-"""The demo world: a fictional retailer's customers and systems on a virtual clock, with the true effect of every journey."""
+"""The demo world on a virtual clock, with the true effect of every journey; and the tests that journeys carry, run on one of their own."""

@@ -1,0 +1,110 @@
+"""The form of the tests that a journey's document may carry: what is given, what happens, and what must come of it."""
+
+from pilotage.journey.shape import Anything, Either, Form, Key, Listing, Mapped, Value
+
+SEND_FATES = ("sent", "failed", "refused", "expired", "unknown")
+"""What can become of a message that a test hands over."""
+CALL_FATES = ("answered", "failed")
+NO_FATE = "none"
+"""Nothing ever comes back: a message stays under way, a call times out."""
+_FATE = Value(choices=tuple(dict.fromkeys((*SEND_FATES, *CALL_FATES, NO_FATE))))
+
+_NAMES = Listing(Value("name"), empty=True)
+_STEPS = Listing(Value("step"), empty=True)
+_AT = Key("at", Value("instant"), "when: local time in the customer's zone, or with an offset")
+_AFTER_START = Key("after", Value("duration"), "how long after the start")
+
+GIVEN = Form(
+    "what is given",
+    (
+        Key("attributes", Mapped(Anything()), "attributes of the customer and their values"),
+        Key("consents", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has agreed to"),
+        Key("refusals", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has refused"),
+        Key("zone", Value(), "the customer's own IANA zone"),
+        Key("arms", Mapped(Value("word"), "step"), "for each split step, the arm that the customer is in"),
+        Key("held_out", Value("flag"), "whether the customer is in the journey's holdout; false without it"),
+    ),
+)
+
+HAPPENING = Form(
+    "the event",
+    (
+        Key("type", Value("name"), "the event's type", required=True),
+        Key("data", Mapped(Anything(), "field", empty=True), "its data, as its contract wants them"),
+        Key("of", Value("step"), "for an event message.*: the send step whose latest message it is about"),
+        Key("after", Value("duration"), "how long after the event before it, or after the start; at once without it"),
+        _AT,
+    ),
+)
+
+FATE = Form(
+    "the fate",
+    (
+        Key("fate", _FATE, "what becomes of it", required=True),
+        Key("body", Mapped(Anything(), "field", empty=True), "the JSON answer to a call"),
+        Key("after", Value("duration"), "how long after the step it is known; at once without it"),
+        Key("reason", Value(), "the reason that is given"),
+    ),
+)
+
+MESSAGE = Form(
+    "the message",
+    (
+        Key("step", Value("step"), "the step that sends it"),
+        Key("channel", Value("name"), "its channel"),
+        Key("content", Value("name"), "its content"),
+        Key("recipient", Value(), "the address it goes to"),
+        Key("variables", Mapped(Anything(), "field"), "what its templates read, by dotted name"),
+        _AT,
+        _AFTER_START,
+    ),
+)
+
+MADE_CALL = Form(
+    "the call",
+    (
+        Key("step", Value("step"), "the step that makes it"),
+        Key("endpoint", Value("name"), "the endpoint called"),
+        Key("data", Mapped(Anything(), "field"), "fields of what it says"),
+        _AT,
+        _AFTER_START,
+    ),
+)
+
+EXPECT = Form(
+    "what is expected",
+    (
+        Key("enters", Value("flag"), "whether the customer enters, held out or not"),
+        Key("steps", _STEPS, "the steps passed, all of them and in this order"),
+        Key("messages", Listing(MESSAGE, empty=True), "the messages sent, all of them and in this order; [] for none"),
+        Key("calls", Listing(MADE_CALL, empty=True), "the calls made, all of them and in this order; [] for none"),
+        Key("decisions", Listing(Value()), "decisions that are made in this order, as `verb step`; others may lie between"),
+        Key(
+            "ends",
+            Either(Value(), Form("the end", (Key("reason", Value(), "the reason with which it ends"), _AT, _AFTER_START))),
+            "how the latest entry ends",
+        ),
+        Key("rests", Value("step"), "the step that the entry still rests on in the end"),
+        Key("attributes", Mapped(Anything()), "attributes of the customer in the end"),
+    ),
+)
+
+TEST = Form(
+    "the test",
+    (
+        Key("name", Value(), "what it shows, as a sentence", required=True),
+        Key("given", GIVEN, "what is known of the customer before"),
+        Key("beside", Listing(Value("name")), "journeys that run as well; without it this one runs alone"),
+        Key("start", Value("instant"), "when it begins: local time in the customer's zone, or with an offset; 2026-03-02T10:00 without it"),
+        Key("events", Listing(HAPPENING), "what happens, in order"),
+        Key(
+            "fates",
+            Mapped(Either(_FATE, FATE), "step"),
+            "for each send and call step, what becomes of what it hands over; sent or answered at once without it",
+        ),
+        Key("until", Value("duration"), "how long after the start it ends; without it when nothing is left to happen"),
+        Key("expect", EXPECT, "what must come of it", required=True),
+    ),
+)
+
+TESTS = Key("tests", Listing(TEST), "what must come of what happens, run by `pilotage test` and `pilotage check`; no part of any digest")

@@ -1,0 +1,86 @@
+"""The tests that a journey's document carries, as data: what is given, what happens, what is expected, and where each stands.
+
+Everything is resolved: instants are microseconds UTC, attributes have kernel representations, events are JSON that keeps its
+contract. `parse_tests` makes them of a document, `trial` runs them, `verdict` compares.
+"""
+
+from typing import Any
+
+import msgspec
+
+Place = tuple[int, int]
+"""A line and a column of the journey's document."""
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """An event of a test. `of` is the send step whose latest message it is about; its effect key is filled in when it happens."""
+
+    at_us: int
+    type: str
+    data: dict[str, Any]
+    of: str
+    place: Place
+
+
+class Fate(msgspec.Struct, frozen=True):
+    """What becomes of what a step hands over (see `journey.forms_of_tests`), and how long after the step that is known."""
+
+    fate: str
+    after_us: int = 0
+    reason: str = ""
+    body: bytes = b"{}"
+
+
+class HandedOver(msgspec.Struct, frozen=True):
+    """A message or call that is expected; what is empty or None may be anything. `at_us` is 0 where any time will do."""
+
+    place: Place
+    step: str = ""
+    target: str = ""
+    content: str = ""
+    recipient: str = ""
+    values: dict[str, Any] = {}
+    at_us: int = 0
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How the latest entry is expected to end."""
+
+    place: Place
+    reason: str = ""
+    at_us: int = 0
+
+
+class Expectation(msgspec.Struct, frozen=True):
+    """What must come of a test; None is not asked about. `decisions` are (verb, step) pairs."""
+
+    places: dict[str, Place]
+    enters: bool | None = None
+    steps: tuple[str, ...] | None = None
+    messages: tuple[HandedOver, ...] | None = None
+    calls: tuple[HandedOver, ...] | None = None
+    decisions: tuple[tuple[str, str], ...] = ()
+    ends: Ending | None = None
+    rests: str = ""
+    attributes: dict[str, Any] = {}
+
+
+class DocumentTest(msgspec.Struct, frozen=True):
+    """One test of a journey. `consents` leads from (purpose, channel) to what the customer said before the start. `until_us` is 0
+    where the test ends when nothing is left to happen."""
+
+    journey: str
+    path: str
+    name: str
+    place: Place
+    start_us: int
+    zone: str
+    expect: Expectation
+    attributes: dict[str, Any] = {}
+    consents: dict[tuple[str, str], bool] = {}
+    arms: dict[str, str] = {}
+    held_out: bool = False
+    beside: tuple[str, ...] = ()
+    events: tuple[Happening, ...] = ()
+    fates: dict[str, Fate] = {}
+    until_us: int = 0

@@ -1,0 +1,236 @@
+"""One test, run: the production `advance` on a virtual clock, for one customer made up as the test says.
+
+Events come at their instants, wake-ups when the state asks for one, and what is handed over comes back as a receipt, at once
+unless the test says otherwise. A message is looked at once more when it is handed over, as the dispatcher does. The journey
+runs alone under all policies, with those that the test names beside it. The customer's id is searched for until its hash puts
+it into the arms that the test asks for.
+"""
+
+import heapq
+from collections.abc import Sequence
+from functools import cache
+
+import msgspec
+
+from pilotage.consent.purposes import consent_key
+from pilotage.contract.validate import ContractBroken
+from pilotage.decision.eligibility import Allowed
+from pilotage.event.digest import key128
+from pilotage.event.envelope import Event, wake_event
+from pilotage.event.time import DAY_US
+from pilotage.event.zone import Zones
+from pilotage.experiment.assignment import arm_index, held_out
+from pilotage.journey.advance import EndlessJourney, advance, wake_at
+from pilotage.journey.entry import RestlessEntry
+from pilotage.journey.forms_of_tests import NO_FATE
+from pilotage.journey.outcome import Action, Decision
+from pilotage.journey.plan import Journey, Plan, Split
+from pilotage.journey.program import Program, load
+from pilotage.journey.recheck import recheck_action
+from pilotage.journey.work import TooManyDerived
+from pilotage.predicate.error import NumberOverflow
+from pilotage.profile.state import Grant, State
+from pilotage.simulate.tests import DocumentTest, Fate, Happening
+
+SUBJECTS_MAX = 200_000
+"""How many ids are tried for a customer who is in the arms that a test asks for."""
+TURNS_MAX = 20_000
+"""How many times a test advances at most."""
+QUIET_AFTER_US = 3 * 365 * DAY_US
+"""How long after its last event a test that does not say when it ends must have come to rest."""
+
+_USUAL = {"send": Fate("sent"), "call": Fate("answered")}
+_REFUSALS = (ContractBroken, NumberOverflow, TooManyDerived, EndlessJourney, RestlessEntry)
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What is to become of an action."""
+
+    action: Action
+    fate: Fate
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One line of a trial's timeline: an event that came (`decision` is None), or a decision."""
+
+    at_us: int
+    text: str
+    decision: Decision | None = None
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """What came of a test: the journey's decisions, what it handed over, the state in the end, and all of it in order of time.
+    `problem` is why it could not be run to its end; empty if it could."""
+
+    decisions: tuple[Decision, ...]
+    actions: tuple[Action, ...]
+    state: State
+    timeline: tuple[Moment, ...]
+    problem: str = ""
+
+
+class Stage:
+    """The plan on which tests are run; programs are made once for each set of journeys."""
+
+    def __init__(self, plan: Plan, zones: Zones) -> None:
+        self.plan, self.zones = plan, zones
+        self.journeys = {journey.name: journey for journey in plan.journeys}
+        self.program = cache(self._load)
+
+    def _load(self, names: frozenset[str]) -> Program:
+        journeys = tuple(journey for journey in self.plan.journeys if journey.name in names)
+        return load(msgspec.structs.replace(self.plan, journeys=journeys), self.zones, "test")
+
+    def run(self, test: DocumentTest) -> Trial:
+        """Run one test."""
+        names = frozenset((test.journey, *test.beside))
+        subject = _subject(test, [self.journeys[name] for name in sorted(names)])
+        if subject is None:
+            asked = ", ".join(f"{step}: {arm}" for step, arm in test.arms.items())
+            state = State(b"")
+            return Trial((), (), state, (), f"of {SUBJECTS_MAX} customers none is in these arms ({asked}) and held out as given")
+        return _Run(self.program(names), test, subject).run()
+
+
+def _subject(test: DocumentTest, journeys: Sequence[Journey]) -> bytes | None:
+    """The first customer whose hash puts him where the test wants him: in its arms, and in no holdout but its own."""
+    for number in range(SUBJECTS_MAX):
+        subject = key128("test", number)
+        if all(_suits(test, journey, subject) for journey in journeys):
+            return subject
+    return None
+
+
+def _suits(test: DocumentTest, journey: Journey, subject: bytes) -> bool:
+    own = journey.name == test.journey
+    if journey.holdout and held_out(journey.name, subject, journey.holdout) != (own and test.held_out):
+        return False
+    splits = [step for step in journey.steps if isinstance(step, Split) and own and step.id in test.arms]
+    return all(step.arms[arm_index(step.salt, subject, [arm.share for arm in step.arms])].name == test.arms[step.id] for step in splits)
+
+
+class _Run:
+    """One customer on a clock of his own."""
+
+    def __init__(self, program: Program, test: DocumentTest, subject: bytes) -> None:
+        self.program, self.test = program, test
+        self.state = State(subject, attributes=dict(test.attributes), consents=_grants(test))
+        self.queue: list[tuple[int, int, Happening | Receipt]] = []
+        self.pending: dict[bytes, Action] = {}
+        self.latest: dict[str, Action] = {}
+        self.decisions: list[Decision] = []
+        self.actions: list[Action] = []
+        self.timeline: list[Moment] = []
+        self.number = 0
+        self.problem = ""
+        for happening in test.events:
+            self._queue(happening.at_us, happening)
+
+    def run(self) -> Trial:
+        """Take what happens and what is due, in order of time, until nothing is left or the test ends."""
+        last_us = max((happening.at_us for happening in self.test.events), default=self.test.start_us)
+        until_us = self.test.until_us or last_us + QUIET_AFTER_US
+        for _ in range(TURNS_MAX):
+            at_us = self._next_us()
+            if not at_us or at_us > until_us or self.problem:
+                break
+            if self.queue and self.queue[0][0] == at_us:
+                self._take(heapq.heappop(self.queue)[2], at_us)
+            else:
+                self._advance(wake_event(at_us), at_us)
+        inside = any(entry.journey == self.test.journey for entry in self.state.entries)
+        if self._next_us() and inside and not self.test.until_us and not self.problem:
+            self.problem = "the entry does not come to rest within three years; write 'until'"
+        return Trial(tuple(self.decisions), tuple(self.actions), self.state, tuple(self.timeline), self.problem)
+
+    def _next_us(self) -> int:
+        """The next instant at which anything happens or is due; 0 if there is none."""
+        queued_us, wake_us = self.queue[0][0] if self.queue else 0, wake_at(self.state)
+        return min(queued_us, wake_us) if queued_us and wake_us else queued_us or wake_us
+
+    def _queue(self, at_us: int, thing: Happening | Receipt) -> None:
+        self.number += 1
+        heapq.heappush(self.queue, (at_us, self.number, thing))
+
+    def _take(self, thing: Happening | Receipt, at_us: int) -> None:
+        if isinstance(thing, Receipt):
+            self._receive(thing, at_us)
+            return
+        data = thing.data
+        if thing.of:
+            action = self.latest.get(thing.of)
+            if action is None:
+                self.problem = f"step '{thing.of}' has sent nothing by the time of {thing.type}"
+                return
+            data = {"channel": action.target, "purpose": action.purpose, "journey": action.journey, **data, "effect": action.effect.hex()}
+        shown = " ".join(f"{name}={value}" for name, value in thing.data.items())
+        about = f" of {thing.of}" if thing.of else ""
+        self._advance(self._event(thing.type, at_us, msgspec.json.encode(data)), at_us, f"{thing.type}{about} {shown}".rstrip())
+
+    def _event(self, type: str, at_us: int, data: bytes) -> Event:
+        self.number += 1
+        return Event(f"e{self.number}", "test", type, at_us, data, {})
+
+    def _advance(self, event: Event, at_us: int, shown: str = "") -> None:
+        try:
+            outcome = advance(self.program, self.state, event, at_us)
+        except _REFUSALS as refusal:
+            self.timeline.append(Moment(at_us, shown or event.type))
+            self.problem = f"the event is refused: {refusal}"
+            return
+        before = [decision for decision in outcome.decisions if decision.at_us < at_us]
+        self._note(before)
+        if shown:
+            self.timeline.append(Moment(at_us, shown))
+        self._note(outcome.decisions[len(before) :])
+        self.state = outcome.state
+        for action in outcome.actions:
+            self._hand_over(action, at_us)
+        for effect in outcome.cancelled:
+            self._cancel(effect, at_us)
+
+    def _note(self, decisions: Sequence[Decision]) -> None:
+        self.decisions += (decision for decision in decisions if decision.journey == self.test.journey)
+        self.timeline += (Moment(decision.at_us, "", decision) for decision in decisions)
+
+    def _hand_over(self, action: Action, at_us: int) -> None:
+        own = action.journey == self.test.journey
+        fate = self.test.fates.get(action.step, _USUAL[action.kind]) if own else _USUAL[action.kind]
+        if own:
+            self.actions.append(action)
+            self.latest[action.step] = action
+        self.pending[action.effect] = action
+        if fate.fate != NO_FATE:
+            self._queue(at_us + fate.after_us, Receipt(action, fate))
+
+    def _receive(self, receipt: Receipt, at_us: int) -> None:
+        """Tell the customer's state what became of an action, unless it was cancelled before."""
+        action, fate = receipt.action, receipt.fate
+        if self.pending.pop(action.effect, None) is None:
+            return
+        if action.kind == "send" and fate.fate == "sent":
+            verdict = recheck_action(self.program, self.state, action, at_us)
+            if at_us > action.expires_us:
+                fate = Fate("expired", reason="expired")
+            elif not isinstance(verdict, Allowed):
+                fate = Fate("refused", reason=verdict.reason)
+        data: dict[str, object] = {"effect": action.effect.hex()}
+        if action.kind == "send":
+            data |= {"channel": action.target, "purpose": action.purpose, "journey": action.journey}
+        if fate.fate == "answered":
+            data["body"] = fate.body.decode()
+        elif fate.reason:
+            data["reason"] = fate.reason
+        type = f"{'message' if action.kind == 'send' else 'call'}.{fate.fate}"
+        self._advance(self._event(type, at_us, msgspec.json.encode(data)), at_us, f"{type} of {action.step}")
+
+    def _cancel(self, effect: bytes, at_us: int) -> None:
+        """An action that must not leave any more, and has not: it comes back as refused."""
+        action = self.pending.get(effect)
+        if action is not None:
+            self._queue(at_us, Receipt(action, Fate("refused", reason="cancelled")))
+
+
+def _grants(test: DocumentTest) -> dict[str, Grant]:
+    """What the customer said before the start, as the state keeps it."""
+    return {consent_key(*key): Grant(granted, test.start_us - 1) for key, granted in test.consents.items()}

@@ -1,0 +1,170 @@
+"""Tests in documents: run by the production `advance`, they tell exactly what came out otherwise than expected."""
+
+import pytest
+
+from pilotage.journey.edges import StepEdge
+from tests.journey.scenario import CONTENT, compile_documents
+from tests.simulate.written import CART, TESTS, differences, outcome
+
+
+def test_tests_that_hold_pass() -> None:
+    """A test whose expectations hold has no difference, and the edges on its way are covered."""
+    result, findings = outcome(TESTS)
+    assert [] == findings
+    assert [()] * 2 == [test.differences for test in result.results]
+    assert {StepEdge("hour", "next", "bought"), StepEdge("remind", "next", "morning")}.isdisjoint(result.uncovered)
+
+
+def test_edges_that_no_test_takes_are_named() -> None:
+    """Every edge is counted: entering, holdout, exit rules, the goal, and each way out of each step."""
+    result, _ = outcome(TESTS)
+    assert 19 == len(result.edges)
+    assert [
+        "held out",
+        "exit: complaint",
+        "test arm desk → ask",
+        "remind on_blocked → end",
+        "remind on_failure → ask",
+        "ask next → which",
+        "ask on_failure → end",
+        "ask on_timeout → end",
+        "which when journey.n > 1 → mark",
+        "mark next → tell",
+        "tell next → end",
+    ] == [edge.text for edge in result.uncovered]
+
+
+def test_tests_are_no_part_of_any_digest() -> None:
+    """A journey with tests has the digest of the journey without them, and so has the plan."""
+    assert compile_documents(CONTENT, CART).digest == compile_documents(CONTENT, CART + TESTS).digest
+
+
+DIFFERENCES = [
+    ("{enters: false}", "", "", [("enters", "does not enter", "enters")]),
+    ("{steps: [hour, remind]}", ", {type: order.placed, data: {total: 1}}", "", [("steps", "hour → remind", "hour → bought")]),
+    ("{messages: []}", "", ", arms: {test: mail}", [("messages, item 1", "nothing", "remind  email  note  Mon 2 Mar 2026 11:00")]),
+    (
+        "{messages: [{content: note, after: 2h}, {step: remind}]}",
+        "",
+        ", arms: {test: mail}",
+        [
+            ("messages, item 1", "note  Mon 2 Mar 2026 12:00", "remind  email  note  Mon 2 Mar 2026 11:00"),
+            ("messages, item 2", "remind", "nothing"),
+        ],
+    ),
+    (
+        "{messages: [{variables: {trigger.price: 21}}]}",
+        "",
+        ", arms: {test: mail}",
+        [("messages, item 1", "trigger.price=21", "remind  email  note  trigger.price=20  Mon 2 Mar 2026 11:00")],
+    ),
+    (
+        "{calls: [{data: {price: 5}}]}",
+        "",
+        ", arms: {test: desk}",
+        [("calls, item 1", "price=5", "ask  desk  price=20  Mon 2 Mar 2026 11:00")],
+    ),
+    (
+        "{decisions: [resumed hour, entered]}",
+        ", {type: order.placed, data: {total: 1}}",
+        "",
+        [("decisions", "resumed hour, entered (not found: entered)", "entered, waited hour, goal hour, resumed hour, exited bought")],
+    ),
+    ("{ends: bought}", "", ", arms: {test: desk}", [("ends", "bought", "end  Mon 2 Mar 2026 11:00")]),
+    ("{rests: hour}", "", ", arms: {test: desk}", [("rests", "hour", "there is no entry any more")]),
+    ("{attributes: {mood: good}}", "", ", arms: {test: desk}", [("attributes, mood", "good", "nothing")]),
+]
+
+
+@pytest.mark.parametrize(("expect", "events", "given", "expected"), DIFFERENCES, ids=[each[0] for each in DIFFERENCES])
+def test_every_difference_is_shown(expect: str, events: str, given: str, expected: list[tuple[str, str, str]]) -> None:
+    """An expectation that does not hold is told with what was expected and what came out."""
+    assert expected == differences(expect, events, given)
+
+
+HOLDS = [
+    ("{steps: [], ends: holdout observed to its end}", "", ", held_out: true", ""),
+    (
+        "{steps: [hour, test, ask, which, mark, tell], attributes: {mood: good}}",
+        "",
+        ", arms: {test: desk}",
+        "desk: {fate: answered, body: {n: 2}}",
+    ),
+    ("{decisions: [called ask, timed_out ask], ends: {after: 1h1m}}", "", ", arms: {test: desk}", "ask: none"),
+    ("{decisions: [failed ask], ends: end}", "", ", arms: {test: desk}", "ask: failed"),
+    ("{decisions: [failed remind, called ask]}", "", ", arms: {test: mail}", "remind: {fate: failed, reason: mailbox full}"),
+    ("{decisions: [blocked remind], ends: 'blocked: message.refused'}", "", ", arms: {test: mail}", "remind: refused"),
+    ("{steps: [hour, test, remind], rests: remind}", "", ", arms: {test: mail}", "remind: none"),
+    ("{ends: complaint, steps: [hour], messages: []}", ", {type: complaint.opened, after: 5m, data: {text: late}}", "", ""),
+    ("{enters: true, decisions: [refused]}", ", {type: cart.added, after: 5m, data: {price: 30}}", "", ""),
+    ("{messages: [{at: '2026-03-02T14:00+01:00'}]}", "", ", zone: America/New_York, arms: {test: mail}", ""),
+]
+
+
+@pytest.mark.parametrize(("expect", "events", "given", "fates"), HOLDS, ids=[f"{each[0]} {each[3]}" for each in HOLDS])
+def test_what_the_world_answers_is_part_of_the_test(expect: str, events: str, given: str, fates: str) -> None:
+    """Arms, holdout, zone, consents, receipts, answers and events are what the test says."""
+    start = ", start: '2026-03-02T10:00+01:00'" if "14:00+01" in expect else ""
+    fates = fates.replace("desk:", "ask:", 1)
+    assert [] == differences(expect, events, given, f", fates: {{{fates}}}{start}" if fates else start)
+
+
+def test_a_message_that_may_not_leave_any_more_comes_back_refused() -> None:
+    """A revocation cancels what is not handed over yet, and quiet hours are asked again at the hand-over, as the dispatcher does."""
+    revoked = ", {type: consent.changed, after: 90m, data: {purpose: marketing.cart, channel: email, granted: false}}"
+    late = ", fates: {remind: {fate: sent, after: 2h}}"
+    assert [] == differences(
+        "{decisions: [sent remind, blocked remind], ends: 'blocked: cancelled'}", revoked, ", arms: {test: mail}", late
+    )
+    night = ", start: 2026-03-02T19:30, fates: {remind: {fate: sent, after: 1h}}"
+    assert [] == differences(
+        "{decisions: [sent remind, blocked remind], ends: 'blocked: quiet hours night'}", "", ", arms: {test: mail}", night
+    )
+
+
+def test_reactions_are_about_the_message_that_was_sent() -> None:
+    """An event message.* of a step is about the latest message that the step sent; without one the test cannot go on."""
+    opened = ", {type: message.opened, of: remind, after: 2h}"
+    assert [] == differences("{steps: [hour, test, remind, morning, which]}", opened, ", arms: {test: mail}")
+    found = differences("{enters: true}", opened, ", arms: {test: desk}")
+    assert [("run", "runs to its end", "step 'remind' has sent nothing by the time of message.opened")] == found
+
+
+def test_a_test_may_stop_before_the_end() -> None:
+    """With `until` the test looks at what is so at that time."""
+    assert [] == differences("{rests: hour}", "", "", ", until: 30m")
+
+
+def test_the_journey_runs_alone_unless_others_are_beside_it() -> None:
+    """Only the journeys that a test names beside its own run with it; only its own are held against the test."""
+    other = CART.replace("growth.recovery.cart", "growth.recovery.other").replace("holdout: 20%\n", "")
+    assert "beside" not in TESTS
+    result, findings = outcome("tests: [{name: it, beside: [growth.recovery.other], expect: {enters: false}}]\n")
+    assert "unknown journey 'growth.recovery.other'" in findings[0]
+    assert () == result.results
+    assert "growth.recovery.other" in {journey.name for journey in compile_documents(CONTENT, CART, other).journeys}
+
+
+WRONG = [
+    ("events: [{type: cart.aded, data: {price: 1}}]", "cart.aded", "T001 unknown event type 'cart.aded'; did you mean 'cart.added'?"),
+    ("events: [{type: cart.added, data: {price: dear}}]", "dear", "T002 cart.added: $.price: expected number"),
+    ("events: [{type: order.placed, at: 2026-03-02T09:00}]", "2026", "T003 the event lies before"),
+    ("given: {attributes: {spent: much}}", "much", "T005 'spent' is of type number"),
+    ("given: {attributes: {spend: 1}}", "spend", "T001 unknown attribute 'spend'; did you mean 'spent'?"),
+    ("given: {zone: Europe/Berln}", "Europe", "T001 unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
+    ("given: {arms: {test: letter}}", "letter", "T001 unknown arm 'letter'"),
+    ("given: {consents: {marketing.card: [email]}}", "marketing", "T001 unknown purpose 'marketing.card'"),
+    ("fates: {remind: answered}", "answered", "T006 a message cannot be 'answered'"),
+    ("fates: {hour: failed}", "hour", "T001 unknown send or call step 'hour'"),
+    ("events: [{type: message.opened}]", "{type", "T006 'message.opened' does not say which message it is about; add 'of'"),
+    ("events: [{type: audience.entered, data: {audience: x}}]", "audience", "T006 a test cannot bring about 'audience.entered'"),
+]
+
+
+@pytest.mark.parametrize(("part", "word", "expected"), WRONG, ids=[each[0] for each in WRONG])
+def test_mistakes_in_tests_have_their_place(part: str, word: str, expected: str) -> None:
+    """What a test names or writes wrongly is reported with file, line, column, rule and cure, and the test is not run."""
+    line = f"tests: [{{name: it, expect: {{enters: true}}, {part}}}]"
+    result, (finding,) = outcome(line + "\n")
+    assert f"journeys/cart.yaml:{CART.count(chr(10)) + 1}:{line.index(word) + 1}: error {expected}" in finding
+    assert () == result.results

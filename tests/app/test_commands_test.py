@@ -8,6 +8,7 @@ import pytest
 
 from pilotage.app.cli import invoke
 from pilotage.app.starter import init
+from tests.tree import ROOT
 
 NAME = "onboarding.welcome.first_order"
 
@@ -93,3 +94,11 @@ def test_check_runs_the_tests(shop: Path, capsys: pytest.CaptureFixture[str]) ->
     assert {"T007"} == {finding["rule"] for finding in told["findings"]}
     assert {"tests": 3, "failed": 2, "covered": 9, "edges": 9} == told["tests"]
     assert told["plan"]
+
+
+@pytest.mark.parametrize(("folder", "edges"), [("examples/shop", 20), ("pilotage/simulate/demo", 118)])
+def test_every_journey_kept_here_has_tests_over_all_edges(folder: str, edges: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The journeys of the shop example and of the demo's retailer pass their tests, which take every edge that can be taken."""
+    assert 0 == invoke(["test", "-w", str(ROOT / folder), "--coverage-min", "100", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert (0, edges, edges) == (told["failed"], told["covered"], told["edges"])

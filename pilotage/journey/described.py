@@ -1,0 +1,121 @@
+"""What the parts of a plan say, field by field, in the words of documents: the form in which two plans are compared.
+
+Conditions and values are given in their canonical text, so that spelling makes no difference. What is not written is left out.
+Where a step leads is told apart from what it does: two steps that differ in the former alone are wired otherwise.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pilotage.event.time import duration_text
+from pilotage.journey.plan import AnyStep, Arm, Assignment, Content, Edge, Journey
+from pilotage.predicate.canonical import canonical
+from pilotage.predicate.ir import Feature, Predicate
+from pilotage.predicate.ir import Node as ExpressionNode
+from pilotage.predicate.text import canonical_text, expression_text
+
+Description = dict[str, str]
+"""The fields of a part of a plan and what they say."""
+END = "end"
+_SHARES = ("holdout", "share")
+_DERIVED = ("trigger_fields", "variables", "steps", "exits", "enter", "goal", "name", "id", "event")
+_TARGETS = ("next", "goto")
+
+
+def described(part: msgspec.Struct, features: Mapping[str, Feature], leave_out: tuple[str, ...] = ()) -> Description:
+    """The fields of a part that say something, by their names in documents."""
+    found: Description = {}
+    for name in part.__struct_fields__:
+        value = getattr(part, name)
+        if name in leave_out or value in (None, "", (), 0, False):
+            continue
+        found[_field_name(name)] = _shown(name, value, features)
+    return found
+
+
+def described_journey(journey: Journey, features: Mapping[str, Feature]) -> Description:
+    """A journey without its steps: who enters, how one leaves, what it is for, and where it begins."""
+    found = described(journey, features, _DERIVED)
+    found |= {f"enter {name}": text for name, text in described(journey.enter, features).items()}
+    if journey.goal is not None:
+        found |= {f"goal {name}": text for name, text in described(journey.goal, features).items()}
+    for rule in journey.exits:
+        name = f"exit {rule.reason}"
+        found[name] = f"{found[name]}, or {canonical_text(rule.when)}" if name in found else canonical_text(rule.when)
+    return {**found, "begins": journey.steps[0].id}
+
+
+def described_step(step: AnyStep, features: Mapping[str, Feature]) -> Description:
+    """What a step does, whatever follows."""
+    targets = tuple(name for name in step.__struct_fields__ if _leads(name))
+    return {"kind": kind_of(step), **described(step, features, ("id", *targets))}
+
+
+def ways_of(step: AnyStep, features: Mapping[str, Feature]) -> Description:
+    """Where a step leads, by the name of the edge."""
+    found: Description = {}
+    for name in step.__struct_fields__:
+        value = getattr(step, name)
+        if _leads(name) and (value or name == "next"):
+            found[name] = value or END
+        elif isinstance(value, tuple):
+            found |= {_way(each, features): each.goto or END for each in value if isinstance(each, Edge | Arm)}
+    if kind_of(step) in ("split", "exit"):
+        del found["next"]
+    return found
+
+
+def kind_of(step: AnyStep) -> str:
+    """The step's kind, as documents call it."""
+    return str(step.__struct_config__.tag)
+
+
+def described_content(content: Content) -> Description:
+    """A content: its channel, and its parts as written."""
+    return {"channel": content.channel, **content.templates}
+
+
+def _leads(name: str) -> bool:
+    return name in _TARGETS or name.startswith("on_")
+
+
+def _way(each: Edge | Arm, features: Mapping[str, Feature]) -> str:
+    return f"arm {each.name}" if isinstance(each, Arm) else f"when {canonical_text(each.when)}"
+
+
+def _field_name(name: str) -> str:
+    return {"at_minute": "at", "contact_class": "class", "start_minute": "from", "end_minute": "to"}.get(name, name.removesuffix("_us"))
+
+
+def _shown(name: str, value: Any, features: Mapping[str, Feature]) -> str:
+    if isinstance(value, Predicate):
+        return canonical_text(value)
+    if isinstance(value, ExpressionNode):
+        return expression_text(canonical(value), features)  # type: ignore[arg-type]
+    if isinstance(value, Assignment):
+        return f"{value.name} = {expression_text(canonical(value.value), features)}"
+    if isinstance(value, Edge):
+        return _way(value, features)
+    if isinstance(value, Arm):
+        return f"{value.name} {_share(value.share)}"
+    if isinstance(value, tuple):
+        return ", ".join(_shown("", each, features) for each in value)
+    if isinstance(value, msgspec.Struct):
+        return " ".join(f"{key}={text}" for key, text in described(value, features).items())
+    return _single(name, value)
+
+
+def _single(name: str, value: Any) -> str:
+    if name.endswith("_us") and isinstance(value, int):
+        return duration_text(value)
+    if name.endswith("_minute"):
+        return f"{value // 60:02}:{value % 60:02}"
+    if name in _SHARES:
+        return _share(value)
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def _share(value: int) -> str:
+    return f"{value / 100:g}%"

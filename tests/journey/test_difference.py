@@ -1,0 +1,126 @@
+"""The difference of two plans: what they decide differently, and nothing else."""
+
+import pytest
+
+from pilotage.journey.difference import Change, PlanDifference, PolicyEffect, compare_plans
+from pilotage.journey.flowchart import flowchart
+from tests.journey.sample import FILES, JOURNEY, changed, plan_of
+
+
+def difference(path: str, old: str, new: str) -> PlanDifference:
+    """What differs when one text of the sample is replaced."""
+    return compare_plans(plan_of(FILES), plan_of(changed(path, old, new)))
+
+
+def only(path: str, old: str, new: str) -> Change:
+    """The only change of a journey, or of its only step that differs."""
+    [journey] = difference(path, old, new).changes
+    return journey.inner[0] if journey.inner and not journey.fields else journey
+
+
+def fields(change: Change) -> list[tuple[str, str, str]]:
+    return [(each.field, each.old, each.new) for each in change.fields]
+
+
+CART = "journeys/cart.yaml"
+ALIKE = [
+    (CART, "trigger.price > 0", "0 < trigger.price"),
+    (CART, "owner: {responsible: shop-team}", "owner: {responsible: others}\ndescription: prose"),
+    (CART, "{for: 23h}", "{for: PT23H}"),
+    ("content/reminder.yaml", "channel: email", "channel: email\ndescription: prose"),
+    ("policies/contact.yaml", "count('complaint.opened', '14d') > 0", "0 < count('complaint.opened', '14d')"),
+]
+
+
+@pytest.mark.parametrize(("path", "old", "new"), ALIKE, ids=[each[2] for each in ALIKE])
+def test_spelling_prose_and_owners_make_no_difference(path: str, old: str, new: str) -> None:
+    """Two plans that decide alike do not differ, however their documents are written."""
+    assert difference(path, old, new).empty
+
+
+STEPS = [
+    ("timeout: 1h}", "timeout: 2h}", "changed hour", ("timeout", "1h", "2h")),
+    ("tier = 'gold'", "tier = 'silver'", "changed check", ("edges", "when tier = 'gold'", "when tier = 'silver'")),
+    ("mark: 50%", "mark: 40%", "changed test", ("arms", "mark 50%, other 50%", "mark 40%, other 60%")),
+    ('at: "09:00"', 'at: "10:30"', "changed morning", ("at", "09:00", "10:30")),
+    ("total: trigger.price}", "total: trigger.price + 1}", "changed tell", ("data", "total = trigger.price", "total = 1 + trigger.price")),
+    ("on_blocked: end", "on_blocked: day", "rewired remind", ("on_blocked", "", "day")),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "step", "expected"), STEPS, ids=[each[1] for each in STEPS])
+def test_a_step_says_what_it_does_otherwise_or_where_it_leads(old: str, new: str, step: str, expected: tuple[str, str, str]) -> None:
+    """A step is changed where it does something else, and rewired where it only leads elsewhere."""
+    files = changed(CART, old, new)
+    if "40%" in new:
+        files[CART] = files[CART].replace("share: 50%", "share: 60%")
+    [journey] = compare_plans(plan_of(FILES), plan_of(files)).changes
+    [change] = journey.inner
+    assert ("journey changed", f"step {step}") == (f"{journey.kind} {journey.how}", f"{change.kind} {change.how} {change.name}")
+    assert expected == fields(change)[0]
+
+
+def test_steps_come_and_go() -> None:
+    """A new step is added, and what led past it is rewired; the other way round it is removed."""
+    step = "  - {id: rest, wait: {for: 1d}}\n"
+    longer = changed(CART, "  - {id: check,", step + "  - {id: check,")
+    [journey] = compare_plans(plan_of(FILES), plan_of(longer)).changes
+    assert [("added", "rest"), ("rewired", "day")] == sorted((each.how, each.name) for each in journey.inner)
+    [journey] = compare_plans(plan_of(longer), plan_of(FILES)).changes
+    assert [("removed", "rest"), ("rewired", "day")] == sorted((each.how, each.name) for each in journey.inner)
+
+
+COMPLAINED = "count('complaint.opened', '7d') > 0"
+JOURNEYS = [
+    ("trigger.price > 0", "trigger.price > 5", [("enter where", "trigger.price > 0", "trigger.price > 5")]),
+    ("reentry: {after: 90d}", "reentry: always", [("enter reentry", "90d", "always")]),
+    ("holdout: 5%", "holdout: 7.5%", [("holdout", "5%", "7.5%")]),
+    ("within: 30d", "within: 14d", [("goal within", "30d", "2w")]),
+    ("reason: open complaint", "reason: other", [("exit open complaint", COMPLAINED, ""), ("exit other", "", COMPLAINED)]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), JOURNEYS, ids=[each[1] for each in JOURNEYS])
+def test_a_journey_says_who_enters_and_how_one_leaves(old: str, new: str, expected: list[tuple[str, str, str]]) -> None:
+    """Entrance, exits, goal and holdout are compared field by field."""
+    assert expected == fields(only(CART, old, new))
+
+
+def test_journeys_contents_and_attributes_come_and_go() -> None:
+    """A journey that is only in one plan is added or removed with all its steps; so is everything else that has a name."""
+    other = JOURNEY.replace("growth.recovery.cart", "growth.recovery.other")
+    more = {**FILES, "journeys/other.yaml": other}
+    [journey] = compare_plans(plan_of(FILES), plan_of(more)).changes
+    assert ("added", "journey", "growth.recovery.other", 11) == (journey.how, journey.kind, journey.name, len(journey.inner))
+    [attribute] = difference("profile.yaml", "  score: {type", "  rank: {type: integer}\n  score: {type").changes
+    assert ("added", "attribute", "rank") == (attribute.how, attribute.kind, attribute.name)
+    [content] = difference("content/reminder.yaml", "your cart", "your basket").changes
+    assert ("changed", "content", [("subject", "{{ customer.tier }}: your cart", "{{ customer.tier }}: your basket")]) == (
+        content.how,
+        content.kind,
+        fields(content),
+    )
+
+
+def test_a_change_of_policy_is_told_by_the_messages_it_concerns() -> None:
+    """A rule that changes is told, and what now holds for each message that both plans send."""
+    found = difference("policies/contact.yaml", "limit: 2", "limit: 3")
+    assert [("changed", "budget", "week")] == [(each.how, each.kind, each.name) for each in found.changes]
+    effect = PolicyEffect("budgets", "week (limit 2, window 1w)", "week (limit 3, window 1w)", ("growth.recovery.cart / remind",))
+    assert (effect,) == found.effects
+    assert () == difference("policies/contact.yaml", "basis: contract", "basis: vital_interest").effects
+
+
+def test_a_flowchart_marks_what_changed() -> None:
+    """Added and removed steps and edges, and steps that are changed or rewired, each have their class in the Mermaid chart."""
+    step = "  - {id: rest, wait: {for: 1d}}\n"
+    old, new = plan_of(FILES), plan_of(changed(CART, "  - {id: check,", step + "  - {id: check,"))
+    drawn = flowchart(old, new, compare_plans(old, new))
+    assert drawn.startswith("flowchart TD\n")
+    assert 'j0_rest(["rest"]):::added' in drawn
+    assert 'j0_day(["day"]):::rewired' in drawn
+    assert "j0_day -.-> j0_check" in drawn
+    assert "linkStyle" in drawn
+    gone = flowchart(new, old, compare_plans(new, old))
+    assert 'j0_rest(["rest"]):::removed' in gone
+    assert "same[no journey differs]" in flowchart(old, old, compare_plans(old, old))

@@ -138,6 +138,9 @@ RULES = {
     "T006": "a test asks for what cannot be",
     "T007": "a test fails",
     "T008": "no test of the journey takes an edge",
+    "L001": "a template uses a parameter that it does not declare",
+    "L002": "a template declares a parameter that it does not use",
+    "L003": "a parameter's default is not of its type",
     "W001": "a workspace file is missing",
     "W002": "a document lies in the wrong folder",
     "W003": "an environment variable is not set",
@@ -147,7 +150,7 @@ RULES = {
     "W007": "the settings of a channel or endpoint are not what it needs",
 }
 """Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, P policies, U audiences, A
-attributes, K contracts, T tests, W workspaces."""
+attributes, K contracts, T tests, L templates, W workspaces."""
 
 WARNINGS = frozenset(
     {"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "F008", "U001", "C006", "C007", "P006", "K003", "T008", "W003", "W006"}

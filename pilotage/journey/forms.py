@@ -3,6 +3,7 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
+from pilotage.journey.forms_of_templates import TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.parameters import PARAMETER_TYPES, parametric
 from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Shape, Value
@@ -329,6 +330,8 @@ WORKSPACE = Form(
     ),
 )
 
+TEMPLATE = _head("template", *TEMPLATE_KEYS)
+
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
@@ -336,6 +339,7 @@ FORMS: dict[str, Shape] = {
     "policy": POLICY,
     "profile": PROFILE,
     "content": CONTENT,
+    "template": TEMPLATE,
     "pilotage": WORKSPACE,
 }
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

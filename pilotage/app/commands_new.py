@@ -1,0 +1,121 @@
+"""The command that begins a journey from a template of the library."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from pilotage.app.exits import CONFIG, NEGATIVE, OK, USAGE, Trouble
+from pilotage.app.library import begin, library, template_named
+from pilotage.app.options import AsJson, WorkspaceFolder
+from pilotage.app.terminal import console, print_json, table
+from pilotage.app.workspace import load
+from pilotage.journey.scalars import NAME
+from pilotage.journey.template import Template
+from pilotage.source.zones import packaged_zones
+
+From = Annotated[str, Parameter(name="--from", help="The template: its name, the last part of it, or a file.")]
+Settings = Annotated[list[str] | None, Parameter(name="--set", help="A parameter and its value, as key=value.", negative="")]
+Listed = Annotated[bool, Parameter(name="--list", help="List the templates of the library.", negative="")]
+
+
+def new_command(
+    kind: Literal["journey"] = "journey",
+    name: str = "",
+    *,
+    template: From = "",
+    settings: Settings = None,
+    workspace: WorkspaceFolder = Path("."),
+    listed: Listed = False,
+    json: AsJson = False,
+) -> int:
+    """Begin a journey from a template: its document, with tests, and the contents it sends.
+
+    Nothing is written unless the workspace with them makes a plan and the tests pass; nothing is overwritten. Without a name, the
+    template is explained: what it is for and what can be set.
+
+    Example: pilotage new journey growth.offers.second_order --from second_purchase --set patience=10d --workspace shop
+
+    Parameters
+    ----------
+    kind
+        What to begin.
+    name
+        The name of the new journey, as stage.purpose.name.
+    """
+    if listed or not template:
+        return _list(json)
+    found = template_named(template)
+    if not name:
+        return _explain(found, json)
+    if not re.fullmatch(NAME, name):
+        raise Trouble(f"{name!r} is no name for a {kind}", USAGE, "write stage.purpose.name, such as growth.recovery.abandoned_cart")
+    return _write(found, name, _pairs(settings or []), workspace, json)
+
+
+def _list(json: bool) -> int:
+    templates = library()
+    if json:
+        print_json([{"name": each.name, "stage": each.stage, "description": each.description} for each in templates])
+        return OK
+    rows = table("template", "what it is for")
+    for each in templates:
+        rows.add_row(each.name, each.description)
+    out = console()
+    out.print(rows)
+    out.print(f"{len(templates)} templates; 'pilotage new journey --from TEMPLATE' explains one")
+    return OK
+
+
+def _explain(template: Template, json: bool) -> int:
+    if json:
+        print_json(template)
+        return OK
+    out = console()
+    out.print(template.name, style="bold", markup=False)
+    out.print(f"{template.description}\n\n{template.guide}\n", markup=False)
+    rows = table("parameter", "type", "default", "what it means")
+    for each in template.parameters:
+        rows.add_row(each.name, each.type, each.default, each.description)
+    out.print(rows)
+    return OK
+
+
+def _pairs(settings: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise Trouble(f"{setting!r} sets nothing", USAGE, "write --set key=value")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def _write(template: Template, name: str, settings: dict[str, str], workspace: Path, json: bool) -> int:
+    begun = begin(load(workspace, os.environ), template, name, settings, packaged_zones())
+    paths = {workspace / path: text for path, text in begun.documents.items()}
+    for path in paths:
+        if path.exists():
+            raise Trouble(f"{path} exists already", CONFIG, "give the journey another name, or move the file away")
+    out = console()
+    if begun.failed:
+        if json:
+            print_json({"written": [], "findings": begun.findings})
+        else:
+            for finding in begun.findings:
+                out.print(finding.text, markup=False, soft_wrap=True)
+            out.print("nothing was written: give the workspace what the journey needs, or --set what it calls it")
+        return NEGATIVE
+    for path, text in paths.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    if json:
+        print_json({"written": [str(path) for path in paths], "findings": begun.findings})
+        return OK
+    for path in paths:
+        out.print(f"wrote {path}", markup=False)
+    out.print(f"\nNext: pilotage test {name} --workspace {workspace}", markup=False)
+    return OK

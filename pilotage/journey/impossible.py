@@ -8,12 +8,14 @@ from pilotage.consent.policy import Policy
 from pilotage.decision.rules import counts
 from pilotage.event.time import DAY_US, HOUR_US
 from pilotage.journey.edges import NEXT, ON_BLOCKED, StepEdge, edges_of, step_edges
-from pilotage.journey.plan import AnyStep, Call, Journey, Send, Wait
+from pilotage.journey.plan import AnyStep, Branch, Call, Emit, Exit, Journey, Send, Set, Split, Wait
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Field, Literal
 
 NEVER_US = 2**62
 """Longer than any journey: there is no bound."""
+AT_ONCE = (Branch, Split, Set, Emit, Exit)
+"""The kinds of steps on which no entry rests."""
 LOCAL_DAY_US = DAY_US + HOUR_US
 """The longest time until a time of day comes, on a day when the clock is set back."""
 
@@ -111,4 +113,6 @@ def _stay_us(step: AnyStep) -> int:
         return step.for_us or step.timeout_us or NEVER_US
     if isinstance(step, Send):
         return NEVER_US if step.on_failure else step.expires_us
-    return step.timeout_us if isinstance(step, Call) else 0
+    if isinstance(step, Call):
+        return step.timeout_us
+    return 0 if isinstance(step, AT_ONCE) else NEVER_US

@@ -155,6 +155,8 @@ class _Reader:
         )
         if test.held_out and not self.journey.holdout:
             self.wrong("T006", given.key("held_out"), "the journey has no holdout", "remove 'held_out', or give the journey a 'holdout'")
+        if until is not None and any(event.at_us > test.until_us for event in test.events):
+            self.wrong("T006", until, "an event comes after the test's end", "let 'until' be later, or remove the event")
         return None if self.wrongs else test
 
     def _take_zone(self, given: Fields, attributes: dict[str, Any]) -> None:

@@ -14,10 +14,10 @@ import msgspec
 
 from pilotage.consent.purposes import consent_key
 from pilotage.contract.validate import ContractBroken
-from pilotage.decision.eligibility import Allowed
+from pilotage.decision.eligibility import Later, Refused
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event, wake_event
-from pilotage.event.time import DAY_US
+from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.event.zone import Zones
 from pilotage.experiment.assignment import arm_index, held_out
 from pilotage.journey.advance import EndlessJourney, advance, wake_at
@@ -30,6 +30,8 @@ from pilotage.journey.recheck import recheck_action
 from pilotage.journey.work import TooManyDerived
 from pilotage.predicate.error import NumberOverflow
 from pilotage.profile.state import Grant, State
+from pilotage.runner.delivery import expires, within_expiry
+from pilotage.runner.outbox import CANCELLED_REASON
 from pilotage.simulate.tests import DocumentTest, Fate, Happening
 
 SUBJECTS_MAX = 200_000
@@ -206,31 +208,40 @@ class _Run:
     def _receive(self, receipt: Receipt, at_us: int) -> None:
         """Tell the customer's state what became of an action, unless it was cancelled before."""
         action, fate = receipt.action, receipt.fate
-        if self.pending.pop(action.effect, None) is None:
+        if action.effect not in self.pending:
             return
         if action.kind == "send" and fate.fate == "sent":
             verdict = recheck_action(self.program, self.state, action, at_us)
-            if at_us > action.expires_us:
-                fate = Fate("expired", reason="expired")
-            elif not isinstance(verdict, Allowed):
+            if expires(action, at_us):
+                fate = Fate("expired", reason="expired before it could leave")
+            elif isinstance(verdict, Later):
+                self._queue(within_expiry(action, max(verdict.at_us, at_us + SECOND_US)), receipt)
+                return
+            elif isinstance(verdict, Refused):
                 fate = Fate("refused", reason=verdict.reason)
-        data: dict[str, object] = {"effect": action.effect.hex()}
-        if action.kind == "send":
-            data |= {"channel": action.target, "purpose": action.purpose, "journey": action.journey}
-        if fate.fate == "answered":
-            data["body"] = fate.body.decode()
-        elif fate.reason:
-            data["reason"] = fate.reason
+        del self.pending[action.effect]
         type = f"{'message' if action.kind == 'send' else 'call'}.{fate.fate}"
-        self._advance(self._event(type, at_us, msgspec.json.encode(data)), at_us, f"{type} of {action.step}")
+        self._advance(self._event(type, at_us, _told(action, fate)), at_us, f"{type} of {action.step}")
 
     def _cancel(self, effect: bytes, at_us: int) -> None:
-        """An action that must not leave any more, and has not: it comes back as refused."""
+        """An action that must not leave any more, and has not: it comes back as refused, a call as failed."""
         action = self.pending.get(effect)
         if action is not None:
-            self._queue(at_us, Receipt(action, Fate("refused", reason="cancelled")))
+            self._queue(at_us, Receipt(action, Fate("refused" if action.kind == "send" else "failed", reason=CANCELLED_REASON)))
 
 
 def _grants(test: DocumentTest) -> dict[str, Grant]:
     """What the customer said before the start, as the state keeps it."""
     return {consent_key(*key): Grant(granted, test.start_us - 1) for key, granted in test.consents.items()}
+
+
+def _told(action: Action, fate: Fate) -> bytes:
+    """The data of a receipt, as the dispatcher writes them."""
+    data: dict[str, str] = {"effect": action.effect.hex()}
+    if action.kind == "send":
+        data |= {"channel": action.target, "purpose": action.purpose, "journey": action.journey}
+    if fate.fate == "answered":
+        data["body"] = fate.body.decode()
+    elif fate.reason:
+        data["reason"] = fate.reason
+    return msgspec.json.encode(data)

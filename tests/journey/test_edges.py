@@ -1,9 +1,11 @@
 """The edges of a journey: all that are written, those that can never be taken, and those that decisions show to have been taken."""
 
 from textwrap import dedent
+from typing import get_args
 
 from pilotage.journey.edges import edges_of, passed_edges, passed_steps
 from pilotage.journey.impossible import impossible_edges, possible_edges
+from pilotage.journey.plan import AnyStep, Branch, Call, Emit, Exit, Send, Set, Split, Wait
 from tests.journey.scenario import HOUR, Subject, compile_documents
 
 HEAD = """\
@@ -84,3 +86,8 @@ def test_a_step_that_is_reached_again_is_passed_again() -> None:
     subject = Subject(written("  - {id: again, wait: {for: 1h}, next: again}\n"))
     subject.event("cart.added", product="lamp", price=20).wake(HOUR).wake(HOUR)
     assert ("again", "again", "again") == passed_steps(subject.program.plan.journeys[0], subject.decisions)
+
+
+def test_every_kind_of_step_has_its_edges() -> None:
+    """`edges.step_edges`, `edges.taken` and `impossible` know every kind of step; whoever adds one says how it is left."""
+    assert {Send, Wait, Branch, Split, Set, Emit, Call, Exit} == set(get_args(AnyStep))

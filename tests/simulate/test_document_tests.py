@@ -114,12 +114,13 @@ def test_a_message_that_may_not_leave_any_more_comes_back_refused() -> None:
     revoked = ", {type: consent.changed, after: 90m, data: {purpose: marketing.cart, channel: email, granted: false}}"
     late = ", fates: {remind: {fate: sent, after: 2h}}"
     assert [] == differences(
-        "{decisions: [sent remind, blocked remind], ends: 'blocked: cancelled'}", revoked, ", arms: {test: mail}", late
+        "{decisions: [sent remind, blocked remind], ends: 'blocked: cancelled before it left'}", revoked, ", arms: {test: mail}", late
     )
     night = ", start: 2026-03-02T19:30, fates: {remind: {fate: sent, after: 1h}}"
-    assert [] == differences(
-        "{decisions: [sent remind, blocked remind], ends: 'blocked: quiet hours night'}", "", ", arms: {test: mail}", night
-    )
+    came = "{decisions: [sent remind, delivered remind, waited morning], ends: {at: 2026-03-03T09:00}}"
+    assert [] == differences(came, "", ", arms: {test: mail}", night)
+    weekend = ", fates: {remind: {fate: sent, after: 25h}}"
+    assert [] == differences("{ends: 'blocked: expired before it could leave'}", "", ", arms: {test: mail}", weekend)
 
 
 def test_reactions_are_about_the_message_that_was_sent() -> None:
@@ -156,6 +157,7 @@ WRONG = [
     ("given: {consents: {marketing.card: [email]}}", "marketing", "T001 unknown purpose 'marketing.card'"),
     ("fates: {remind: answered}", "answered", "T006 a message cannot be 'answered'"),
     ("fates: {hour: failed}", "hour", "T001 unknown send or call step 'hour'"),
+    ("until: 1h, events: [{type: cart.added, after: 2h, data: {price: 1}}]", "1h", "T006 an event comes after the test's end"),
     ("events: [{type: message.opened}]", "{type", "T006 'message.opened' does not say which message it is about; add 'of'"),
     ("events: [{type: audience.entered, data: {audience: x}}]", "audience", "T006 a test cannot bring about 'audience.entered'"),
 ]

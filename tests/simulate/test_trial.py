@@ -1,0 +1,80 @@
+"""A test's run decides what the runner decides: the same events, replayed through shards and stores, count the same."""
+
+from collections import Counter
+from functools import partial
+
+import msgspec
+import pytest
+
+from pilotage.app.workspace import compile_workspace, load
+from pilotage.event.envelope import Event
+from pilotage.event.time import DAY_US
+from pilotage.journey.advance import advance
+from pilotage.journey.findings import Report
+from pilotage.journey.plan import Plan
+from pilotage.journey.program import Program
+from pilotage.journey.recheck import recheck_action
+from pilotage.runner.memory import MemoryStore
+from pilotage.runner.replay import Replay
+from pilotage.runner.shard import Shard
+from pilotage.simulate.parse_tests import names_of, parse_tests
+from pilotage.simulate.tests import DocumentTest
+from pilotage.simulate.trial import Stage
+from pilotage.source.zones import packaged_zones
+from tests.tree import ROOT
+
+ZONES = packaged_zones()
+WORKSPACE = load(ROOT / "pilotage" / "simulate" / "demo", {})
+ADDRESS = {"country": "DE", "language": "en", "timezone": "Europe/Berlin"}
+
+
+def plan_of_demo() -> Plan:
+    plan = compile_workspace(WORKSPACE, ZONES).plan
+    assert plan is not None
+    return plan
+
+
+PLAN = plan_of_demo()
+STAGE = Stage(PLAN, ZONES)
+
+
+def replayable() -> list[DocumentTest]:
+    """The demo's tests whose world is the usual one: everything is handed over at once, and nobody reacts to a message."""
+    names = names_of(PLAN, ZONES)
+    journeys = [document for document in WORKSPACE.documents if document.kind == "journey"]
+    tests = [test for document in journeys for test in parse_tests(document, names, Report())]
+    return [test for test in tests if not (test.fates or set(test.attributes) - {"email"} or any(each.of for each in test.events))]
+
+
+def events_of(test: DocumentTest) -> list[Event]:
+    """What is given as events just before the start, then what happens."""
+    before = [("consent.changed", {"purpose": key[0], "channel": key[1], "granted": yes}) for key, yes in test.consents.items()]
+    if test.attributes:
+        before.append(("customer.identified", {**test.attributes, **ADDRESS}))
+    happening = [(each.type, each.at_us, each.data) for each in test.events]
+    given = [(kind, test.start_us - 1, data) for kind, data in before]
+    return [Event(f"e{n}", "test", kind, at, msgspec.json.encode(data), {}) for n, (kind, at, data) in enumerate([*given, *happening])]
+
+
+def replayed(program: Program, subject: bytes, events: list[Event]) -> Counter[tuple[str, str, str]]:
+    shards = [Shard(number, MemoryStore(), program, "test", advance=advance) for number in range(8)]
+    for shard in shards:
+        shard.recover()
+    replay = Replay(shards, b"a secret", partial(recheck_action, program))
+    for event in events:
+        replay.at(subject, event)
+    return Counter(replay.finish(replay.now_us + 365 * DAY_US).decisions)
+
+
+@pytest.mark.parametrize("test", replayable(), ids=lambda test: f"{test.journey}: {test.name}")
+def test_a_trial_decides_what_the_runner_decides(test: DocumentTest) -> None:
+    """For each test of the demo's journeys, a trial and a replay through the runner make the same decisions, step by step."""
+    trial = STAGE.run(test)
+    counts = Counter((each.journey, each.step, each.verb) for each in trial.decisions)
+    program = STAGE.program(frozenset((test.journey,)))
+    assert replayed(program, trial.state.subject, events_of(test)) == counts
+
+
+def test_most_tests_of_the_demo_can_be_replayed() -> None:
+    """The comparison covers more than half of the demo's 56 tests."""
+    assert len(replayable()) > 28

@@ -118,4 +118,5 @@ def _count(changes: Iterable[Change]) -> str:
 
 
 def _plural(kind: str, number: int) -> str:
-    return kind if number == 1 or kind == "quiet hours" else f"{kind}s"
+    noun, rest = ("span", " of quiet hours") if kind == "quiet hours" else (kind, "")
+    return f"{noun}{'' if number == 1 else 's'}{rest}"

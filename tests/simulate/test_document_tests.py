@@ -2,8 +2,11 @@
 
 import pytest
 
+from pilotage.journey.document import read_document
 from pilotage.journey.edges import StepEdge
-from tests.journey.scenario import CONTENT, compile_documents
+from pilotage.journey.findings import Report
+from pilotage.simulate.document_tests import run_tests
+from tests.journey.scenario import CONTENT, ZONES, compile_documents
 from tests.simulate.written import CART, TESTS, differences, outcome
 
 
@@ -136,14 +139,37 @@ def test_a_test_may_stop_before_the_end() -> None:
     assert [] == differences("{rests: hour}", "", "", ", until: 30m")
 
 
+BUSY = """
+schema: 1
+kind: journey
+name: growth.recovery.busy
+purpose: marketing.cart
+enter: {on: cart.added, reentry: always}
+steps:
+  - {id: one, send: email, content: plain, on_blocked: two}
+  - {id: two, send: email, content: plain, on_blocked: end}
+"""
+
+
 def test_the_journey_runs_alone_unless_others_are_beside_it() -> None:
-    """Only the journeys that a test names beside its own run with it; only its own are held against the test."""
-    other = CART.replace("growth.recovery.cart", "growth.recovery.other").replace("holdout: 20%\n", "")
-    assert "beside" not in TESTS
+    """A journey named under `beside` runs as well and uses the same budgets; its own messages are not held against the test."""
+    given = "given: {attributes: {email: a@example.test}, consents: {marketing.cart: [email]}, arms: {test: mail}}"
+    written = "tests:\n" + "".join(
+        f"  - {{name: {name}, {given}{beside}, events: [{{type: cart.added, data: {{price: 20}}}}], expect: {{messages: {messages}}}}}\n"
+        for name, beside, messages in (("alone", "", "[{step: remind}]"), ("beside", ", beside: [growth.recovery.busy]", "[]"))
+    )
+    plan, report = compile_documents(CONTENT, CART + written, BUSY), Report()
+    document = read_document((CART + written).encode(), "journeys/cart.yaml", report)
+    assert document is not None
+    [result] = run_tests([document], plan, ZONES, report)
+    assert ([], [(), ()]) == (list(report.findings), [test.differences for test in result.results])
+
+
+def test_an_unknown_journey_beside_is_told() -> None:
+    """Only journeys of the plan can run beside one."""
     result, findings = outcome("tests: [{name: it, beside: [growth.recovery.other], expect: {enters: false}}]\n")
     assert "unknown journey 'growth.recovery.other'" in findings[0]
     assert () == result.results
-    assert "growth.recovery.other" in {journey.name for journey in compile_documents(CONTENT, CART, other).journeys}
 
 
 WRONG = [

@@ -4,6 +4,7 @@ They are documents (`kind: policy`) compiled into the plan, so a change of polic
 """
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from pilotage.predicate.ir import Predicate
 
@@ -52,9 +53,20 @@ class Suppression(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Slot(msgspec.Struct, frozen=True):
+    """Messages of these classes (on these channels; empty: all) leave only at the ends of the subject's slots, at most `limit` at
+    each. Slots of `length_us` follow each other without a gap; a hash of the subject says where they begin."""
+
+    name: str
+    length_us: int
+    classes: tuple[str, ...]
+    limit: int = 1
+    channels: tuple[str, ...] = ()
+
+
 class Policy(msgspec.Struct, frozen=True):
     """All contact policies of a plan. `zone` is the IANA zone of subjects whose own is unknown; `zone_attribute` the
-    profile attribute that holds a subject's own."""
+    profile attribute that holds a subject's own. `slots` are left out of the stored form where there are none."""
 
     purposes: tuple[Purpose, ...] = ()
     quiet_hours: tuple[QuietHours, ...] = ()
@@ -62,3 +74,4 @@ class Policy(msgspec.Struct, frozen=True):
     suppressions: tuple[Suppression, ...] = ()
     zone: str = "UTC"
     zone_attribute: str = "timezone"
+    slots: tuple[Slot, ...] | UnsetType = UNSET

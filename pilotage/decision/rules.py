@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Suppression
+from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Slot, Suppression
 from pilotage.event.zone import Zones
 from pilotage.profile.state import State
 
@@ -36,6 +36,7 @@ class Standing(msgspec.Struct, frozen=True):
     suppressions: tuple[tuple[Suppression, SuppressionTest], ...]
     quiet_hours: tuple[QuietHours, ...]
     budgets: tuple[Budget, ...]
+    slot: Slot | None = None
 
 
 class ContactRules:
@@ -45,6 +46,7 @@ class ContactRules:
         self.policy = policy
         self.zones = zones
         self.purposes = {purpose.name: purpose for purpose in policy.purposes}
+        self.slots = policy.slots or ()
         self.window_us = max((budget.window_us for budget in policy.budgets), default=0)
         self._tests = tests
         self._standings: dict[tuple[str, str, str], Standing] = {}
@@ -69,12 +71,19 @@ class ContactRules:
                 rule for rule in policy.quiet_hours if contact_class in rule.classes and (not rule.channels or channel in rule.channels)
             ),
             budgets=tuple(budget for budget in policy.budgets if counts(budget, channel, purpose, journey)),
+            slot=next(
+                (slot for slot in self.slots if contact_class in slot.classes and (not slot.channels or channel in slot.channels)), None
+            ),
         )
 
     def zone_of(self, state: State) -> str:
         """The subject's IANA zone, or the company's where it is unknown or not a zone."""
         zone = state.attributes.get(self.policy.zone_attribute)
         return zone if isinstance(zone, str) and zone in self.zones else self.policy.zone
+
+
+def _waits(slot: Slot, channel: str, purpose: Purpose) -> bool:
+    return purpose.contact_class in slot.classes and (not slot.channels or channel in slot.channels)
 
 
 def counts(budget: Budget, channel: str, purpose: Purpose, journey: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pilotage.audience.membership import due, unknown
 from pilotage.contract.builtin import FEATURES_FILLED
 from pilotage.event.envelope import WAKE, Event
+from pilotage.journey.arbitration import first_of
 from pilotage.journey.audiences import adopt_audiences, move_audiences, tell_audiences
 from pilotage.journey.backfill import fill_features
 from pilotage.journey.entry import due_of, enter, fire, take
@@ -96,6 +97,8 @@ def _settle(work: Work, until_us: int) -> None:
         state = work.state
         due = [entry for entry in state.entries if 0 < entry.due_us <= until_us]
         entry = min(due, key=_order, default=None)
+        if entry is not None and work.program.arbitrates:
+            entry = first_of(work, [each for each in due if each.due_us == entry.due_us])
         flip_us = earliest(state.flip_us, state.schedule_us)
         if 0 < flip_us <= (entry.due_us if entry is not None else until_us):
             work.begin(flip_us)

@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import msgspec
+from msgspec import UNSET
 
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import AnyStep, Branch, Call, Decide, Enter, Exit, Journey, Repeat, Send, Split, Task, Wait
 
 OTHERWISE = "otherwise"
 NEXT = "next"
+ON_LOST = "on_lost"
 ROUND = "round"
 ON_BLOCKED, ON_FAILURE, ON_TIMEOUT = "on_blocked", "on_failure", "on_timeout"
 ENTERS, HELD_OUT, GOAL = "enters", "held out", "goal"
@@ -58,6 +60,7 @@ def step_edges(step: AnyStep) -> tuple[StepEdge, ...]:
         ways = [(f"arm {arm.name}", arm.goto) for arm in step.arms if arm.share]
     elif isinstance(step, Send):
         ways = [(NEXT, step.next), (ON_BLOCKED, step.on_blocked), *([(ON_FAILURE, step.on_failure)] if step.on_failure else [])]
+        ways += [] if step.on_lost is UNSET else [(ON_LOST, step.on_lost)]
     elif isinstance(step, Wait):
         ways = [(NEXT, step.next), *([(ON_TIMEOUT, step.on_timeout or step.next)] if step.timeout_us else [])]
     elif isinstance(step, Call) and awaits(step):
@@ -149,6 +152,7 @@ _LEAVING = {
     "emitted": NEXT,
     "timed_out": ON_TIMEOUT,
     "blocked": ON_BLOCKED,
+    "lost": ON_LOST,
     "failed": ON_FAILURE,
 }
 

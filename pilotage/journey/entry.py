@@ -6,15 +6,16 @@ from typing import Any
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.experiment.assignment import held_out
+from pilotage.journey.arbitration import DEFERRED
+from pilotage.journey.compiled import Condition
 from pilotage.journey.nested_steps import came_back
 from pilotage.journey.outcome import Decision
 from pilotage.journey.parent import tell_parent
 from pilotage.journey.plan import KEY, Call, Enter, Send, Task, Wait
-from pilotage.journey.program import Condition, JourneyProgram, StepProgram
+from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.run import RUN
 from pilotage.journey.steps import (
     AWAITING,
-    DEFERRED,
     ENDED,
     HELD_OUT,
     PARKED,

@@ -124,6 +124,7 @@ RULES = {
     "P004": "two policies give different values for one setting",
     "P005": "unknown journey in a policy",
     "P006": "a marketing purpose rests on a basis that does not allow marketing",
+    "P007": "messages would wait for two contact slots",
     "U001": "an audience has no owner",
     "U002": "an audience does not say who is in it",
     "U003": "audiences are made of each other",

@@ -233,6 +233,23 @@ POLICY = _head(
         "how many messages a subject may get",
     ),
     Key(
+        "slots",
+        Listing(
+            Form(
+                "the slot",
+                (
+                    _REQUIRED_NAME,
+                    Key("length", Value("duration"), "how long a slot is", required=True),
+                    Key("classes", _CLASSES, "the classes of messages that wait for slots", required=True),
+                    Key("limit", Value("count"), "how many messages leave at the end of a slot; 1 without it"),
+                    _CHANNELS,
+                ),
+            ),
+            empty=True,
+        ),
+        "the instants at which messages are decided together, the best of them first",
+    ),
+    Key(
         "suppress",
         Listing(
             Form(

@@ -17,7 +17,7 @@ def ways_out(step: AnyStep) -> tuple[str, ...]:
     elif isinstance(step, Split):
         onward += [arm.goto for arm in step.arms]
     elif isinstance(step, Send):
-        onward += [step.on_blocked, step.on_failure]
+        onward += [step.on_blocked, step.on_failure, step.on_lost or ""]
     elif isinstance(step, Wait):
         onward.append(step.on_timeout)
     elif isinstance(step, Call):

@@ -173,6 +173,7 @@ def _kept_expressions(step: AnyStep, reads: dict[str, dict[str, Expr]]) -> Itera
     """What a step reads of the entry; a wait's `where` is not among it, since its trigger is the awaited event."""
     if isinstance(step, Send):
         yield from reads.get(step.content, {}).values()
+        yield from () if step.priority is UNSET else (step.priority,)
     elif isinstance(step, Branch):
         yield from (edge.when.expr for edge in step.edges)
     elif isinstance(step, Wait) and step.when is not None:

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Suppression
+from msgspec import UNSET
+
+from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Slot, Suppression
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
 from pilotage.journey.forms import BASES, CLASSES
 from pilotage.journey.names import Desk
 from pilotage.journey.scalars import count_or, duration_or, minute_or
 
-_Rule = TypeVar("_Rule", Purpose, QuietHours, Budget, Suppression)
+_Rule = TypeVar("_Rule", Purpose, QuietHours, Budget, Slot, Suppression)
+_NAMED = (("purpose", "purposes"), ("quiet hours", "quiet_hours"), ("budget", "budgets"), ("slot", "slots"), ("suppression", "suppress"))
 ZONE_ATTRIBUTE = "timezone"
 """The attribute that holds a customer's time zone where no policy names another."""
 _MARKETING_BASES = ("consent", "legitimate_interest")
@@ -28,10 +31,18 @@ def parse_purposes(fields: Fields) -> tuple[Purpose, ...]:
 
 def parse_policy(desks: Sequence[Desk], zone: str) -> Policy:
     """One policy out of all policy documents, each list in the order of names; `zone` holds where none names its own."""
-    for what, key in (("purpose", "purposes"), ("quiet hours", "quiet_hours"), ("budget", "budgets"), ("suppression", "suppress")):
+    for what, key in (
+        ("purpose", "purposes"),
+        ("quiet hours", "quiet_hours"),
+        ("budget", "budgets"),
+        ("slot", "slots"),
+        ("suppression", "suppress"),
+    ):
         _check_twice(desks, what, key)
     for desk in desks:
         _check_purposes(desk)
+    slots = _by_name(_slot(desk, item) for desk, item in _items(desks, "slots"))
+    _check_slots(desks, slots)
     return Policy(
         purposes=_by_name(purpose for desk in desks for purpose in parse_purposes(desk.document.root)),
         quiet_hours=_by_name(_quiet(desk, item) for desk, item in _items(desks, "quiet_hours")),
@@ -39,6 +50,7 @@ def parse_policy(desks: Sequence[Desk], zone: str) -> Policy:
         suppressions=_by_name(rule for desk, item in _items(desks, "suppress") if (rule := _suppression(desk, item))),
         zone=_setting(desks, "zone", _known_zone) or zone,
         zone_attribute=_setting(desks, "zone_attribute", _known_attribute) or ZONE_ATTRIBUTE,
+        slots=slots or UNSET,
     )
 
 
@@ -93,6 +105,28 @@ def _budget(desk: Desk, item: Fields) -> Budget:
         purposes=_known(desk, item, "purposes", "J005", desk.names.purposes, "purpose"),
         journeys=_known(desk, item, "journeys", "P005", desk.names.journeys, "journey"),
     )
+
+
+def _slot(desk: Desk, item: Fields) -> Slot:
+    return Slot(
+        name=item.text("name"),
+        length_us=duration_or(item.scalar("length"), 1),
+        classes=_texts(item, "classes"),
+        limit=count_or(item.scalar("limit"), 1),
+        channels=_channels(desk, item),
+    )
+
+
+def _check_slots(desks: Sequence[Desk], slots: Sequence[Slot]) -> None:
+    """Report messages that would wait for two slots: which of the two is meant cannot be told."""
+    for desk, item in _items(desks, "slots"):
+        mine = next((slot for slot in slots if slot.name == item.text("name")), None)
+        for other in slots:
+            if mine is None or other.name >= mine.name or not set(mine.classes) & set(other.classes):
+                continue
+            if not mine.channels or not other.channels or set(mine.channels) & set(other.channels):
+                message = f"the slots {other.name!r} and {mine.name!r} are for the same messages"
+                desk.wrong("P007", item.key("name"), message, "let them differ by class or channel")
 
 
 def _suppression(desk: Desk, item: Fields) -> Suppression | None:

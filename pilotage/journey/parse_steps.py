@@ -6,12 +6,14 @@ fit. A step leads to the one written after it unless it says otherwise; `end` me
 
 from collections.abc import Callable, Iterable
 
+from msgspec import UNSET, UnsetType
+
 from pilotage.contract.model import FieldSpec
 from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.journey.assignments import assign, kept, pairs
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
-from pilotage.journey.names import SCALAR_TYPES
+from pilotage.journey.names import SCALAR_TYPES, converted
 from pilotage.journey.parse_content import read_content
 from pilotage.journey.parse_decide import parse_decide
 from pilotage.journey.parse_task import parse_approve, parse_task
@@ -20,7 +22,7 @@ from pilotage.journey.scalars import END, count_or, duration_or, minute_or, shar
 from pilotage.journey.scene import Scene
 from pilotage.journey.step_forms import STEP
 from pilotage.journey.targets import edge, led_to, target
-from pilotage.predicate.ir import Literal, Type
+from pilotage.predicate.ir import Expr, Literal, Type
 
 SEND_EXPIRES_US = 3 * DAY_US
 CALL_EXPIRES_US = DAY_US
@@ -70,7 +72,21 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
         expires_us=duration_or(step.scalar("expires"), SEND_EXPIRES_US),
         on_blocked="" if blocked == END else blocked,
         on_failure=edge(scene, step, name, "on_failure"),
+        priority=_priority(scene, step.scalar("priority")),
+        on_lost=UNSET if step.get("on_lost") is None else target(scene, step, "on_lost", ""),
     )
+
+
+def _priority(scene: Scene, scalar: Scalar | None) -> Expr | UnsetType:
+    desk = scene.desk
+    read = desk.expression(scene.judged(scalar), scene.scope)
+    if scalar is None or read is None:
+        return UNSET
+    value = converted(read.expr, Type.NUMBER)
+    if value is None:
+        desk.wrong("E002", scalar, f"the priority is of type {read.expr.type}, not a number", "write a number, such as trigger.price * 0.1")
+        return UNSET
+    return value
 
 
 def _recipient(scene: Scene, step: Fields, channel: str) -> str:

@@ -76,7 +76,9 @@ class Step(msgspec.Struct, frozen=True, tag_field="kind"):
 class Send(Step, frozen=True, tag="send"):
     """A candidate message. `expires_us` is how long after becoming a candidate it may still leave. `on_blocked` is
     taken when a policy refuses it or it expires; `on_failure` when the provider finally fails (then the entry waits for
-    the receipt). Empty: the entry ends with that reason. `recipient` is the attribute that holds the address."""
+    the receipt). Empty: the entry ends with that reason. `recipient` is the attribute that holds the address. Of candidates that
+    are decided at one instant the one with the highest `priority` (a NUMBER; 0 without one, NULL last) comes first. `on_lost` is
+    taken by one that others keep out of its contact slot; without it, it waits for the next."""
 
     channel: str
     content: str
@@ -85,6 +87,8 @@ class Send(Step, frozen=True, tag="send"):
     expires_us: int
     on_blocked: str = ""
     on_failure: str = ""
+    priority: Expr | UnsetType = UNSET
+    on_lost: str | UnsetType = UNSET
 
 
 class Wait(Step, frozen=True, tag="wait"):

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 
 from pilotage.audience.model import SET_BYTES
-from pilotage.audience.program import Audiences, compile_audiences, standing_signals
+from pilotage.audience.program import Audiences, compile_audiences
 from pilotage.consent.purposes import CONSENT_EVENT
 from pilotage.contract.builtin import (
     AUDIENCE_ENTERED,
@@ -26,16 +26,11 @@ from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
 from pilotage.event.digest import digest, key128
 from pilotage.event.zone import Zones
+from pilotage.journey.compiled import Compiled, Condition, Function, signals_of
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Decide, Emit, Enter, Journey, Plan, Repeat, Send, Set, Task, Wait
-from pilotage.predicate.inputs import compile_inputs
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
-from pilotage.predicate.leaves import Access
-from pilotage.predicate.next_flip import compile_flips
-from pilotage.predicate.python import compile_functions
 from pilotage.profile.features import widest
-
-Function = Callable[..., Any]
 
 RECEIPTS = frozenset(
     (
@@ -71,83 +66,25 @@ class ZonesDiffer(ValueError):
     """The zone tables at hand are not those the plan was compiled against. Load the tables the plan names."""
 
 
-class Condition:
-    """A compiled condition: whether it is true (NULL is not), the values it looks at, its next flip where time alone can
-    change it, and the signals that can change it."""
-
-    __slots__ = ("flip", "inputs", "signals", "text", "truth")
-
-    def __init__(self, predicate: Predicate, truth: Function, inputs: Function, flip: Function) -> None:
-        self.text = predicate.text
-        self.truth = truth
-        self.inputs = inputs
-        self.flip = flip if predicate.timed else None
-        self.signals = signals_of(predicate)
-
-
-class Compiled:
-    """Every condition and every value expression of the plans, compiled, by the name of its place."""
-
-    __slots__ = ("_conditions", "_expressions", "_predicates", "_values")
-
-    def __init__(self) -> None:
-        self._predicates: dict[Access, dict[str, Predicate]] = {"payload": {}, "kept": {}}
-        self._expressions: dict[Access, dict[str, Expr]] = {"payload": {}, "kept": {}}
-        self._conditions: dict[str, Condition] = {}
-        self._values: dict[str, Function] = {}
-
-    def add_condition(self, name: str, predicate: Predicate, access: Access) -> None:
-        """Have a condition compiled."""
-        self._predicates[access][name] = predicate
-
-    def add_value(self, name: str, expr: Expr, access: Access) -> None:
-        """Have a value expression compiled."""
-        self._expressions[access][name] = expr
-
-    def compile(self, features: Sequence[Feature], zones: Zones) -> None:
-        """Compile all that was added, as one module for each way of reading the trigger."""
-        for access, predicates in self._predicates.items():
-            expressions = {name: predicate.expr for name, predicate in predicates.items()}
-            truths = compile_functions(expressions, trigger=access, conditions=True, zones=zones)
-            inputs = compile_inputs(expressions, features, trigger=access, zones=zones)
-            flips = compile_flips(expressions, trigger=access, zones=zones)
-            for name, predicate in predicates.items():
-                self._conditions[name] = Condition(predicate, truths[name], inputs[name], flips[name])
-            self._values.update(compile_functions(self._expressions[access], trigger=access, zones=zones))
-
-    def condition(self, name: str) -> Condition:
-        """The compiled condition of a place."""
-        return self._conditions[name]
-
-    def optional(self, name: str) -> Condition | None:
-        """The compiled condition of a place, or None where the document has none."""
-        return self._conditions.get(name)
-
-    def value(self, name: str) -> Function:
-        """The compiled value expression of a place."""
-        return self._values[name]
-
-    def optional_value(self, name: str) -> Function | None:
-        """The compiled value expression of a place, or None where the document has none."""
-        return self._values.get(name)
-
-
-def signals_of(predicate: Predicate) -> frozenset[str]:
-    """What can change a condition's truth: event types, `@attribute`, `!purpose|channel`, `#audience` and `~journey`."""
-    return standing_signals(predicate) | frozenset(predicate.events)
-
-
 class StepProgram:
     """One step with its compiled conditions and expressions, in the order the plan lists them. `timed` says whether a
-    wait's condition can become true by time alone."""
+    wait's condition can become true by time alone, `priority` which of several messages goes first."""
 
-    __slots__ = ("conditions", "names", "step", "timed", "values")
+    __slots__ = ("conditions", "names", "priority", "step", "timed", "values")
 
-    def __init__(self, step: AnyStep, conditions: tuple[Condition, ...], names: tuple[str, ...], values: tuple[Function, ...]) -> None:
+    def __init__(
+        self,
+        step: AnyStep,
+        conditions: tuple[Condition, ...],
+        names: tuple[str, ...],
+        values: tuple[Function, ...],
+        priority: Function | None = None,
+    ) -> None:
         self.step = step
         self.conditions = conditions
         self.names = names
         self.values = values
+        self.priority = priority
         self.timed = isinstance(step, Wait) and step.when is not None and conditions[-1].flip is not None
 
 
@@ -239,11 +176,12 @@ class Handler:
 class Program:
     """Executable plans. Read only after `load`; one per process. `passages` are the signals of the journeys whose entries and
     exits something reads, `journeys` all versions there are, `entered` those of the plan in force by name,
-    `schedules` the scheduled ones by audience (their set has a name too); `zone_signal` says that a subject's zone has changed."""
+    `schedules` the scheduled ones by audience (their set has a name too); `zone_signal` says that a subject's zone has changed,
+    `arbitrates` whether messages are decided in order of priority."""
 
     __slots__ = (
-        "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys", "passages", "plan",
-        "rules", "schedule_set", "schedules", "zone_signal",
+        "arbitrates", "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys",
+        "passages", "plan", "rules", "schedule_set", "schedules", "zone_signal",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, environment: str, rules: ContactRules, audiences: Audiences) -> None:
@@ -257,6 +195,7 @@ class Program:
         self.entered: dict[str, JourneyProgram] = {}
         self.schedules: dict[str, tuple[JourneyProgram, ...]] = {}
         self.schedule_set = b""
+        self.arbitrates = bool(rules.slots)
         self.zone_signal = f"@{plan.policy.zone_attribute}"
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
@@ -288,6 +227,7 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
                 program.journeys[version] = JourneyProgram(journey, compiled, contents)
     program.entered = {journey.name: program.journeys[journey.digest[:16]] for journey in plan.journeys}
     _schedules(program)
+    program.arbitrates |= any(step.priority for journey in program.journeys.values() for step in journey.steps.values())
     program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
     return program
@@ -366,6 +306,7 @@ def _step_program(step: AnyStep, contents: dict[str, Content], compiled: Compile
         tuple(compiled.condition(f"{name}/{i}") for i in range(len(_predicates(step)))),
         tuple(label for label, _ in expressions),
         tuple(compiled.value(f"{name}={i}") for i in range(len(expressions))),
+        compiled.optional_value(f"{name}!priority"),
     )
 
 
@@ -435,3 +376,5 @@ def _collect(journey: Journey, contents: dict[str, Content], compiled: Compiled)
             compiled.add_condition(f"{name}/{i}", predicate, "payload" if awaits else "kept")
         for i, (_, expr) in enumerate(_expressions(step, contents)):
             compiled.add_value(f"{name}={i}", expr, "kept")
+        if isinstance(step, Send) and step.priority is not UNSET:
+            compiled.add_value(f"{name}!priority", step.priority, "kept")

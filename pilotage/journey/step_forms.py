@@ -41,6 +41,8 @@ SEND = Form(
         Key("purpose", Value("name"), "the consent purpose; without it the journey's"),
         Key("recipient", Value("name"), "the profile attribute that holds the address"),
         Key("expires", Value("duration"), "how long the message may still leave; 3d without it"),
+        Key("priority", Value("expression"), "which of several messages goes first, the highest; 0 without it"),
+        _edge("on_lost", "where to go when others take the contact slot; without it the message waits for the next"),
         _edge("on_blocked", "where to go when a policy refuses the message, or it expires"),
         _edge("on_failure", "where to go when the provider finally fails"),
         _NEXT,

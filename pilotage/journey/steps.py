@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
+from pilotage.consent.policy import Slot
 from pilotage.decision.budget import unexpired
-from pilotage.decision.eligibility import Later, Refused, decide
+from pilotage.decision.eligibility import Allowed, Later, Refused, decide
 from pilotage.decision.rules import Candidate
+from pilotage.decision.slot import slot_end
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.experiment.assignment import arm_index
+from pilotage.journey.arbitration import DEFERRED, in_slot, rivals, slot_of
 from pilotage.journey.outcome import Action
 from pilotage.journey.parent import tell_parent
 from pilotage.journey.plan import Assignment, Branch, Call, Emit, Exit, Send, Set, Split, Wait
@@ -24,7 +28,7 @@ from pilotage.journey.work import Derived, Work
 from pilotage.predicate.ir import Type
 from pilotage.profile.state import Entry, Reservation, Visit
 
-WAITING, DEFERRED, AWAITING, HELD_OUT = 1, 2, 3, 4
+WAITING, AWAITING, HELD_OUT = 1, 3, 4
 
 PARKED = "\0parked"
 """What a step returns when the entry stays on it."""
@@ -195,25 +199,47 @@ def run_send(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
     """A new candidate: its expiry counts from now. `attempt_send` decides it now and whenever it is decided anew."""
     step = program.step
     assert isinstance(step, Send)
-    return attempt_send(work, entry, journey, program, work.now + step.expires_us)
+    slot, expires_us = slot_of(work, entry, step), work.now + step.expires_us
+    if slot is None:
+        return attempt_send(work, entry, journey, program, expires_us)
+    return _defer(
+        work, entry, Later(slot_end(slot, work.state.subject, work.now + 1), f"slot:{slot.name}", f"slot {slot.name}"), expires_us
+    )
 
 
 def attempt_send(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram, expires_us: int) -> str:
     """Decide a candidate that expires at `expires_us`: send it, let it wait for a later instant, or take `on_blocked`."""
     step = program.step
     assert isinstance(step, Send)
-    rules = work.program.rules
-    verdict = decide(rules, work.state, Candidate(step.channel, step.purpose, entry.journey, expires_us), work.now)
+    slot = slot_of(work, entry, step)
+    end_us = work.now if slot is None else slot_end(slot, work.state.subject, work.now)
+    if slot is not None and work.now < end_us <= expires_us:
+        return _defer(work, entry, _at_slot(slot, end_us), expires_us)
+    verdict = decide(work.program.rules, work.state, Candidate(step.channel, step.purpose, entry.journey, expires_us), work.now)
+    if slot is not None:
+        verdict, lost = in_slot(work, slot, verdict, expires_us)
+        if lost and step.on_lost is not UNSET and not isinstance(verdict, Allowed):
+            work.decide(entry, "lost", verdict.reason, verdict.rule, lost=(f"send {step.content} on {step.channel}",))
+            return step.on_lost
     if isinstance(verdict, Later):
-        work.decide(entry, "deferred", verdict.reason, verdict.rule, {"until_us": verdict.at_us})
-        entry.expires_us = expires_us
-        return park(work, entry, DEFERRED, verdict.at_us)
+        return _defer(work, entry, verdict, expires_us)
     if isinstance(verdict, Refused):
         return blocked(work, entry, program, verdict.reason, verdict.rule)
     recipient = work.state.attributes.get(step.recipient) if step.recipient else work.state.subject.hex()
     if not recipient:
         return blocked(work, entry, program, f"no {step.recipient}", "recipient")
     return _send(work, entry, journey, program, str(recipient), expires_us)
+
+
+def _at_slot(slot: Slot, end_us: int) -> Later:
+    return Later(end_us, f"slot:{slot.name}", f"slot {slot.name}")
+
+
+def _defer(work: Work, entry: Entry, verdict: Later, expires_us: int) -> str:
+    """Let a candidate wait until it is decided anew."""
+    work.decide(entry, "deferred", verdict.reason, verdict.rule, {"until_us": verdict.at_us})
+    entry.expires_us = expires_us
+    return park(work, entry, DEFERRED, min(verdict.at_us, expires_us))
 
 
 def blocked(work: Work, entry: Entry, program: StepProgram, reason: str, rule: str) -> str:
@@ -240,7 +266,8 @@ def _send(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgra
     budget = unexpired(work.own("budget"), work.program.rules.window_us, work.now)
     budget.append(Reservation(effect, step.channel, step.purpose, entry.journey, work.now))
     work.state.budget = budget
-    work.decide(entry, "sent", step.channel, "consent, suppression, quiet hours and budgets allow it", effect=effect)
+    rule = "consent, suppression, quiet hours and budgets allow it"
+    work.decide(entry, "sent", step.channel, rule, lost=rivals(work, entry), effect=effect)
     if not step.on_failure:
         return step.next
     entry.awaited = effect

@@ -312,5 +312,14 @@ def returned(returns: tuple[tuple[str, str, Type], ...], body: str | None) -> di
             from_json = msgspec.json.decode(body)
         except msgspec.DecodeError:
             from_json = None
-    fields = from_json if isinstance(from_json, dict) else {}
-    return {variable: kernel_value(kind, fields.get(field)) for variable, field, kind in returns}
+    return {variable: kernel_value(kind, _field(from_json, field)) for variable, field, kind in returns}
+
+
+def _field(value: Any, path: str) -> Any:
+    """The field of a JSON value that a dotted path leads to, None where there is none; a key with dots in it counts first."""
+    while isinstance(value, dict):
+        if path in value:
+            return value[path]
+        name, _, path = path.partition(".")
+        value = value.get(name) if path else None
+    return None

@@ -2,7 +2,8 @@
 
 A line says what happens: an event type with its data, `+2d` for time that passes, or both. The lines indented below it are
 what is decided then, each as verb and step, with what follows a colon being the reason. The customer has an address and has
-consented; every message is handed over at once, unless the story says `message.failed` of the last one instead.
+consented to `marketing.cart` by e-mail and in the inbox; every message is handed over at once, unless the story says
+`message.failed` of the last one instead.
 """
 
 import re
@@ -25,7 +26,7 @@ def told(plan: Plan, story: str) -> str:
     """The story as it goes: its own lines, each with what is really decided below it."""
     subject = Subject(plan=plan)
     subject.event("customer.identified", email="ada@example.test", first_name="Ada", tier="basic")
-    subject.consent("marketing.cart").consent("service.payment")
+    subject.consent("marketing.cart").consent("marketing.cart", "inbox")
     lines: list[str] = []
     for line in story.splitlines():
         if not line.startswith(" "):

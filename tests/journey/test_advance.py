@@ -1,5 +1,7 @@
 """Tests of `advance`: each step, wait form, exit, goal and re-entry rule, through documents and the real compiler."""
 
+import pytest
+
 from pilotage.journey.program import load
 from tests.journey.scenario import CONTENT, DAY, HOUR, MINUTE, ZONES, Subject, compile_documents
 
@@ -225,6 +227,24 @@ def test_call_waits_for_the_answer() -> None:
     assert (answered.actions[0].kind, answered.actions[0].target, answered.actions[0].variables) == ("call", "desk", {"text": "DE"})
     late = Subject(journey(steps)).sign_up().event("cart.added").wake(HOUR)
     assert late.last("exited").reason == "late"
+
+
+@pytest.mark.parametrize(
+    ("body", "ticket"),
+    [
+        ('{"ticket": {"id": "T1"}}', "T1"),
+        ('{"ticket.id": "T2", "ticket": {"id": "T1"}}', "T2"),
+        ('{"ticket": "T1"}', None),
+        ('{"ticket": {"id": 5}}', None),
+        ("[1]", None),
+        ("no JSON", None),
+    ],
+)
+def test_a_field_of_an_answer_may_be_a_path(body: str, ticket: str | None) -> None:
+    """A dotted path leads into the objects of an answer; what it does not lead to, or to another type, is NULL."""
+    steps = "{id: c, call: desk, returns: {ticket: {field: ticket.id, type: string}}}\n{id: w, wait: {for: 1d}}"
+    s = Subject(journey(steps)).event("cart.added").receipt("call.answered", body=body)
+    assert {"ticket": ticket} == s.state.entries[0].variables
 
 
 def test_failure_edges() -> None:

@@ -10,6 +10,8 @@ from pilotage.journey.document import Fields, Items, Tree
 from pilotage.journey.forms import FORMS
 from pilotage.journey.schema import json_schema, json_schemas
 from tests.journey.sample import FILES, changed, compiled, document_of
+from tests.journey.test_decide import CATALOGUE
+from tests.journey.test_parse_fragment import ASK
 
 
 def plain(tree: Tree) -> Any:
@@ -63,6 +65,28 @@ def test_schemas_and_forms_agree_on_mistakes(path: str, old: str, new: str) -> N
     files = changed(path, old, new)
     assert not accepted(document_of(files[path]).kind, files[path])
     assert compiled(files)[0] is None
+
+
+OTHERS = {
+    "fragment": (ASK, "timeout: $pause", "timeout: pause"),
+    "catalogue": (CATALOGUE, "weight: 3", "weight: three"),
+    "journey": (
+        FILES["journeys/cart.yaml"].replace(
+            "{id: day, wait: {for: 23h}}", "{id: day, repeat: {times: 2, steps: [{id: w, wait: {for: 1d}}]}}"
+        ),
+        "{id: w, wait: {for: 1d}}",
+        "{id: w, wait: {for: 1 day}}",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_parameters_and_inner_steps_are_known_to_editors(kind: str) -> None:
+    """A parameter may stand for a value in a fragment, steps hold steps, and what is neither is marked as wrong."""
+    source, right, wrong = OTHERS[kind]
+    assert accepted(kind, source)
+    assert not accepted(kind, source.replace(right, wrong))
+    assert kind == "journey" or not accepted("journey", source)
 
 
 def test_every_kind_has_a_valid_schema_that_explains_its_keys() -> None:

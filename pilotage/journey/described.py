@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pilotage.event.time import duration_text
-from pilotage.journey.plan import AnyStep, Arm, Assignment, Content, Edge, Journey
+from pilotage.journey.plan import AnyStep, Arm, Assignment, Content, Edge, Enter, Journey, Option, Task
 from pilotage.predicate.canonical import canonical
 from pilotage.predicate.ir import Feature, Predicate
 from pilotage.predicate.ir import Node as ExpressionNode
@@ -21,7 +21,7 @@ Description = dict[str, str]
 END = "end"
 _SHARES = ("holdout", "share")
 _DERIVED = ("trigger_fields", "variables", "steps", "exits", "enter", "goal", "name", "id", "event")
-_TARGETS = ("next", "goto")
+_TARGETS = ("next", "goto", "body")
 
 
 def described(part: msgspec.Struct, features: Mapping[str, Feature], leave_out: tuple[str, ...] = ()) -> Description:
@@ -29,7 +29,7 @@ def described(part: msgspec.Struct, features: Mapping[str, Feature], leave_out: 
     found: Description = {}
     for name in part.__struct_fields__:
         value = getattr(part, name)
-        if name in leave_out or value in (None, "", (), 0, False):
+        if name in leave_out or value is msgspec.UNSET or value in (None, "", (), 0, False):
             continue
         found[_field_name(name)] = _shown(name, value, features)
     return found
@@ -50,7 +50,7 @@ def described_journey(journey: Journey, features: Mapping[str, Feature]) -> Desc
 def described_step(step: AnyStep, features: Mapping[str, Feature]) -> Description:
     """What a step does, whatever follows."""
     targets = tuple(name for name in step.__struct_fields__ if _leads(name))
-    return {"kind": kind_of(step), **described(step, features, ("id", *targets))}
+    return {"kind": kind_of(step), **described(step, features, ("id", "outcomes", *targets))}
 
 
 def ways_of(step: AnyStep, features: Mapping[str, Feature]) -> Description:
@@ -61,8 +61,10 @@ def ways_of(step: AnyStep, features: Mapping[str, Feature]) -> Description:
         if _leads(name) and (value or name == "next"):
             found[name] = value or END
         elif isinstance(value, tuple):
-            found |= {_way(each, features): each.goto or END for each in value if isinstance(each, Edge | Arm)}
-    if kind_of(step) in ("split", "exit"):
+            found |= {_way(each, features): each.goto or END for each in value if isinstance(each, Edge | Arm | Option)}
+    if isinstance(step, Enter | Task):
+        found |= {f"comes back {name}": goto or END for name, goto in step.outcomes}
+    if kind_of(step) in ("split", "task", "exit"):
         del found["next"]
     return found
 
@@ -81,7 +83,9 @@ def _leads(name: str) -> bool:
     return name in _TARGETS or name.startswith("on_")
 
 
-def _way(each: Edge | Arm, features: Mapping[str, Feature]) -> str:
+def _way(each: Edge | Arm | Option, features: Mapping[str, Feature]) -> str:
+    if isinstance(each, Option):
+        return f"chooses {each.name}"
     return f"arm {each.name}" if isinstance(each, Arm) else f"when {canonical_text(each.when)}"
 
 
@@ -98,6 +102,8 @@ def _shown(name: str, value: Any, features: Mapping[str, Feature]) -> str:
         return f"{value.name} = {expression_text(canonical(value.value), features)}"
     if isinstance(value, Edge):
         return _way(value, features)
+    if isinstance(value, Option):
+        return " ".join((value.name, *(f"{name} {text}" for name, text in described(value, features, ("name", "goto")).items())))
     if isinstance(value, Arm):
         return f"{value.name} {_share(value.share)}"
     if isinstance(value, tuple):

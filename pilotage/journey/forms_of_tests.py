@@ -10,7 +10,7 @@ NO_FATE = "none"
 _FATE = Value(choices=tuple(dict.fromkeys((*SEND_FATES, *CALL_FATES, NO_FATE))))
 
 _NAMES = Listing(Value("name"), empty=True)
-_STEPS = Listing(Value("step"), empty=True)
+_STEPS = Listing(Value("step path"), empty=True)
 _AT = Key("at", Value("instant"), "when: local time in the customer's zone, or with an offset")
 _AFTER_START = Key("after", Value("duration"), "how long after the start")
 
@@ -21,7 +21,7 @@ GIVEN = Form(
         Key("consents", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has agreed to"),
         Key("refusals", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has refused"),
         Key("zone", Value(), "the customer's own IANA zone"),
-        Key("arms", Mapped(Value("word"), "step"), "for each split step, the arm that the customer is in"),
+        Key("arms", Mapped(Value("word"), "step path"), "for each split step, the arm that the customer is in"),
         Key("held_out", Value("flag"), "whether the customer is in the journey's holdout; false without it"),
     ),
 )
@@ -31,7 +31,7 @@ HAPPENING = Form(
     (
         Key("type", Value("name"), "the event's type", required=True),
         Key("data", Mapped(Anything(), "field", empty=True), "its data, as its contract wants them"),
-        Key("of", Value("step"), "for an event message.*: the send step whose latest message it is about"),
+        Key("of", Value("step path"), "for an event message.*: the send step whose latest message it is about"),
         Key("after", Value("duration"), "how long after the event before it, or after the start; at once without it"),
         _AT,
     ),
@@ -50,7 +50,7 @@ FATE = Form(
 MESSAGE = Form(
     "the message",
     (
-        Key("step", Value("step"), "the step that sends it"),
+        Key("step", Value("step path"), "the step that sends it"),
         Key("channel", Value("name"), "its channel"),
         Key("content", Value("name"), "its content"),
         Key("recipient", Value(), "the address it goes to"),
@@ -63,7 +63,7 @@ MESSAGE = Form(
 MADE_CALL = Form(
     "the call",
     (
-        Key("step", Value("step"), "the step that makes it"),
+        Key("step", Value("step path"), "the step that makes it"),
         Key("endpoint", Value("name"), "the endpoint called"),
         Key("data", Mapped(Anything(), "field"), "fields of what it says"),
         _AT,
@@ -84,7 +84,7 @@ EXPECT = Form(
             Either(Value(), Form("the end", (Key("reason", Value(), "the reason with which it ends"), _AT, _AFTER_START))),
             "how the latest entry ends",
         ),
-        Key("rests", Value("step"), "the step that the entry still rests on in the end"),
+        Key("rests", Value("step path"), "the step that the entry still rests on in the end"),
         Key("attributes", Mapped(Anything()), "attributes of the customer in the end"),
     ),
 )
@@ -99,7 +99,7 @@ TEST = Form(
         Key("events", Listing(HAPPENING), "what happens, in order"),
         Key(
             "fates",
-            Mapped(Either(_FATE, FATE), "step"),
+            Mapped(Either(_FATE, FATE), "step path"),
             "for each send and call step, what becomes of what it hands over; sent or answered at once without it",
         ),
         Key("until", Value("duration"), "how long after the start it ends; without it when nothing is left to happen"),

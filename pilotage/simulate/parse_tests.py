@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from pilotage.contract.builtin import FEATURES_FILLED, MADE_INSIDE
 from pilotage.contract.model import Contract
 from pilotage.contract.validate import ContractBroken, Validator, validator
 from pilotage.event.time import instant_us
@@ -28,8 +29,8 @@ from pilotage.simulate.tests import DocumentTest, Fate, Happening
 
 START = datetime(2026, 3, 2, 10)
 """When a test starts that does not say so: a Monday morning, on the customer's own clock."""
-INSIDE = ("audience.", "pilotage.", "list.")
-"""How the types of events begin that a test cannot bring about."""
+INSIDE = (*MADE_INSIDE, FEATURES_FILLED)
+"""The types of events that a test cannot bring about."""
 
 _validator = lru_cache(maxsize=1024)(validator)
 
@@ -218,7 +219,7 @@ class _Reader:
     def _event(self, item: Fields, at_us: int) -> Happening:
         written, of = item.scalar("type"), item.scalar("of")
         type = self.known(written, self.names.contracts, "event type", "event types") if written else ""
-        if written and type.startswith(INSIDE):
+        if written and type in INSIDE:
             self.wrong("T006", written, f"a test cannot bring about {type!r}", "let what leads to it happen")
         about = type.startswith("message.")
         sends = [name for name, step in self.steps.items() if isinstance(step, Send)]

@@ -24,7 +24,7 @@ from pilotage.journey.advance import EndlessJourney, advance, wake_at
 from pilotage.journey.entry import RestlessEntry
 from pilotage.journey.forms_of_tests import NO_FATE
 from pilotage.journey.outcome import Action, Decision
-from pilotage.journey.plan import Journey, Plan, Split
+from pilotage.journey.plan import Enter, Journey, Plan, Split
 from pilotage.journey.program import Program, load
 from pilotage.journey.recheck import recheck_action
 from pilotage.journey.work import TooManyDerived
@@ -83,9 +83,19 @@ class Stage:
         journeys = tuple(journey for journey in self.plan.journeys if journey.name in names)
         return load(msgspec.structs.replace(self.plan, journeys=journeys), self.zones, "test")
 
+    def _with_entered(self, names: set[str]) -> frozenset[str]:
+        """Journeys, and those that they have the customer enter."""
+        found, ahead = set[str](), sorted(names)
+        while ahead:
+            name = ahead.pop()
+            if name not in found:
+                found.add(name)
+                ahead += [step.journey for step in self.journeys[name].steps if isinstance(step, Enter)]
+        return frozenset(found)
+
     def run(self, test: DocumentTest) -> Trial:
         """Run one test."""
-        names = frozenset((test.journey, *test.beside))
+        names = self._with_entered({test.journey, *test.beside})
         subject = _subject(test, [self.journeys[name] for name in sorted(names)])
         if subject is None:
             asked = ", ".join(f"{step}: {arm}" for step, arm in test.arms.items())

@@ -118,8 +118,7 @@ class Judge:
 
     def _rests(self) -> None:
         expected = self.test.expect.rests
-        entry = next((entry for entry in self.trial.state.entries if entry.journey == self.journey.name), None)
-        if expected and (entry is None or entry.step != expected):
+        if expected and expected not in [entry.step for entry in self.trial.state.entries if entry.journey == self.journey.name]:
             self._differs("rests", expected, self._resting())
 
     def _resting(self) -> str:

@@ -172,6 +172,68 @@ def test_an_unknown_journey_beside_is_told() -> None:
     assert () == result.results
 
 
+NESTED = """\
+schema: 1
+kind: journey
+name: growth.recovery.nested
+purpose: service.payment
+enter: {on: cart.added, reentry: always}
+steps:
+  - id: again
+    repeat:
+      times: 2
+      until: "performed('order.placed', '7d')"
+      steps:
+        - {id: nudge, send: email, content: plain, on_blocked: end}
+        - {id: pause, wait: {for: 1d}}
+  - {id: other, journey: growth.recovery.inner, timeout: 3d, outcomes: {bought: glad}, on_failure: end, on_timeout: end, next: end}
+  - {id: glad, exit: glad}
+"""
+INNER = """\
+schema: 1
+kind: journey
+name: growth.recovery.inner
+enter: {on: app.opened, reentry: never}
+steps:
+  - {id: wait, wait: {until: order.placed, timeout: 10d}, next: which, on_timeout: end}
+  - {id: which, branch: [{when: "count('order.placed', '60d') > 1", goto: gone}]}
+  - {id: bought, exit: bought}
+  - {id: gone, exit: gone}
+"""
+NESTED_TESTS = """\
+tests:
+  - name: two rounds, then an order in the other journey
+    given: &ada {attributes: {email: a@example.test}}
+    events: [{type: cart.added, data: {price: 1}}, {type: order.placed, after: 49h, data: {total: 1}}]
+    expect:
+      steps: [again, again/nudge, again/pause, again, again/nudge, again/pause, again, other, glad]
+      messages: [{step: again/nudge, at: 2026-03-02T10:00}, {step: again/nudge, after: 1d}]
+      ends: {reason: glad, after: 49h}
+  - name: no round begins after an order, and whoever was there before is not entered again
+    given: *ada
+    events:
+      - {type: app.opened}
+      - {type: order.placed, data: {total: 1}}
+      - {type: cart.added, after: 1h, data: {price: 1}}
+    expect: {steps: [again, other], messages: [], decisions: [failed other]}
+  - name: the other journey takes too long, and there is no address
+    events: [{type: cart.added, data: {price: 1}}]
+    expect: {steps: [again, again/nudge, again, again/nudge, again, other], messages: [], decisions: [blocked again/nudge, timed_out other]}
+"""
+
+
+def test_rounds_and_other_journeys_are_edges_too() -> None:
+    """A repeat has an edge for a round, a step that awaits another journey one for each of its ends; that journey runs along."""
+    written = NESTED_TESTS
+    plan, report = compile_documents(NESTED + written, INNER), Report()
+    document = read_document((NESTED + written).encode(), "journeys/nested.yaml", report)
+    assert document is not None
+    [result] = run_tests([document], plan, ZONES, report)
+    assert ([], [()] * 3) == (list(report.findings), [test.differences for test in result.results])
+    assert ["other next → end"] == [edge.text for edge in result.uncovered]
+    assert "other comes back bought → glad" in [edge.text for edge in result.edges]
+
+
 WRONG = [
     ("events: [{type: cart.aded, data: {price: 1}}]", "cart.aded", "T001 unknown event type 'cart.aded'; did you mean 'cart.added'?"),
     ("events: [{type: cart.added, data: {price: dear}}]", "dear", "T002 cart.added: $.price: expected number"),

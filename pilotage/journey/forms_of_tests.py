@@ -5,9 +5,12 @@ from pilotage.journey.shape import Anything, Either, Form, Key, Listing, Mapped,
 SEND_FATES = ("sent", "failed", "refused", "expired", "unknown")
 """What can become of a message that a test hands over."""
 CALL_FATES = ("answered", "failed")
+TASK_FATES = ("completed", "failed")
+TOLD = ("opened", "reminder", "escalated")
+"""What people are told about a task."""
 NO_FATE = "none"
-"""Nothing ever comes back: a message stays under way, a call times out."""
-_FATE = Value(choices=tuple(dict.fromkeys((*SEND_FATES, *CALL_FATES, NO_FATE))))
+"""Nothing ever comes back: a message stays under way, a call times out, nobody does the task."""
+_FATE = Value(choices=tuple(dict.fromkeys((*SEND_FATES, *CALL_FATES, *TASK_FATES, NO_FATE))))
 
 _NAMES = Listing(Value("name"), empty=True)
 _STEPS = Listing(Value("step path"), empty=True)
@@ -21,7 +24,11 @@ GIVEN = Form(
         Key("consents", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has agreed to"),
         Key("refusals", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has refused"),
         Key("zone", Value(), "the customer's own IANA zone"),
-        Key("arms", Mapped(Value("word"), "step path"), "for each split step, the arm that the customer is in"),
+        Key(
+            "arms",
+            Mapped(Value("word"), "step path"),
+            "for each split or decide step, the arm or action that falls to the customer",
+        ),
         Key("held_out", Value("flag"), "whether the customer is in the journey's holdout; false without it"),
     ),
 )
@@ -41,6 +48,8 @@ FATE = Form(
     "the fate",
     (
         Key("fate", _FATE, "what becomes of it", required=True),
+        Key("outcome", Value("name"), "of a task that is completed: what came of it"),
+        Key("person", Value(), "of a task that is completed: who did it"),
         Key("body", Mapped(Anything(), "field", empty=True), "the JSON answer to a call"),
         Key("after", Value("duration"), "how long after the step it is known; at once without it"),
         Key("reason", Value(), "the reason that is given"),
@@ -71,6 +80,18 @@ MADE_CALL = Form(
     ),
 )
 
+TOLD_TASK = Form(
+    "the task",
+    (
+        Key("step", Value("step path"), "the step that gives it"),
+        Key("to", Value(), "the team or person who is told"),
+        Key("told", Value(choices=TOLD), "what is told: that it is there, that it waits, that it has gone over to them"),
+        Key("data", Mapped(Anything(), "field"), "fields of what it says"),
+        _AT,
+        _AFTER_START,
+    ),
+)
+
 EXPECT = Form(
     "what is expected",
     (
@@ -78,6 +99,7 @@ EXPECT = Form(
         Key("steps", _STEPS, "the steps passed, all of them and in this order"),
         Key("messages", Listing(MESSAGE, empty=True), "the messages sent, all of them and in this order; [] for none"),
         Key("calls", Listing(MADE_CALL, empty=True), "the calls made, all of them and in this order; [] for none"),
+        Key("tasks", Listing(TOLD_TASK, empty=True), "what people are told of tasks, all of it and in this order; [] for nothing"),
         Key("decisions", Listing(Value()), "decisions that are made in this order, as `verb step`; others may lie between"),
         Key(
             "ends",
@@ -100,7 +122,7 @@ TEST = Form(
         Key(
             "fates",
             Mapped(Either(_FATE, FATE), "step path"),
-            "for each send and call step, what becomes of what it hands over; sent or answered at once without it",
+            "for each send, call and task step, what becomes of what it hands over; without it sent, answered, and not done",
         ),
         Key("until", Value("duration"), "how long after the start it ends; without it when nothing is left to happen"),
         Key("expect", EXPECT, "what must come of it", required=True),

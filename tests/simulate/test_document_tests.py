@@ -234,6 +234,80 @@ def test_rounds_and_other_journeys_are_edges_too() -> None:
     assert "other comes back bought → glad" in [edge.text for edge in result.edges]
 
 
+WORK = """\
+schema: 1
+kind: journey
+name: growth.recovery.work
+enter: {on: cart.added, reentry: always}
+steps:
+  - {id: choose, decide: offers, by: weights, actions: {ring: ring, gift: gift}, next: end}
+  - id: ring
+    task: Ring them
+    team: service
+    data: {price: trigger.price}
+    outcomes: {reached: glad, gone: end}
+    sla: 1d
+    remind: [4h]
+    escalate: heads
+    timeout: 3d
+    on_timeout: end
+    on_failure: end
+  - {id: glad, exit: glad}
+  - {id: gift, exit: gift}
+"""
+OFFERS = """\
+schema: 1
+kind: catalogue
+name: offers
+actions:
+  ring: {description: A call, when: trigger.price > 1, weight: 1}
+  gift: {description: A gift, when: trigger.price > 1, weight: 9}
+"""
+WORK_TESTS = """\
+tests:
+  - name: a person reaches them
+    given: {arms: {choose: ring}}
+    fates: {ring: {fate: completed, outcome: reached, after: 2h, person: ada}}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect:
+      steps: [choose, ring, glad]
+      tasks: [{step: ring, to: service, told: opened, data: {price: 20}, at: 2026-03-02T10:00}]
+      ends: {reason: glad, after: 2h}
+  - name: nobody does it
+    given: {arms: {choose: ring}}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect:
+      tasks: [{to: service, told: opened}, {to: service, told: reminder, after: 4h}, {to: heads, told: escalated, after: 1d}]
+      ends: {reason: end, after: 3d}
+  - name: they are gone
+    given: {arms: {choose: ring}}
+    fates: {ring: {fate: completed, outcome: gone}}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect: {decisions: [completed ring], ends: end}
+  - name: nobody can be told
+    given: {arms: {choose: ring}}
+    fates: {ring: failed}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect: {decisions: [failed ring], ends: end}
+  - name: a gift
+    given: {arms: {choose: gift}}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect: {steps: [choose, gift], tasks: [], ends: gift}
+  - name: nothing is open
+    events: [{type: cart.added, data: {price: 1}}]
+    expect: {steps: [choose], ends: end}
+"""
+
+
+def test_people_and_choices_are_part_of_the_test() -> None:
+    """A test says what people do about a task and which action falls to the customer; what people are told can be expected."""
+    plan, report = compile_documents(WORK + WORK_TESTS, OFFERS), Report()
+    document = read_document((WORK + WORK_TESTS).encode(), "journeys/work.yaml", report)
+    assert document is not None
+    [result] = run_tests([document], plan, ZONES, report)
+    assert ([], [()] * 6, ()) == (list(report.findings), [test.differences for test in result.results], result.uncovered)
+
+
 WRONG = [
     ("events: [{type: cart.aded, data: {price: 1}}]", "cart.aded", "T001 unknown event type 'cart.aded'; did you mean 'cart.added'?"),
     ("events: [{type: cart.added, data: {price: dear}}]", "dear", "T002 cart.added: $.price: expected number"),
@@ -244,7 +318,7 @@ WRONG = [
     ("given: {arms: {test: letter}}", "letter", "T001 unknown arm 'letter'"),
     ("given: {consents: {marketing.card: [email]}}", "marketing", "T001 unknown purpose 'marketing.card'"),
     ("fates: {remind: answered}", "answered", "T006 a message cannot be 'answered'"),
-    ("fates: {hour: failed}", "hour", "T001 unknown send or call step 'hour'"),
+    ("fates: {hour: failed}", "hour", "T001 unknown send, call or task step 'hour'"),
     ("until: 1h, events: [{type: cart.added, after: 2h, data: {price: 1}}]", "1h", "T006 an event comes after the test's end"),
     ("events: [{type: message.opened}]", "{type", "T006 'message.opened' does not say which message it is about; add 'of'"),
     ("events: [{type: audience.entered, data: {audience: x}}]", "audience", "T006 a test cannot bring about 'audience.entered'"),

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from pilotage.event.time import duration_text
 from pilotage.journey.plan import AnyStep, Arm, Assignment, Content, Edge, Enter, Journey, Option, Task
@@ -22,7 +21,7 @@ Description = dict[str, str]
 END = "end"
 _SHARES = ("holdout", "share")
 _DERIVED = ("trigger_fields", "variables", "steps", "exits", "enter", "goal", "name", "id", "event")
-_TARGETS = ("next", "goto")
+_TARGETS = ("next", "goto", "body")
 
 
 def described(part: msgspec.Struct, features: Mapping[str, Feature], leave_out: tuple[str, ...] = ()) -> Description:
@@ -30,7 +29,7 @@ def described(part: msgspec.Struct, features: Mapping[str, Feature], leave_out: 
     found: Description = {}
     for name in part.__struct_fields__:
         value = getattr(part, name)
-        if name in leave_out or value is UNSET or value in (None, "", (), 0, False):
+        if name in leave_out or value is msgspec.UNSET or value in (None, "", (), 0, False):
             continue
         found[_field_name(name)] = _shown(name, value, features)
     return found
@@ -64,8 +63,8 @@ def ways_of(step: AnyStep, features: Mapping[str, Feature]) -> Description:
         elif isinstance(value, tuple):
             found |= {_way(each, features): each.goto or END for each in value if isinstance(each, Edge | Arm | Option)}
     if isinstance(step, Enter | Task):
-        found |= {f"comes back {outcome}": goto or END for outcome, goto in step.outcomes}
-    if kind_of(step) in ("split", "exit"):
+        found |= {f"comes back {name}": goto or END for name, goto in step.outcomes}
+    if kind_of(step) in ("split", "task", "exit"):
         del found["next"]
     return found
 
@@ -103,12 +102,12 @@ def _shown(name: str, value: Any, features: Mapping[str, Feature]) -> str:
         return f"{value.name} = {expression_text(canonical(value.value), features)}"
     if isinstance(value, Edge):
         return _way(value, features)
+    if isinstance(value, Option):
+        return " ".join((value.name, *(f"{name} {text}" for name, text in described(value, features, ("name", "goto")).items())))
     if isinstance(value, Arm):
         return f"{value.name} {_share(value.share)}"
     if isinstance(value, tuple):
         return ", ".join(_shown("", each, features) for each in value)
-    if isinstance(value, Option):
-        return " ".join(f"{key}={text}" for key, text in described(value, features, _TARGETS).items())
     if isinstance(value, msgspec.Struct):
         return " ".join(f"{key}={text}" for key, text in described(value, features).items())
     return _single(name, value)

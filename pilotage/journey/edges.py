@@ -81,7 +81,7 @@ def step_edges(step: AnyStep) -> tuple[StepEdge, ...]:
 
 def _unhappy(step: Task | Enter) -> tuple[tuple[str, str], ...]:
     """Where an entry goes that waits for a person or another journey in vain."""
-    return (ON_FAILURE, step.on_failure), (ON_TIMEOUT, step.on_timeout)
+    return (ON_FAILURE, step.on_failure), (ON_TIMEOUT, step.on_timeout or (step.next if isinstance(step, Enter) else ""))
 
 
 def awaits(step: Call) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pilotage.journey.described import END, kind_of, ways_of
 from pilotage.journey.difference import ADDED, REMOVED, Change, PlanDifference, steps_of
-from pilotage.journey.plan import Call, Emit, Journey, Plan, Send, Wait
+from pilotage.journey.plan import Call, Decide, Emit, Enter, Journey, Plan, Send, Task, Wait
 
 CLASSES = {
     "added": "fill:#dcfce7,stroke:#15803d,color:#14532d",
@@ -15,7 +15,16 @@ CLASSES = {
     "changed": "fill:#fef9c3,stroke:#a16207,color:#713f12",
     "rewired": "fill:#dbeafe,stroke:#1d4ed8,color:#1e3a8a",
 }
-_SHAPES = {"send": ("[/", "/]"), "wait": ("([", "])"), "branch": ("{", "}"), "split": ("{{", "}}"), "exit": ("((", "))")}
+_SHAPES = {
+    "send": ("[/", "/]"),
+    "wait": ("([", "])"),
+    "branch": ("{", "}"),
+    "split": ("{{", "}}"),
+    "decide": ("{{", "}}"),
+    "task": ("[\\", "\\]"),
+    "journey": ("[[", "]]"),
+    "exit": ("((", "))"),
+}
 
 
 def flowchart(old: Plan, new: Plan, difference: PlanDifference) -> str:
@@ -77,7 +86,7 @@ class _Journey:
 
     def _node(self, name: str) -> str:
         """A node's id: Mermaid keeps some words for itself, so each has the journey's prefix."""
-        return f"{self.prefix}_{name.replace('-', '_')}"
+        return f"{self.prefix}_{name.replace('-', '_').replace('/', '__')}"
 
 
 def _label(step: object) -> str:
@@ -86,6 +95,12 @@ def _label(step: object) -> str:
         return f"{name}: {step.channel} {step.content}"
     if isinstance(step, Call):
         return f"{name}: call {step.endpoint}"
+    if isinstance(step, Task):
+        return f"{name}: {step.title}"
+    if isinstance(step, Decide):
+        return f"{name}: {step.catalogue}"
+    if isinstance(step, Enter):
+        return f"{name}: {step.journey}"
     if isinstance(step, Emit):
         return f"{name}: emit {step.event}"
     if isinstance(step, Wait) and step.until:

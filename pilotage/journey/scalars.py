@@ -192,6 +192,12 @@ SCALAR_KINDS: dict[str, ScalarKind] = {
     "step": ScalarKind(
         "D015", "write the id of a step: letters, digits, '_' and '-', beginning with a letter", _pattern(WORD), _matching(WORD, "an id")
     ),
+    "step path": ScalarKind(
+        "D015",
+        "write the id of a step, or for one inside another both, such as again/nudge",
+        _pattern(f"{WORD}(/{WORD})*"),
+        _matching(f"{WORD}(/{WORD})*", "the id of a step"),
+    ),
     "parameter": ScalarKind(
         "D015",
         "use small letters, digits and '_', beginning with a letter",

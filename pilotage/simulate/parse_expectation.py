@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from pilotage.journey.document import Fields, Node, Scalar, Tree
-from pilotage.journey.plan import AnyStep, Call, Plan, Send
+from pilotage.journey.plan import AnyStep, Call, Plan, Send, Task
 from pilotage.journey.scalars import flag_or
 from pilotage.simulate.tests import Ending, Expectation, HandedOver
 
@@ -44,6 +44,7 @@ class ExpectationReader:
             steps=tuple(self._step(item) for item in _scalars(written.list("steps"))) if written.get("steps") is not None else None,
             messages=self._messages(written),
             calls=self._calls(written),
+            tasks=self._tasks(written),
             decisions=tuple(self._decision(item) for item in _scalars(written.list("decisions"))),
             ends=self._ending(written.get("ends")),
             rests=self._step(rests) if (rests := written.scalar("rests")) else "",
@@ -85,6 +86,24 @@ class ExpectationReader:
                 at_us=self._resolver.when(item),
             )
             for item in written.list("calls")
+            if isinstance(item, Fields)
+        )
+
+    def _tasks(self, written: Fields) -> tuple[HandedOver, ...] | None:
+        if written.get("tasks") is None:
+            return None
+        tasks = {name: step for name, step in self._steps.items() if isinstance(step, Task)}
+        told = {who for step in tasks.values() for who in (step.team, step.person, step.escalate) if who}
+        return tuple(
+            HandedOver(
+                place=item.place,
+                step=self._name(item, "step", tasks, "task step"),
+                target=self._name(item, "to", told, "team or person"),
+                content=item.text("told"),
+                values=_values(item.map("data")),
+                at_us=self._resolver.when(item),
+            )
+            for item in written.list("tasks")
             if isinstance(item, Fields)
         )
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 
+from pilotage.contract.builtin import FEATURES_FILLED, MADE_INSIDE
 from pilotage.contract.model import Contract
 from pilotage.contract.validate import ContractBroken, Validator, validator
 from pilotage.event.time import instant_us
 from pilotage.event.zone import Zones
 from pilotage.journey.document import Document, Fields, Node, Scalar, Tree
 from pilotage.journey.findings import Report, suggestion
-from pilotage.journey.forms_of_tests import CALL_FATES, NO_FATE, SEND_FATES
-from pilotage.journey.plan import Call, Journey, Plan, Send, Split
+from pilotage.journey.forms_of_tests import CALL_FATES, NO_FATE, SEND_FATES, TASK_FATES
+from pilotage.journey.plan import AnyStep, Call, Decide, Journey, Plan, Send, Split, Task
 from pilotage.journey.scalars import END, Unreadable, duration_or, flag_or, instant_of
 from pilotage.journey.values import kernel_value
 from pilotage.predicate.ir import Type
@@ -28,8 +29,8 @@ from pilotage.simulate.tests import DocumentTest, Fate, Happening
 
 START = datetime(2026, 3, 2, 10)
 """When a test starts that does not say so: a Monday morning, on the customer's own clock."""
-INSIDE = ("audience.", "pilotage.", "list.")
-"""How the types of events begin that a test cannot bring about."""
+INSIDE = (*MADE_INSIDE, FEATURES_FILLED)
+"""The types of events that a test cannot bring about."""
 
 _validator = lru_cache(maxsize=1024)(validator)
 
@@ -185,12 +186,12 @@ class _Reader:
         return found
 
     def _arms(self, given: Fields) -> dict[str, str]:
-        splits = {name: step for name, step in self.steps.items() if isinstance(step, Split)}
+        splits = {name: _arms_of(step) for name, step in self.steps.items() if isinstance(step, Split | Decide)}
         arms: dict[str, str] = {}
         written = given.map("arms")
         for key, value in written.fields if written else ():
-            if isinstance(value, Scalar) and self.known(key, splits, "split step", "split steps") in splits:
-                arms[key.text] = self.known(value, (arm.name for arm in splits[key.text].arms if arm.share), "arm", "arms")
+            if isinstance(value, Scalar) and self.known(key, splits, "split or decide step", "split and decide steps") in splits:
+                arms[key.text] = self.known(value, splits[key.text], "arm", "arms")
         return arms
 
     def _beside(self, written: Fields) -> Iterable[str]:
@@ -218,7 +219,7 @@ class _Reader:
     def _event(self, item: Fields, at_us: int) -> Happening:
         written, of = item.scalar("type"), item.scalar("of")
         type = self.known(written, self.names.contracts, "event type", "event types") if written else ""
-        if written and type.startswith(INSIDE):
+        if written and type in INSIDE:
             self.wrong("T006", written, f"a test cannot bring about {type!r}", "let what leads to it happen")
         about = type.startswith("message.")
         sends = [name for name, step in self.steps.items() if isinstance(step, Send)]
@@ -247,22 +248,45 @@ class _Reader:
             self.wrong("T002", place, f"{broken.event}: {broken.path}: {broken.reason}", broken.cure)
 
     def _fates(self, written: Fields) -> dict[str, Fate]:
-        handing = {name: step for name, step in self.steps.items() if isinstance(step, Send | Call)}
+        handing = {name: step for name, step in self.steps.items() if isinstance(step, Send | Call | Task)}
         found: dict[str, Fate] = {}
         fates = written.map("fates")
         for key, value in fates.fields if fates else ():
-            step = handing.get(self.known(key, handing, "send or call step", "send and call steps"))
-            fate = value.text if isinstance(value, Scalar) else value.text("fate") if isinstance(value, Fields) else ""
-            fitting = (*(CALL_FATES if isinstance(step, Call) else SEND_FATES), NO_FATE)
-            if step is not None and fate not in fitting:
-                what = "call" if isinstance(step, Call) else "message"
-                self.wrong("T006", value, f"a {what} cannot be {fate!r}", f"write one of {', '.join(fitting)}")
-            if isinstance(value, Fields):
-                body = msgspec.json.encode(_object(value.map("body")))
-                found[key.text] = Fate(fate, duration_or(value.scalar("after"), 0), value.text("reason"), body)
-            else:
-                found[key.text] = Fate(fate)
+            name = self.known(key, handing, "send, call or task step", "send, call and task steps")
+            found[key.text] = _fate(value)
+            if name in handing:
+                self._check_fate(handing[name], found[key.text], value)
         return found
+
+    def _check_fate(self, step: AnyStep, fate: Fate, value: Node) -> None:
+        fates: dict[str, tuple[str, ...]] = {"message": SEND_FATES, "call": CALL_FATES, "task": TASK_FATES}
+        what = "message" if isinstance(step, Send) else "call" if isinstance(step, Call) else "task"
+        possible = (*fates[what], NO_FATE)
+        if fate.fate not in possible:
+            self.wrong("T006", value, f"a {what} cannot be {fate.fate!r}", f"write one of {', '.join(possible)}")
+        outcomes = [name for name, _ in step.outcomes] if isinstance(step, Task) else []
+        if fate.fate == "completed" and fate.outcome not in outcomes:
+            message = f"the task has no outcome {fate.outcome!r}" if fate.outcome else "a task is completed with an outcome"
+            self.wrong("T006", value, message, suggestion(fate.outcome, outcomes, "outcomes"))
+
+
+def _fate(written: Tree) -> Fate:
+    if not isinstance(written, Fields):
+        return Fate(written.text if isinstance(written, Scalar) else "")
+    return Fate(
+        fate=written.text("fate"),
+        after_us=duration_or(written.scalar("after"), 0),
+        reason=written.text("reason"),
+        body=msgspec.json.encode(_object(written.map("body"))),
+        outcome=written.text("outcome"),
+        person=written.text("person"),
+    )
+
+
+def _arms_of(step: Split | Decide) -> tuple[str, ...]:
+    if isinstance(step, Split):
+        return tuple(arm.name for arm in step.arms if arm.share)
+    return tuple(option.name for option in step.options)
 
 
 def plain(tree: Tree | None) -> Any:

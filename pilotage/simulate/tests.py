@@ -29,10 +29,13 @@ class Fate(msgspec.Struct, frozen=True):
     after_us: int = 0
     reason: str = ""
     body: bytes = b"{}"
+    outcome: str = ""
+    person: str = ""
 
 
 class HandedOver(msgspec.Struct, frozen=True):
-    """A message or call that is expected; what is empty or None may be anything. `at_us` is 0 where any time will do."""
+    """A message, call or task that is expected; what is empty may be anything. `target` is the channel, the endpoint, or who is told
+    of the task; `content` is a content's name, or what is told. `at_us` is 0 where any time will do."""
 
     place: Place
     step: str = ""
@@ -59,6 +62,7 @@ class Expectation(msgspec.Struct, frozen=True):
     steps: tuple[str, ...] | None = None
     messages: tuple[HandedOver, ...] | None = None
     calls: tuple[HandedOver, ...] | None = None
+    tasks: tuple[HandedOver, ...] | None = None
     decisions: tuple[tuple[str, str], ...] = ()
     ends: Ending | None = None
     rests: str = ""

@@ -24,7 +24,7 @@ from pilotage.journey.advance import EndlessJourney, advance, wake_at
 from pilotage.journey.entry import RestlessEntry
 from pilotage.journey.forms_of_tests import NO_FATE
 from pilotage.journey.outcome import Action, Decision
-from pilotage.journey.plan import Journey, Plan, Split
+from pilotage.journey.plan import Decide, Enter, Journey, Plan, Split
 from pilotage.journey.program import Program, load
 from pilotage.journey.recheck import recheck_action
 from pilotage.journey.work import TooManyDerived
@@ -41,7 +41,9 @@ TURNS_MAX = 20_000
 QUIET_AFTER_US = 3 * 365 * DAY_US
 """How long after its last event a test that does not say when it ends must have come to rest."""
 
-_USUAL = {"send": Fate("sent"), "call": Fate("answered")}
+CHOICES_MAX = 1_000
+"""How many customers are tried for one for whom a decide step chooses as a test asks."""
+_USUAL = {"send": Fate("sent"), "call": Fate("answered"), "task": Fate(NO_FATE)}
 _REFUSALS = (ContractBroken, NumberOverflow, TooManyDerived, EndlessJourney, RestlessEntry)
 
 
@@ -83,27 +85,37 @@ class Stage:
         journeys = tuple(journey for journey in self.plan.journeys if journey.name in names)
         return load(msgspec.structs.replace(self.plan, journeys=journeys), self.zones, "test")
 
+    def _with_entered(self, names: set[str]) -> frozenset[str]:
+        """Journeys, and those that they have the customer enter."""
+        found, ahead = set[str](), sorted(names)
+        while ahead:
+            name = ahead.pop()
+            if name not in found:
+                found.add(name)
+                ahead += [step.journey for step in self.journeys[name].steps if isinstance(step, Enter)]
+        return frozenset(found)
+
     def run(self, test: DocumentTest) -> Trial:
-        """Run one test."""
-        names = frozenset((test.journey, *test.beside))
-        subject = _subject(test, [self.journeys[name] for name in sorted(names)])
-        if subject is None:
-            asked = ", ".join(f"{step}: {arm}" for step, arm in test.arms.items())
-            state = State(b"")
-            return Trial((), (), state, (), f"of {SUBJECTS_MAX} customers none is in these arms ({asked}) and held out as given")
-        return _Run(self.program(names), test, subject).run()
-
-
-def _subject(test: DocumentTest, journeys: Sequence[Journey]) -> bytes | None:
-    """The first customer whose hash puts him where the test wants him: in its arms, and in no holdout but its own."""
-    for number in range(SUBJECTS_MAX):
-        subject = key128("test", number)
-        if all(_suits(test, journey, subject) for journey in journeys):
-            return subject
-    return None
+        """Run one test, for the first customer who is where it wants him, and for whom is chosen what it wants."""
+        names = self._with_entered({test.journey, *test.beside})
+        decides = {step.id for step in self.journeys[test.journey].steps if isinstance(step, Decide)} & test.arms.keys()
+        asked = ", ".join(f"{step}: {arm}" for step, arm in test.arms.items())
+        journeys, tried = [self.journeys[name] for name in sorted(names)], 0
+        for number in range(SUBJECTS_MAX):
+            subject = key128("test", number)
+            if not all(_suits(test, journey, subject) for journey in journeys):
+                continue
+            trial = _Run(self.program(names), test, subject).run()
+            if all(each.reason == test.arms[each.step] for each in trial.decisions if each.verb == "decided" and each.step in decides):
+                return trial
+            tried += 1
+            if tried == CHOICES_MAX:
+                return msgspec.structs.replace(trial, problem=f"for {tried} customers nothing is chosen as given ({asked})")
+        return Trial((), (), State(b""), (), f"of {SUBJECTS_MAX} customers none is in these arms ({asked}) and held out as given")
 
 
 def _suits(test: DocumentTest, journey: Journey, subject: bytes) -> bool:
+    """Whether a customer's hash puts him where the test wants him: in its arms, and in no holdout but its own."""
     own = journey.name == test.journey
     if journey.holdout and held_out(journey.name, subject, journey.holdout) != (own and test.held_out):
         return False
@@ -202,7 +214,8 @@ class _Run:
             self.actions.append(action)
             self.latest[action.step] = action
         self.pending[action.effect] = action
-        if fate.fate != NO_FATE:
+        told_again = action.kind == "task" and action.variables["told"] != "opened"
+        if fate.fate != NO_FATE and not told_again:
             self._queue(at_us + fate.after_us, Receipt(action, fate))
 
     def _receive(self, receipt: Receipt, at_us: int) -> None:
@@ -220,7 +233,7 @@ class _Run:
             elif isinstance(verdict, Refused):
                 fate = Fate("refused", reason=verdict.reason)
         del self.pending[action.effect]
-        type = f"{'message' if action.kind == 'send' else 'call'}.{fate.fate}"
+        type = f"{'message' if action.kind == 'send' else action.kind}.{fate.fate}"
         self._advance(self._event(type, at_us, _told(action, fate)), at_us, f"{type} of {action.step}")
 
     def _cancel(self, effect: bytes, at_us: int) -> None:
@@ -240,7 +253,9 @@ def _told(action: Action, fate: Fate) -> bytes:
     data: dict[str, str] = {"effect": action.effect.hex()}
     if action.kind == "send":
         data |= {"channel": action.target, "purpose": action.purpose, "journey": action.journey}
-    if fate.fate == "answered":
+    if fate.fate == "completed":
+        data |= {"outcome": fate.outcome, **({"person": fate.person} if fate.person else {})}
+    elif fate.fate == "answered":
         data["body"] = fate.body.decode()
     elif fate.reason:
         data["reason"] = fate.reason

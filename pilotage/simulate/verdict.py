@@ -40,7 +40,8 @@ class Judge:
         """Every difference, in the order in which expectations are listed in the documentation."""
         if self.trial.problem:
             self._differs("run", "runs to its end", self.trial.problem, self.test.place)
-        for compare in (self._enters, self._steps, self._messages, self._calls, self._decisions, self._ends, self._rests, self._state):
+        handed = (self._messages, self._calls, self._tasks)
+        for compare in (self._enters, self._steps, *handed, self._decisions, self._ends, self._rests, self._state):
             compare()
         return tuple(self.found)
 
@@ -81,10 +82,9 @@ class Judge:
                 self._differs(f"{what}, item {number + 1}", self._shown_wanted(wanted), shown, wanted.place)
 
     def _shown_action(self, action: Action, wanted: HandedOver | None = None) -> str:
-        name = action.content.partition("@")[0]
         recipient = action.recipient if wanted is not None and wanted.recipient else ""
-        values = {key: action.variables.get(key) for key in wanted.values} if wanted is not None else {}
-        return self._shown(action.step, action.target, name, recipient, values, action.not_before_us)
+        values = {key: _said(action).get(key) for key in wanted.values} if wanted is not None else {}
+        return self._shown(action.step, action.target, _content(action), recipient, values, action.not_before_us)
 
     def _shown_wanted(self, wanted: HandedOver) -> str:
         return self._shown(wanted.step, wanted.target, wanted.content, wanted.recipient, wanted.values, wanted.at_us)
@@ -93,6 +93,9 @@ class Judge:
         pairs = " ".join(f"{name}={text_of(value)}" for name, value in values.items())
         parts = (step, target, content, recipient, pairs, self.clock.full(at_us) if at_us else "")
         return "  ".join(part for part in parts if part) or "anything"
+
+    def _tasks(self) -> None:
+        self._handed_over("tasks", self.test.expect.tasks, [action for action in self.trial.actions if action.kind == "task"])
 
     def _decisions(self) -> None:
         """The expected decisions must be found in order; others may lie between."""
@@ -118,8 +121,7 @@ class Judge:
 
     def _rests(self) -> None:
         expected = self.test.expect.rests
-        entry = next((entry for entry in self.trial.state.entries if entry.journey == self.journey.name), None)
-        if expected and (entry is None or entry.step != expected):
+        if expected and expected not in [entry.step for entry in self.trial.state.entries if entry.journey == self.journey.name]:
             self._differs("rests", expected, self._resting())
 
     def _resting(self) -> str:
@@ -186,10 +188,21 @@ def text_of(value: Any) -> str:
 
 def _matches(wanted: HandedOver, made: Action) -> bool:
     asked = (wanted.step, wanted.target, wanted.content, wanted.recipient)
-    actual = (made.step, made.target, made.content.partition("@")[0], made.recipient)
+    actual = (made.step, made.target, _content(made), made.recipient)
     fits = all(value in ("", found) for value, found in zip(asked, actual, strict=True))
-    values = all(text_of(made.variables.get(name)) == text_of(value) for name, value in wanted.values.items())
+    values = all(text_of(_said(made).get(name)) == text_of(value) for name, value in wanted.values.items())
     return fits and values and wanted.at_us in (0, made.not_before_us)
+
+
+def _content(action: Action) -> str:
+    """A message's content, or what is told of a task."""
+    return str(action.variables["told"]) if action.kind == "task" else action.content.partition("@")[0]
+
+
+def _said(action: Action) -> dict[str, Any]:
+    """The values that an action carries."""
+    found: dict[str, Any] = action.variables["data"] if action.kind == "task" else action.variables
+    return found
 
 
 def _listed(decisions: Iterable[tuple[str, str]]) -> str:

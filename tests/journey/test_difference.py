@@ -124,3 +124,45 @@ def test_a_flowchart_marks_what_changed() -> None:
     gone = flowchart(new, old, compare_plans(new, old))
     assert 'j0_rest(["rest"]):::removed' in gone
     assert "same[no journey differs]" in flowchart(old, old, compare_plans(old, old))
+
+
+def test_rounds_and_other_journeys_are_compared_too() -> None:
+    """A repeat says how often it goes round, a step that enters another journey where the ends of that one lead."""
+    inner = JOURNEY.replace("growth.recovery.cart", "growth.recovery.inner")
+    ends = "outcomes: {bought: mark}, on_failure: end, on_timeout: end"
+    enters = f"{{id: other, journey: growth.recovery.inner, data: {{sku: trigger.sku}}, timeout: 1d, {ends}}}"
+    steps = f"  - {{id: again, repeat: {{times: 2, steps: [{{id: rest, wait: {{for: 1d}}}}]}}}}\n  - {enters}\n"
+    old = {**changed(CART, "  - {id: check,", steps + "  - {id: check,"), "journeys/inner.yaml": inner}
+    new = {**old, CART: old[CART].replace("times: 2", "times: 3").replace("{bought: mark}", "{bought: tell}")}
+    [journey] = compare_plans(plan_of(old), plan_of(new)).changes
+    found = [(each.how, each.name, fields(each)) for each in journey.inner]
+    assert [("changed", "again", [("times", "2", "3")]), ("rewired", "other", [("comes back bought", "mark", "tell")])] == found
+    drawn = flowchart(plan_of(old), plan_of(new), compare_plans(plan_of(old), plan_of(new)))
+    assert 'j0_other[["other: growth.recovery.inner"]]:::rewired' in drawn
+    assert "j0_again --> j0_again__rest" in drawn.replace('-->|"body"|', "-->")
+
+
+CATALOGUE = """\
+schema: 1
+kind: catalogue
+name: offers
+actions:
+  one: {description: One, weight: 1}
+  two: {description: Two, weight: 1}
+"""
+
+
+def test_tasks_and_decisions_are_compared_too() -> None:
+    """A task says who does it and by when, a decision how it chooses, each where what comes of it leads."""
+    ring = "{id: ring, task: Ring, team: service, sla: 1d, outcomes: {reached: mark, gone: end}, on_failure: end, on_timeout: end}"
+    choose = "{id: choose, decide: offers, by: weights, actions: {one: ring, two: mark}, next: end}"
+    more = changed(CART, "  - {id: mark,", f"  - {choose}\n  - {ring}\n  - {{id: mark,")
+    more[CART] = more[CART].replace("mark: 50%, other", "choose: 50%, other")
+    old = {**more, "catalogues/offers.yaml": CATALOGUE}
+    new = {**old, CART: old[CART].replace("sla: 1d", "sla: 2d").replace("gone: end", "gone: mark").replace("two: mark", "two: tell")}
+    new["catalogues/offers.yaml"] = CATALOGUE.replace("Two, weight: 1", "Two, weight: 3")
+    [journey] = compare_plans(plan_of(old), plan_of(new)).changes
+    found = {each.name: fields(each) for each in journey.inner}
+    assert [("options", "one weight 1, two weight 1", "one weight 1, two weight 3"), ("chooses two", "mark", "tell")] == found["choose"]
+    assert {("sla", "1d", "2d"), ("comes back gone", "end", "mark")} <= set(found["ring"])
+    assert "choose: offers" in flowchart(plan_of(old), plan_of(new), compare_plans(plan_of(old), plan_of(new)))

@@ -20,7 +20,7 @@ def edges(files: dict[str, str], name: str) -> tuple[str, ...]:
     """The edges of a step, beside `next`."""
     step = next(step for step in journey_of(files).steps if step.id == name)
     assert isinstance(step, Send | Call | Wait | Enter)
-    return tuple(value for key, value in msgspec.structs.asdict(step).items() if key.startswith("on_"))
+    return tuple(value for key, value in msgspec.structs.asdict(step).items() if key.startswith("on_") and value is not msgspec.UNSET)
 
 
 def test_what_is_not_written_is_inherited() -> None:

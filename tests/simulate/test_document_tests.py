@@ -172,6 +172,142 @@ def test_an_unknown_journey_beside_is_told() -> None:
     assert () == result.results
 
 
+NESTED = """\
+schema: 1
+kind: journey
+name: growth.recovery.nested
+purpose: service.payment
+enter: {on: cart.added, reentry: always}
+steps:
+  - id: again
+    repeat:
+      times: 2
+      until: "performed('order.placed', '7d')"
+      steps:
+        - {id: nudge, send: email, content: plain, on_blocked: end}
+        - {id: pause, wait: {for: 1d}}
+  - {id: other, journey: growth.recovery.inner, timeout: 3d, outcomes: {bought: glad}, on_failure: end, on_timeout: end, next: end}
+  - {id: glad, exit: glad}
+"""
+INNER = """\
+schema: 1
+kind: journey
+name: growth.recovery.inner
+enter: {on: app.opened, reentry: never}
+steps:
+  - {id: wait, wait: {until: order.placed, timeout: 10d}, next: which, on_timeout: end}
+  - {id: which, branch: [{when: "count('order.placed', '60d') > 1", goto: gone}]}
+  - {id: bought, exit: bought}
+  - {id: gone, exit: gone}
+"""
+NESTED_TESTS = """\
+tests:
+  - name: two rounds, then an order in the other journey
+    given: &ada {attributes: {email: a@example.test}}
+    events: [{type: cart.added, data: {price: 1}}, {type: order.placed, after: 49h, data: {total: 1}}]
+    expect:
+      steps: [again, again/nudge, again/pause, again, again/nudge, again/pause, again, other, glad]
+      messages: [{step: again/nudge, at: 2026-03-02T10:00}, {step: again/nudge, after: 1d}]
+      ends: {reason: glad, after: 49h}
+  - name: no round begins after an order, and whoever was there before is not entered again
+    given: *ada
+    events:
+      - {type: app.opened}
+      - {type: order.placed, data: {total: 1}}
+      - {type: cart.added, after: 1h, data: {price: 1}}
+    expect: {steps: [again, other], messages: [], decisions: [failed other]}
+  - name: the other journey takes too long, and there is no address
+    events: [{type: cart.added, data: {price: 1}}]
+    expect: {steps: [again, again/nudge, again, again/nudge, again, other], messages: [], decisions: [blocked again/nudge, timed_out other]}
+"""
+
+
+def test_rounds_and_other_journeys_are_edges_too() -> None:
+    """A repeat has an edge for a round, a step that awaits another journey one for each of its ends; that journey runs along."""
+    written = NESTED_TESTS
+    plan, report = compile_documents(NESTED + written, INNER), Report()
+    document = read_document((NESTED + written).encode(), "journeys/nested.yaml", report)
+    assert document is not None
+    [result] = run_tests([document], plan, ZONES, report)
+    assert ([], [()] * 3) == (list(report.findings), [test.differences for test in result.results])
+    assert ["other next → end"] == [edge.text for edge in result.uncovered]
+    assert "other comes back bought → glad" in [edge.text for edge in result.edges]
+
+
+WORK = """\
+schema: 1
+kind: journey
+name: growth.recovery.work
+enter: {on: cart.added, reentry: always}
+steps:
+  - {id: choose, decide: offers, by: weights, actions: {ring: ring, gift: gift}, next: end}
+  - id: ring
+    task: Ring them
+    team: service
+    data: {price: trigger.price}
+    outcomes: {reached: glad, gone: end}
+    sla: 1d
+    remind: [4h]
+    escalate: heads
+    timeout: 3d
+    on_timeout: end
+    on_failure: end
+  - {id: glad, exit: glad}
+  - {id: gift, exit: gift}
+"""
+OFFERS = """\
+schema: 1
+kind: catalogue
+name: offers
+actions:
+  ring: {description: A call, when: trigger.price > 1, weight: 1}
+  gift: {description: A gift, when: trigger.price > 1, weight: 9}
+"""
+WORK_TESTS = """\
+tests:
+  - name: a person reaches them
+    given: {arms: {choose: ring}}
+    fates: {ring: {fate: completed, outcome: reached, after: 2h, person: ada}}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect:
+      steps: [choose, ring, glad]
+      tasks: [{step: ring, to: service, told: opened, data: {price: 20}, at: 2026-03-02T10:00}]
+      ends: {reason: glad, after: 2h}
+  - name: nobody does it
+    given: {arms: {choose: ring}}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect:
+      tasks: [{to: service, told: opened}, {to: service, told: reminder, after: 4h}, {to: heads, told: escalated, after: 1d}]
+      ends: {reason: end, after: 3d}
+  - name: they are gone
+    given: {arms: {choose: ring}}
+    fates: {ring: {fate: completed, outcome: gone}}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect: {decisions: [completed ring], ends: end}
+  - name: nobody can be told
+    given: {arms: {choose: ring}}
+    fates: {ring: failed}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect: {decisions: [failed ring], ends: end}
+  - name: a gift
+    given: {arms: {choose: gift}}
+    events: [{type: cart.added, data: {price: 20}}]
+    expect: {steps: [choose, gift], tasks: [], ends: gift}
+  - name: nothing is open
+    events: [{type: cart.added, data: {price: 1}}]
+    expect: {steps: [choose], ends: end}
+"""
+
+
+def test_people_and_choices_are_part_of_the_test() -> None:
+    """A test says what people do about a task and which action falls to the customer; what people are told can be expected."""
+    plan, report = compile_documents(WORK + WORK_TESTS, OFFERS), Report()
+    document = read_document((WORK + WORK_TESTS).encode(), "journeys/work.yaml", report)
+    assert document is not None
+    [result] = run_tests([document], plan, ZONES, report)
+    assert ([], [()] * 6, ()) == (list(report.findings), [test.differences for test in result.results], result.uncovered)
+
+
 WRONG = [
     ("events: [{type: cart.aded, data: {price: 1}}]", "cart.aded", "T001 unknown event type 'cart.aded'; did you mean 'cart.added'?"),
     ("events: [{type: cart.added, data: {price: dear}}]", "dear", "T002 cart.added: $.price: expected number"),
@@ -182,7 +318,7 @@ WRONG = [
     ("given: {arms: {test: letter}}", "letter", "T001 unknown arm 'letter'"),
     ("given: {consents: {marketing.card: [email]}}", "marketing", "T001 unknown purpose 'marketing.card'"),
     ("fates: {remind: answered}", "answered", "T006 a message cannot be 'answered'"),
-    ("fates: {hour: failed}", "hour", "T001 unknown send or call step 'hour'"),
+    ("fates: {hour: failed}", "hour", "T001 unknown send, call or task step 'hour'"),
     ("until: 1h, events: [{type: cart.added, after: 2h, data: {price: 1}}]", "1h", "T006 an event comes after the test's end"),
     ("events: [{type: message.opened}]", "{type", "T006 'message.opened' does not say which message it is about; add 'of'"),
     ("events: [{type: audience.entered, data: {audience: x}}]", "audience", "T006 a test cannot bring about 'audience.entered'"),

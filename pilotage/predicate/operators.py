@@ -10,7 +10,7 @@ from typing import ClassVar, NoReturn
 from sqlglot import exp
 
 from pilotage.predicate.ir import Call, Expr, Literal, Type
-from pilotage.predicate.literals import escape_fault, interval, number
+from pilotage.predicate.literals import INT64_MAX, escape_fault, interval, number
 from pilotage.predicate.typed import Typed, Typer, retyped
 from pilotage.predicate.wording import NUMERIC, article
 
@@ -120,6 +120,8 @@ class OperatorTyper(Typer):
             assert isinstance(literal.value, int)
             return Literal(literal.type, -literal.value)
         expr = self.expression(inner)
+        if isinstance(expr, Literal) and isinstance(expr.value, int) and expr.type in NUMERIC and expr.value > -INT64_MAX:
+            return Literal(expr.type, -expr.value)  # as it reads when it is written out again
         if expr.type not in (*NUMERIC, Type.INTERVAL, Type.NULL):
             self.refuse(inner, f"{self.source(inner)} is {article(expr.type)}", "only numbers and durations have a sign")
         return Call(Type.INTEGER, "neg", (retyped(expr, Type.INTEGER),)) if expr.type == Type.NULL else Call(expr.type, "neg", (expr,))

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from pilotage.predicate.canonical import canonical
@@ -140,6 +140,8 @@ def test_values_are_the_same_in_python_and_duckdb(tables: Any, texts: list[str],
 
 
 @settings(max_examples=settings.default.max_examples * 4)
+@example("i1 = -(-(0))")
+@example("n1 = -(-(-1.5))")
 @given(text=st.one_of(CONDITIONS, VALUES))
 def test_text_and_typed_form_are_each_others(text: str) -> None:
     """What is written from a typed form reads as that form, and what is written from its canonical form as the canonical form."""

@@ -72,8 +72,10 @@ def _negation(expr: Call) -> Expr:
 
 
 def _comparison(expr: Call) -> Expr:
-    """A constant stands on the right; of two others the smaller one on the left."""
+    """A constant stands on the right; of two others the smaller one on the left. NULL beside NULL says no type."""
     left, right = (canonical(arg) for arg in expr.args)
+    if left == right and isinstance(left, Literal) and left.value is None:
+        left = right = Literal(Type.NULL, None)
     turned = isinstance(left, Literal) and not isinstance(right, Literal)
     if isinstance(left, Literal) == isinstance(right, Literal):
         turned = packed(right) < packed(left)

@@ -141,6 +141,7 @@ def test_values_are_the_same_in_python_and_duckdb(tables: Any, texts: list[str],
 
 @settings(max_examples=settings.default.max_examples * 4)
 @example("i1 = -(-(0))")
+@example("null between i1 and null")
 @example("n1 = -(-(-1.5))")
 @given(text=st.one_of(CONDITIONS, VALUES))
 def test_text_and_typed_form_are_each_others(text: str) -> None:

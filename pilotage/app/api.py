@@ -32,6 +32,7 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.switch_api import SWITCHES
 from pilotage.app.task_api import BODIES as TASK_BODIES
 from pilotage.app.task_api import TASKS
 from pilotage.runner.outbox import Status
@@ -257,7 +258,7 @@ def make_api(desk: Desk) -> Litestar:
 
 def _routers() -> list[ControllerRouterHandler]:
     handlers = [list_subjects, find_subject, get_subject, get_timeline, list_quarantine, get_quarantined, resubmit, discard]
-    handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES, *TASKS]
+    handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES, *TASKS, *SWITCHES]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]
 

@@ -39,6 +39,7 @@ from pilotage.runner.history.backfill import Filler
 from pilotage.runner.history.historian import HistoryLimits
 from pilotage.runner.question import FillFeatures
 from pilotage.runner.station import Equipment, Freshness, Station
+from pilotage.runner.switches import read_switches
 from pilotage.runner.ticket import shard_of, shard_of_key
 from pilotage.runner.wire import Assignment
 
@@ -109,6 +110,7 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
         history_limits=HistoryLimits(retention_days=workspace.history_days),
         filler=lambda question: filler(folder, programs(question.plan), question),
         freshness=freshness,
+        switches=read_switches(folder),
     )
 
 

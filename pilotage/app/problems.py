@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 from pilotage.app.audiences import AudienceUnknown
 from pilotage.app.lists import BasisUnknown, ListUnknown
 from pilotage.app.records import SubjectUnknown
+from pilotage.app.switching import SwitchUnknown
 from pilotage.app.tasks import TaskTaken, TaskUnknown
 from pilotage.predicate.error import PredicateError
 from pilotage.runner.quarantine import NotQuarantined
@@ -75,7 +76,7 @@ def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Pr
     match fault:
         case BadAsk():
             return problem(fault.status, fault.detail, fault.headers)
-        case NotQuarantined() | SubjectUnknown() | AudienceUnknown() | ListUnknown() | TaskUnknown():
+        case NotQuarantined() | SubjectUnknown() | AudienceUnknown() | ListUnknown() | TaskUnknown() | SwitchUnknown():
             return problem(404, str(fault))
         case Overloaded():
             return problem(429, str(fault), {"Retry-After": str(max(1, round(fault.retry_after_s)))})

@@ -22,6 +22,7 @@ from pilotage.runner.outbox import CANCEL, ActionRow, Status, decode_row, split_
 from pilotage.runner.quarantine import Held, NotQuarantined, Quarantine
 from pilotage.runner.question import Known, Question
 from pilotage.runner.store import Store
+from pilotage.runner.switches import Switches
 from pilotage.runner.telemetry import Snapshot, samples, unite
 from pilotage.runner.ticket import shard_of
 
@@ -195,6 +196,11 @@ class Records:
             rows = tuple(row for row in listed if row.action.effect == effect)
             redriven += await self.ask(subject, ask.Redrive(rows)) if rows else 0
         return redriven
+
+    async def switch(self, switches: Switches) -> None:
+        """Tell every process which kill switches are set."""
+        for owner in self._answering:
+            await owner.ask(ask.SwitchesChanged(switches))
 
     # History
 

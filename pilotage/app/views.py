@@ -12,6 +12,7 @@ import msgspec
 from pilotage.event.time import DAY_US, instant_text
 from pilotage.runner.history.progress import ShardBackfill
 from pilotage.runner.history.state import ShardHistory
+from pilotage.runner.switches import Switches
 
 
 class ConsentView(msgspec.Struct, frozen=True):
@@ -339,6 +340,22 @@ class BackfillView(msgspec.Struct, frozen=True):
     faults: list[str]
 
 
+class SwitchView(msgspec.Struct, frozen=True):
+    """A kill switch that is set: of everything, a channel, a journey or a step; since when, by whom and why."""
+
+    scope: str
+    name: str
+    since: str
+    by: str
+    reason: str
+
+
+class SwitchesView(msgspec.Struct, frozen=True):
+    """All kill switches that are set."""
+
+    off: list[SwitchView]
+
+
 class LogPage(msgspec.Struct, frozen=True):
     """Records of a shard's log that are not in files yet: MessagePack of their segments, as base64."""
 
@@ -388,6 +405,11 @@ def history_view(states: Sequence[ShardHistory]) -> HistoryView:
             for state in states
         ],
     )
+
+
+def switches_view(switches: Switches) -> SwitchesView:
+    """The kill switches that are set."""
+    return SwitchesView([SwitchView(each.scope, each.name, instant(each.since_us), each.by, each.reason) for each in switches.off])
 
 
 def backfill_view(features: Sequence[str], states: Sequence[ShardBackfill]) -> BackfillView:

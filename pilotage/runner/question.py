@@ -13,6 +13,7 @@ from pilotage.runner.history.progress import ShardBackfill
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment
 from pilotage.runner.outbox import ActionRow, Status
+from pilotage.runner.switches import Switches
 from pilotage.runner.telemetry import Snapshot
 
 
@@ -87,10 +88,9 @@ class PutRows(msgspec.Struct, frozen=True, tag="put"):
 
 
 class SwitchesChanged(msgspec.Struct, frozen=True, tag="switches"):
-    """The names of the channels and journeys whose kill switch is set, all of them. Answer: how many."""
+    """The kill switches that are set, all of them. Answer: how many."""
 
-    channels: tuple[str, ...] = ()
-    journeys: tuple[str, ...] = ()
+    switches: Switches = Switches()
 
 
 class ReadDigests(msgspec.Struct, frozen=True, tag="digests"):

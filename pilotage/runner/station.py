@@ -37,6 +37,7 @@ from pilotage.runner.rocks import Memory, RocksStore
 from pilotage.runner.shard import Shard
 from pilotage.runner.store import Store
 from pilotage.runner.sweep import Sweep
+from pilotage.runner.switches import Switches
 from pilotage.runner.telemetry import RESTING_KEY, Telemetry
 from pilotage.runner.ticket import SHARDS, Answers, Work, shard_of
 from pilotage.runner.tracing import Traces
@@ -67,7 +68,7 @@ class Equipment(msgspec.Struct):
     methods are the ports of a dispatcher and whose `telemetry` is its meter; without it, actions only pile up in the outbox.
     `environment` names whose stores these are. `history` is the data folder whose history these shards keep; without it they keep
     none. `filler` says how the past of features is filled in. `freshness` names what a program wants each subject to have met,
-    and says whether a state has not; without it nobody is swept for.
+    and says whether a state has not; without it nobody is swept for. `switches` are the kill switches that are set.
     """
 
     environment: str
@@ -82,6 +83,7 @@ class Equipment(msgspec.Struct):
     history_limits: HistoryLimits = HistoryLimits()
     filler: "Callable[[asked.FillFeatures], Filler] | None" = None
     freshness: Callable[[Any], Freshness] | None = None
+    switches: Switches = Switches()
 
 
 class Station:
@@ -97,7 +99,7 @@ class Station:
         self.ready = False
         self._equipment = equipment
         self._clock = equipment.clock
-        self._switches = asked.SwitchesChanged()
+        self._switches = equipment.switches
         self.program = equipment.program(equipment.plan)
         self.backfill: Backfill | None = None
         self.sweep: Sweep | None = None
@@ -184,9 +186,7 @@ class Station:
 
     def paused(self, action: Action) -> str:
         """Which kill switch holds an action back, or nothing."""
-        if channel_name(action) in self._switches.channels:
-            return f"channel {channel_name(action)} is switched off"
-        return f"journey {action.journey} is switched off" if action.journey in self._switches.journeys else ""
+        return self._switches.holding(channel_name(action), action.journey, action.step)
 
     def _committed(self, number: int, sealed: Sealed) -> None:
         now_us = self._clock.now_us()
@@ -282,10 +282,10 @@ class Station:
         return len(question.rows)
 
     async def _switch(self, question: asked.SwitchesChanged) -> int:
-        self._switches = question
+        self._switches = question.switches
         if self.dispatcher is not None:
             self.dispatcher.switches_changed()
-        return len(question.channels) + len(question.journeys)
+        return len(question.switches.off)
 
     async def _digests(self, _: asked.ReadDigests) -> Any:
         return unite(*(digests_of(shard) for shard in self.engine.shards.values()))

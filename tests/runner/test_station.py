@@ -14,6 +14,7 @@ from pilotage.runner.memory import MemoryStore
 from pilotage.runner.outbox import Status
 from pilotage.runner.question import ListActions, PutRows, ReadActions, ReadRows, ReadStory, ReadTelemetry, Redrive, SwitchesChanged
 from pilotage.runner.station import Equipment, Station, open_station, shares
+from pilotage.runner.switches import Switch, Switches
 from pilotage.runner.telemetry import samples
 from tests.runner.rig import arrivals, memory_stores, routed, small_limits
 from tests.runner.toy_kernel import START_US, advance, subject_id
@@ -112,7 +113,7 @@ def test_what_was_decided_before_a_crash_is_sent_after_it_once() -> None:
     async def scenario() -> None:
         site = Site()
         station = await site.open()
-        await station.ask(SwitchesChanged(channels=("console",)))
+        await station.ask(SwitchesChanged(Switches((Switch("channel", "console"),))))
         await station.submit(routed(arrivals(range(50))))
         site.clock.advance(HOUR_US)
         await until(lambda: all(len(story(station, number)) == 2 for number in range(50)))
@@ -133,7 +134,7 @@ def test_a_lifted_switch_lets_go_what_it_held() -> None:
     async def scenario() -> None:
         site = Site()
         station = await site.open()
-        assert 1 == await station.ask(SwitchesChanged(journeys=("toy",)))
+        assert 1 == await station.ask(SwitchesChanged(Switches((Switch("journey", "toy"),))))
         await station.submit(routed(arrivals([1])))
         site.clock.advance(HOUR_US)
         await until(lambda: story(station, 1) == ["toy.add", "wake"])

@@ -111,6 +111,14 @@ def test_a_change_of_policy_is_told_by_the_messages_it_concerns() -> None:
     assert () == difference("policies/contact.yaml", "basis: contract", "basis: vital_interest").effects
 
 
+def test_a_contact_slot_is_told_by_the_messages_that_wait_for_it() -> None:
+    """A slot that comes, goes or changes is told like a budget, with the messages that leave at its ends only."""
+    slots = "slots:\n  - {name: day, length: 1d, classes: [marketing]}\nsuppress:\n"
+    found = difference("policies/contact.yaml", "suppress:\n", slots)
+    assert [("added", "contact slot", "day")] == [(each.how, each.kind, each.name) for each in found.changes]
+    assert (PolicyEffect("contact slots", "", "day (length 1d, limit 1)", ("growth.recovery.cart / remind",)),) == found.effects
+
+
 def test_a_flowchart_marks_what_changed() -> None:
     """Added and removed steps and edges, and steps that are changed or rewired, each have their class in the Mermaid chart."""
     step = "  - {id: rest, wait: {for: 1d}}\n"

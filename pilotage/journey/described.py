@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pilotage.event.cron import Cron
 from pilotage.event.time import duration_text
 from pilotage.journey.plan import AnyStep, Arm, Assignment, Content, Edge, Enter, Journey, Option, Task
 from pilotage.predicate.canonical import canonical
@@ -106,11 +107,22 @@ def _shown(name: str, value: Any, features: Mapping[str, Feature]) -> str:
         return " ".join((value.name, *(f"{name} {text}" for name, text in described(value, features, ("name", "goto")).items())))
     if isinstance(value, Arm):
         return f"{value.name} {_share(value.share)}"
+    if isinstance(value, Cron):
+        return _cron_text(value)
     if isinstance(value, tuple):
         return ", ".join(_shown("", each, features) for each in value)
     if isinstance(value, msgspec.Struct):
         return " ".join(f"{key}={text}" for key, text in described(value, features).items())
     return _single(name, value)
+
+
+def _cron_text(cron: Cron) -> str:
+    """When an expression comes, in the order of its fields; what it does not restrict is left out."""
+    times = ", ".join(f"{minute // 60:02}:{minute % 60:02}" for minute in cron.minutes[:4])
+    parts = [f"{times} and {len(cron.minutes) - 4} more" if len(cron.minutes) > 4 else times]
+    restricted = (("days", cron.days, 31), ("months", cron.months, 12), ("weekdays", cron.weekdays, 7))
+    parts += [f"{name} {', '.join(map(str, values))}" for name, values, every in restricted if len(values) < every]
+    return " on ".join((parts[0], (" or " if cron.either else " and ").join(parts[1:]))) if parts[1:] else parts[0]
 
 
 def _single(name: str, value: Any) -> str:

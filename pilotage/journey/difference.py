@@ -74,6 +74,7 @@ def compare_plans(old: Plan, new: Plan) -> PlanDifference:
         *_compared("purpose", *(_named(policy.purposes, {}) for policy in policies)),
         *_compared("quiet hours", *(_named(policy.quiet_hours, {}) for policy in policies)),
         *_compared("budget", *(_named(policy.budgets, {}) for policy in policies)),
+        *_compared("contact slot", *(_named(policy.slots or (), {}) for policy in policies)),
         *_compared("suppression", *(_named(policy.suppressions, {}) for policy in policies)),
         *_compared("attribute", *(_named(plan.attributes, {}) for plan in (old, new))),
         *_compared("event type", *(_contracts(plan) for plan in (old, new))),
@@ -196,8 +197,9 @@ def _rules(policy: Policy, journey: Journey, step: Send) -> Description:
     kind = purpose.contact_class
     quiet = [each for each in policy.quiet_hours if kind in each.classes and (not each.channels or step.channel in each.channels)]
     budgets = [each for each in policy.budgets if counts(each, step.channel, purpose, journey.name)]
+    slots = [each for each in policy.slots or () if kind in each.classes and (not each.channels or step.channel in each.channels)]
     suppressions = [each for each in policy.suppressions if kind in each.classes]
     said = {"purpose": purpose.name, "class": kind, "basis": purpose.basis}
-    for sort, rules in (("quiet hours", quiet), ("budgets", budgets), ("suppressions", suppressions)):
+    for sort, rules in (("quiet hours", quiet), ("budgets", budgets), ("contact slots", slots), ("suppressions", suppressions)):
         said[sort] = "; ".join(sorted(f"{each.name} ({_flat(each, _SCOPE)})" for each in rules))
     return {name: text for name, text in said.items() if text}

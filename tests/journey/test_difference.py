@@ -111,6 +111,14 @@ def test_a_change_of_policy_is_told_by_the_messages_it_concerns() -> None:
     assert () == difference("policies/contact.yaml", "basis: contract", "basis: vital_interest").effects
 
 
+def test_a_contact_slot_is_told_by_the_messages_that_wait_for_it() -> None:
+    """A slot that comes, goes or changes is told like a budget, with the messages that leave at its ends only."""
+    slots = "slots:\n  - {name: day, length: 1d, classes: [marketing]}\nsuppress:\n"
+    found = difference("policies/contact.yaml", "suppress:\n", slots)
+    assert [("added", "contact slot", "day")] == [(each.how, each.kind, each.name) for each in found.changes]
+    assert (PolicyEffect("contact slots", "", "day (length 1d, limit 1)", ("growth.recovery.cart / remind",)),) == found.effects
+
+
 def test_a_flowchart_marks_what_changed() -> None:
     """Added and removed steps and edges, and steps that are changed or rewired, each have their class in the Mermaid chart."""
     step = "  - {id: rest, wait: {for: 1d}}\n"
@@ -166,3 +174,24 @@ def test_tasks_and_decisions_are_compared_too() -> None:
     assert [("options", "one weight 1, two weight 1", "one weight 1, two weight 3"), ("chooses two", "mark", "tell")] == found["choose"]
     assert {("sla", "1d", "2d"), ("comes back gone", "end", "mark")} <= set(found["ring"])
     assert "choose: offers" in flowchart(plan_of(old), plan_of(new), compare_plans(plan_of(old), plan_of(new)))
+
+
+def test_a_schedule_is_compared_by_when_it_comes() -> None:
+    """A schedule says at which times it comes and on which days, for which audience and on whose clock."""
+    audience = "schema: 1\nkind: audience\nname: all\nowner: crm\nwhen: tier is not null\n"
+    enter = "enter: {on: cart.added, where: trigger.price > 0, reentry: {after: 90d}}"
+    simple = "steps:\n  - {id: a, wait: {for: 1d}}\n"
+    head = JOURNEY.partition("steps:")[0]
+
+    def scheduled(cron: str) -> dict[str, str]:
+        text = head.replace(enter, f'enter: {{schedule: {{cron: "{cron}", audience: all}}, reentry: always}}') + simple
+        return {**FILES, CART: text, "audiences/all.yaml": audience}
+
+    [journey, *_] = compare_plans(plan_of(scheduled("0 9 * * *")), plan_of(scheduled("0 9,18 1,15 * mon"))).changes
+    assert [
+        (
+            "enter schedule",
+            "audience=all cron=09:00 zone=subject",
+            "audience=all cron=09:00, 18:00 on days 1, 15 or weekdays 1 zone=subject",
+        )
+    ] == fields(journey)

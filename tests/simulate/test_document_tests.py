@@ -308,6 +308,31 @@ def test_people_and_choices_are_part_of_the_test() -> None:
     assert ([], [()] * 6, ()) == (list(report.findings), [test.differences for test in result.results], result.uncovered)
 
 
+def of_work(part: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The findings and differences of one test of the journey with a task and a decision."""
+    written = f"tests: [{{name: it, events: [{{type: cart.added, data: {{price: 1}}}}], expect: {{enters: true}}, {part}}}]\n"
+    plan, report = compile_documents(WORK + written, OFFERS), Report()
+    document = read_document((WORK + written).encode(), "journeys/work.yaml", report)
+    assert document is not None
+    [result] = run_tests([document], plan, ZONES, report)
+    found = [(each.what, each.actual) for test in result.results for each in test.differences]
+    return [finding.text.partition(": ")[2] for finding in report.findings], found
+
+
+def test_what_a_task_cannot_come_to_is_told() -> None:
+    """A task is completed with one of its outcomes; it is neither sent nor answered."""
+    [lost] = of_work("fates: {ring: {fate: completed, outcome: lost}}")[0]
+    assert lost.startswith("error T006 the task has no outcome 'lost'; ")
+    assert ["error T006 a task is completed with an outcome"] == [text.partition(";")[0] for text in of_work("fates: {ring: completed}")[0]]
+    [sent] = of_work("fates: {ring: sent}")[0]
+    assert sent == "error T006 a task cannot be 'sent'; write one of completed, failed, none"
+
+
+def test_a_choice_that_never_falls_so_is_told() -> None:
+    """Where no customer gets the action that a test asks for, the test says so."""
+    assert ([], [("run", "for 1000 customers nothing is chosen as given (choose: gift)")]) == of_work("given: {arms: {choose: gift}}")
+
+
 WRONG = [
     ("events: [{type: cart.aded, data: {price: 1}}]", "cart.aded", "T001 unknown event type 'cart.aded'; did you mean 'cart.added'?"),
     ("events: [{type: cart.added, data: {price: dear}}]", "dear", "T002 cart.added: $.price: expected number"),

@@ -97,7 +97,7 @@ def _asked(data: Path, busy: FolderBusy, wanted: Switch, off: bool) -> SwitchesV
     body = {"scope": wanted.scope, "name": wanted.name, "off": off, "by": wanted.by, "reason": wanted.reason}
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
-            return answered(client.post("/api/v1/switches", json=body), SwitchesView)
+            return answered(client.post("/api/v1/switches/change", json=body), SwitchesView)
     except httpx.HTTPError as fault:
         raise Trouble(f"the running process does not answer: {fault}", UNAVAILABLE, "see its log") from fault
 

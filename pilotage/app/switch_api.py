@@ -31,7 +31,7 @@ async def list_switches(desk: At) -> views.SwitchesView:
     return views.switches_view(read_switches(desk.folder.path))
 
 
-@post("/switches", responses=_USUAL | documented(404, 413, 415), status_code=200, summary="Set or lift a kill switch")
+@post("/switches/change", responses=_USUAL | documented(404, 413, 415), status_code=200, summary="Set or lift a kill switch")
 async def change_switches(desk: At, data: Annotated[SwitchChange, Body()]) -> views.SwitchesView:
     """What is switched off does not leave until it is switched on, or its time is over; deciding goes on. Repeating changes nothing."""
     records = records_of(desk)

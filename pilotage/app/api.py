@@ -32,7 +32,7 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
-from pilotage.app.switch_api import SWITCHES
+from pilotage.app.switch_api import SWITCHES, SwitchChange
 from pilotage.app.task_api import BODIES as TASK_BODIES
 from pilotage.app.task_api import TASKS
 from pilotage.runner.outbox import Status
@@ -246,7 +246,8 @@ async def _once(repeats: Any, key: str, what: tuple[object, ...], act: Callable[
 def make_api(desk: Desk) -> Litestar:
     """The API of a system. Its description is made once, from an application that serves nothing."""
     describing = _application(desk, _routers(), _description())
-    describe_bodies(describing, (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, *BODIES, *TASK_BODIES))
+    own = (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, SwitchChange)
+    describe_bodies(describing, (*own, *BODIES, *TASK_BODIES))
     described = msgspec.json.encode(describing.openapi_schema.to_schema())
 
     @get(f"{PREFIX}/openapi.json", media_type="application/json")

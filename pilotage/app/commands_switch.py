@@ -94,7 +94,7 @@ def _changed(data: Path, scope: Scope, name: str, off: bool, by: str, reason: st
 
 def _asked(data: Path, busy: FolderBusy, wanted: Switch, off: bool) -> SwitchesView:
     url, headers = running_at(data, busy)
-    body = {"scope": wanted.scope, "name": wanted.name, "off": off, "by": wanted.by, "reason": wanted.reason}
+    body = {"scope": wanted.scope, "name": wanted.name, "to": "off" if off else "on", "by": wanted.by, "reason": wanted.reason}
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
             return answered(client.post("/api/v1/switches/change", json=body), SwitchesView)

@@ -1,6 +1,6 @@
 """The part of the API that is about kill switches: which are set, setting and lifting them."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from litestar import get, post
 from litestar.params import Body
@@ -16,10 +16,10 @@ _USUAL = documented(400, 401, 429, 503)
 
 
 class SwitchChange(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to switch off, or (`off` false) on again: everything, a channel, a journey, or a step as `journey/step`; by whom and why."""
+    """What to switch `off`, or `on` again: everything, a channel, a journey, or a step as `journey/step`; by whom and why."""
 
-    scope: Scope
-    off: bool
+    scope: Annotated[str, Meta(pattern="^(all|channel|journey|step)$")]
+    to: Annotated[str, Meta(pattern="^(off|on)$")]
     by: Annotated[str, Meta(min_length=1, max_length=255)]
     reason: Annotated[str, Meta(max_length=1000)] = ""
     name: Annotated[str, Meta(max_length=255)] = ""
@@ -35,8 +35,8 @@ async def list_switches(desk: At) -> views.SwitchesView:
 async def change_switches(desk: At, data: Annotated[SwitchChange, Body()]) -> views.SwitchesView:
     """What is switched off does not leave until it is switched on, or its time is over; deciding goes on. Repeating changes nothing."""
     records = records_of(desk)
-    switch = Switch(data.scope, data.name, desk.clock.now_us(), data.by, data.reason)
-    return views.switches_view(await change_switch(desk.folder.path, records.program.plan, switch, data.off, records.switch))
+    switch = Switch(cast(Scope, data.scope), data.name, desk.clock.now_us(), data.by, data.reason)
+    return views.switches_view(await change_switch(desk.folder.path, records.program.plan, switch, data.to == "off", records.switch))
 
 
 SWITCHES = (list_switches, change_switches)

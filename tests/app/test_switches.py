@@ -51,7 +51,7 @@ def test_what_is_switched_off_does_not_leave(tmp_path: Path, capsys: pytest.Capt
     assert ([], []) == (fates(again, "eve"), fates(again, "kim"))
     held = [(each["status"], each["reason"]) for each in again.ask("/actions").json()["actions"]]
     assert [("pending", f"journey {name} is switched off")] * 2 == held
-    assert 404 == again.tell("/switches/change", {"scope": "journey", "name": f"{name}x", "off": True, "by": "ada"}).status_code
+    assert 404 == again.tell("/switches/change", {"scope": "journey", "name": f"{name}x", "to": "off", "by": "ada"}).status_code
     assert [] == told(capsys, again.data, "on", "journey", name)["off"]
     until(lambda: (["sent"], ["sent"]) == (fates(again, "eve"), fates(again, "kim")))
     again.end()

@@ -1,5 +1,7 @@
 """Tests of conditions in logic: the terms come to what Python computes, and the facts that proofs rest on hold of every past."""
 
+from collections import Counter
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -31,6 +33,19 @@ ASKED = 4
 """About how many subjects, each at two instants, a drawn expression is asked."""
 
 
+TRIED: Counter[str] = Counter()
+"""What the test at hand has tried, to be recorded."""
+
+
+@pytest.fixture(autouse=True)
+def recorded(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Record how much each test has tried."""
+    TRIED.clear()
+    yield
+    for name, count in TRIED.items():
+        record_property(name, count)
+
+
 def parsed(text: str) -> Predicate:
     """The typed form; the few texts drawn that are none are passed over."""
     try:
@@ -41,6 +56,7 @@ def parsed(text: str) -> Predicate:
 
 def compared(predicate: Predicate, seed: int, facts: bool) -> None:
     """Check that logic and Python agree about an expression and subjects drawn from a seed."""
+    TRIED["conditions and values put into logic"] += 1
     random = Random(seed)
     evaluate = Evaluator(predicate.expr, ZONES, facts=facts)
     function = compile_functions({"it": predicate.expr}, zones=ZONES)["it"]
@@ -51,6 +67,7 @@ def compared(predicate: Predicate, seed: int, facts: bool) -> None:
         for at in (now, random.choice(edges(history, now, random))):
             state = live.state(history, at)
             found = evaluate(state, None, {}, at)
+            TRIED["answers of logic compared"] += 1
             agrees(found, function, state, at, f"{predicate.text}\n{history}\nnow {at}\n{found}")
 
 

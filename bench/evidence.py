@@ -91,6 +91,10 @@ EXHIBITS = {
         "makes of the raw files",
         "tests/audience/test_live_batch.py --whole -o faulthandler_timeout=3600",
     ),
+    "slots": Exhibit(
+        "Whatever messages come up, in whatever order, those leave that a plain reckoning of slots, priorities, nights and budgets says",
+        "tests/journey/test_arbitration.py --cases 10000",
+    ),
     "history": Exhibit(
         "History equals the log row by row whatever is killed, and a release's past is told to everybody once, to the event",
         "tests/runner/history tests/crash/test_history_killed.py --seeds 20",

@@ -14,7 +14,7 @@ from pilotage.app.exits import NEGATIVE, OK, USAGE, Trouble
 from pilotage.app.lists import LISTED_MAX, Listing, read_members
 from pilotage.app.options import DATA, AsJson, Data
 from pilotage.app.reach import Reader
-from pilotage.app.terminal import console, number, print_json, table
+from pilotage.app.terminal import console, counted, number, print_json, table
 from pilotage.predicate.error import PredicateError
 from pilotage.runner.clock import SystemClock
 
@@ -40,7 +40,7 @@ def audience_list(*, data: Data = DATA, json: AsJson = False) -> int:
     out = console()
     if found:
         out.print(rows)
-    out.print(f"{number(len(found))} audiences")
+    out.print(f"{counted(len(found), 'audience')}")
     return OK
 
 

@@ -10,7 +10,7 @@ from rich.progress import Progress
 from pilotage.app.exits import NEGATIVE, OK, UNAVAILABLE, USAGE, Trouble
 from pilotage.app.options import DATA, AsJson, Data
 from pilotage.app.past import Keeper, keeper_of, of_history
-from pilotage.app.terminal import console, error_console, number, print_json, table
+from pilotage.app.terminal import console, counted, error_console, number, print_json, table
 from pilotage.app.views import BackfillView, HistoryView
 from pilotage.runner.history.parquet import QueryRefused
 from pilotage.runner.ticket import SHARDS
@@ -137,7 +137,7 @@ def _print(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(shown, markup=False)
-    out.print(f"{number(len(rows))} rows")
+    out.print(f"{counted(len(rows), 'row')}")
 
 
 def _plain(cell: Any) -> Any:

@@ -37,3 +37,8 @@ def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 def number(value: int) -> str:
     """A count as people read it: 31,106."""
     return f"{value:,}"
+
+
+def counted(value: int, noun: str) -> str:
+    """So many of something: 1 row, 31,106 rows."""
+    return f"{number(value)} {noun}{'' if value == 1 else 's'}"

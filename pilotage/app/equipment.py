@@ -37,6 +37,7 @@ from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.folder import read_environment, read_plans, read_secret, read_zones
 from pilotage.runner.history.backfill import Filler
 from pilotage.runner.history.historian import HistoryLimits
+from pilotage.runner.pace import EngineLimits
 from pilotage.runner.question import FillFeatures
 from pilotage.runner.station import Equipment, Freshness, Station
 from pilotage.runner.switches import read_switches
@@ -108,6 +109,7 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
         make_dispatcher=make_dispatcher,
         history=folder,
         history_limits=HistoryLimits(retention_days=workspace.history_days),
+        limits=EngineLimits(retention_days=workspace.log_days),
         filler=lambda question: filler(folder, programs(question.plan), question),
         freshness=freshness,
         switches=read_switches(folder),

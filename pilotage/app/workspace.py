@@ -31,6 +31,7 @@ from pilotage.journey.parse_policy import suggestion_of_zone
 from pilotage.journey.plan import Content, Plan
 from pilotage.journey.scalars import duration_or, flag_or
 from pilotage.journey.shape import check
+from pilotage.runner.retention import LOG_DAYS
 from pilotage.source.intake import IntakePolicy
 
 SETTINGS_FILE = "pilotage.yaml"
@@ -71,7 +72,7 @@ class Workspace(msgspec.Struct, frozen=True):
     """A folder as read. `channels` and `endpoints` are the bindings with their variables filled in, `write_keys` leads
     from key to source, `unset` names the environment variables that bindings need and that are not set; with any of
     them a workspace can be checked but must not run. `findings` are those of reading alone. History is kept `history_days` (0: for
-    ever)."""
+    ever), the log `log_days`."""
 
     folder: str
     company: str
@@ -87,6 +88,7 @@ class Workspace(msgspec.Struct, frozen=True):
     unset: tuple[str, ...]
     findings: tuple[Finding, ...]
     history_days: int = 0
+    log_days: int = LOG_DAYS
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -121,7 +123,8 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
         settings=settings,
         unset=tuple(sorted(binder.unset)),
         findings=report.findings,
-        history_days=_history_days(root.map("history")),
+        history_days=_kept_days(root.map("history"), 0),
+        log_days=_kept_days(root.map("log"), LOG_DAYS),
     )
 
 
@@ -185,10 +188,10 @@ def _intake(fields: Fields | None) -> IntakePolicy:
     )
 
 
-def _history_days(fields: Fields | None) -> int:
-    """How many days history is kept; what is less than a day counts as one."""
+def _kept_days(fields: Fields | None, otherwise: int) -> int:
+    """How many days something is kept; what is less than a day counts as one."""
     written = fields.scalar("retention") if fields else None
-    return max(1, -(-duration_or(written, 0) // DAY_US)) if written else 0
+    return max(1, -(-duration_or(written, 0) // DAY_US)) if written else otherwise
 
 
 class _Binder:

@@ -354,6 +354,11 @@ WORKSPACE = Form(
             "how the history of events and decisions is kept",
         ),
         Key(
+            "log",
+            Form("the log", (Key("retention", Value("duration"), "how long records stay in the log, whole days; 30d without it"),)),
+            "how the log is kept that stories are read from",
+        ),
+        Key(
             "bindings",
             Form(
                 "the bindings",

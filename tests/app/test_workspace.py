@@ -242,3 +242,14 @@ def test_the_workspaces_that_come_along_are_without_errors(place: str) -> None:
     """The example and the demo workspace compile."""
     compiled = compile_workspace(load(ROOT / place, {}), ZONES)
     assert (0, True) == (errors(compiled.findings), compiled.plan is not None), "\n".join(finding.text for finding in compiled.findings)
+
+
+def test_how_long_log_and_history_are_kept_is_a_setting(tmp_path: Path) -> None:
+    """Whole days; without a word the log is kept for 30 of them and history for ever."""
+    init(tmp_path / "shop", write_key="k")
+    usual = load(tmp_path / "shop", {})
+    assert (30, 0) == (usual.log_days, usual.history_days)
+    settings = tmp_path / "shop" / "pilotage.yaml"
+    settings.write_text(settings.read_text() + "log: {retention: 90d}\nhistory: {retention: 36h}\n")
+    said = load(tmp_path / "shop", {})
+    assert ((), 90, 2) == (said.findings, said.log_days, said.history_days)

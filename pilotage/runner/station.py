@@ -57,7 +57,9 @@ this 5 ms, and throughput rose by a fifth."""
 
 
 Freshness = tuple[bytes, Callable[[State], bool]]
-"""A digest of what every subject is to meet, and whether a state has not met it yet."""
+"""A digest of what every subject is to meet (empty: nothing), and whether a state has not met it yet."""
+
+NOTHING_NEW: Freshness = (b"", lambda state: False)
 
 
 class Equipment(msgspec.Struct):
@@ -353,8 +355,9 @@ class Station:
 
     def _sweep(self) -> None:
         """Let everybody meet what the program in force brings, unless they all have."""
-        if self._equipment.freshness is not None:
-            self.sweep = Sweep(self.engine, *self._equipment.freshness(self.program))
+        digest, outdated = self._equipment.freshness(self.program) if self._equipment.freshness is not None else NOTHING_NEW
+        self.sweep = Sweep(self.engine, digest, outdated) if digest else None
+        if self.sweep is not None:
             self.sweep.start()
 
 

@@ -123,13 +123,16 @@ def filler(folder: Path, program: Program, question: FillFeatures) -> Filler:
 
 
 def freshness(program: Program) -> Freshness:
-    """Every subject of whom anything is known is to be asked about a plan's audiences, and expected by its schedules."""
-    audiences, schedules = program.audiences.digest, program.schedule_set
+    """Every subject of whom anything is known is to be asked about a plan's audiences, and expected by its schedules; entries of
+    earlier versions are to meet the version that takes them over."""
+    audiences, schedules, takeovers = program.audiences.digest, program.schedule_set, program.takeovers
 
     def outdated(state: State) -> bool:
+        if any(entry.version in takeovers for entry in state.entries):
+            return True
         return (state.audience_set != audiences or state.schedule_set != schedules) and not unknown(state)
 
-    return audiences + schedules, outdated
+    return audiences + schedules + program.takeover_set, outdated
 
 
 def equip(assignment: Assignment) -> Equipment:

@@ -44,6 +44,8 @@ _SENTENCES = {
     "exited": "ends: {reason}",
     "cancelled": "calls the message off: {reason}",
     "consented": "{reason}",
+    "migrated": "goes on in a new version, {reason}",
+    "passed": "sends nothing: {reason}",
     "joined": "enters the audience {reason}",
     "left": "leaves the audience {reason}",
 }

@@ -16,6 +16,7 @@ from pilotage.journey.arbitration import first_of
 from pilotage.journey.audiences import adopt_audiences, move_audiences, tell_audiences
 from pilotage.journey.backfill import fill_features
 from pilotage.journey.entry import due_of, enter, fire, take
+from pilotage.journey.migrate import migrate
 from pilotage.journey.outcome import Outcome
 from pilotage.journey.program import Handler, Program
 from pilotage.journey.requests import request
@@ -46,19 +47,26 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     wake_us = wake_at(state) if state.entries or state.schedule_us else state.flip_us
     overdue = 0 < wake_us <= now_us
     adopts = state.audience_set != program.audiences.digest or state.schedule_set != program.schedule_set
+    migrates = bool(program.takeovers) and any(entry.version in program.takeovers for entry in state.entries)
     handler = program.handlers.get(event.type)
-    if not (overdue or adopts) and (handler is None or (handler.idle and not (state.entries and handler.listened))):
+    if not (overdue or adopts or migrates) and (handler is None or (handler.idle and not (state.entries and handler.listened))):
         if event.type != FEATURES_FILLED:
             return Outcome(state, [], [], wake_us, [])
     if handler is not None and handler.own:
         raise OwnEvent(f"{event.type} is made by the system itself; send an event type of your own")
     work = Work(program, state, now_us)
-    if adopts:
+    if adopts or migrates:
         work.now = wake_us if overdue else now_us
+    if adopts:
         if state.audience_set != program.audiences.digest:
             adopt_audiences(work)
         if state.schedule_set != program.schedule_set and not unknown(state):
             adopt_schedules(work)
+    if migrates:
+        migrate(work)
+        _drain(work)
+        _refresh(work)
+        overdue = 0 < wake_at(work.state) <= now_us
     if overdue:
         _settle(work, now_us)
     if handler is not None:

@@ -29,7 +29,8 @@ def run_decide(work: Work, entry: Entry, journey: JourneyProgram, program: StepP
     if not open_:
         work.decide(entry, "decided", "nothing", step.catalogue, looked, _told(lost), effect)
         return step.next
-    draw = key128(entry.id, entry.step, entry.occurrence[entry.step])
+    path = entry.origins.get(entry.step, entry.step)
+    draw = key128(entry.id, path, entry.occurrence[path])
     chances = _chances(step, open_)
     explored = bucket(f"{step.salt}/explore", draw, SHARES) < step.explore
     at = bucket(f"{step.salt}/any", draw, len(open_)) if explored else _drawn(chances, bucket(f"{step.salt}/one", draw, sum(chances)))

@@ -11,7 +11,7 @@ import msgspec
 
 from pilotage.event.cron import Cron
 from pilotage.event.time import duration_text
-from pilotage.journey.plan import AnyStep, Arm, Assignment, Content, Edge, Enter, Journey, Option, Task
+from pilotage.journey.plan import AnyStep, Arm, Assignment, Content, Edge, Enter, InFlight, Journey, Option, Task
 from pilotage.predicate.canonical import canonical
 from pilotage.predicate.ir import Feature, Predicate
 from pilotage.predicate.ir import Node as ExpressionNode
@@ -21,7 +21,7 @@ Description = dict[str, str]
 """The fields of a part of a plan and what they say."""
 END = "end"
 _SHARES = ("holdout", "share")
-_DERIVED = ("trigger_fields", "variables", "steps", "exits", "enter", "goal", "name", "id", "event")
+_DERIVED = ("in_flight", "trigger_fields", "variables", "steps", "exits", "enter", "goal", "name", "id", "event")
 _TARGETS = ("next", "goto", "body")
 
 
@@ -45,7 +45,16 @@ def described_journey(journey: Journey, features: Mapping[str, Feature]) -> Desc
     for rule in journey.exits:
         name = f"exit {rule.reason}"
         found[name] = f"{found[name]}, or {canonical_text(rule.when)}" if name in found else canonical_text(rule.when)
+    if journey.in_flight is not msgspec.UNSET:
+        found["in flight"] = _in_flight(journey.in_flight)
     return {**found, "begins": journey.steps[0].id}
+
+
+def _in_flight(rule: InFlight) -> str:
+    if rule.policy == "exit":
+        return "exit"
+    ways = ", ".join(f"{step} to {goto or 'exit'}" for step, goto in rule.steps)
+    return f"migrate from {rule.version or 'any'}{': ' if ways else ''}{ways}"
 
 
 def described_step(step: AnyStep, features: Mapping[str, Feature]) -> Description:

@@ -147,6 +147,7 @@ def _outcome(name: str) -> str:
 _LEAVING = {
     "resumed": NEXT,
     "delivered": NEXT,
+    "passed": NEXT,
     "answered": NEXT,
     "set": NEXT,
     "emitted": NEXT,

@@ -184,7 +184,7 @@ def take(work: Work, entry: Entry, event_type: str, payload: Any, signals: froze
     """What an entry takes from an event or a change: its exits, its goal, then what its step waits for."""
     journey = work.program.journeys[entry.version]
     if not journey.watch.isdisjoint(signals):
-        current = _standing(work, entry, journey, event_type, payload, signals)
+        current = standing(work, entry, journey, event_type, payload, signals)
         if current is None:
             return
         entry = current
@@ -223,7 +223,7 @@ def _take_condition(work: Work, entry: Entry, journey: JourneyProgram, program: 
     return True
 
 
-def _standing(
+def standing(
     work: Work, entry: Entry, journey: JourneyProgram, event_type: str, payload: Any, signals: frozenset[str] | None
 ) -> Entry | None:
     """Look at the exits and the goal that the signals (None: time alone) can change; None when the entry has ended."""
@@ -259,7 +259,7 @@ def fire(work: Work, entry: Entry) -> None:
     """What the passing of time means for an entry that is due at `work.now`: conditions that flip, then the deadline."""
     journey = work.program.journeys[entry.version]
     if journey.timed:
-        current = _standing(work, entry, journey, "", None, None)
+        current = standing(work, entry, journey, "", None, None)
         if current is None:
             return
         entry = current

@@ -51,6 +51,14 @@ SCHEDULE = Form(
     ),
 )
 
+MIGRATE = Form(
+    "the migration",
+    (
+        Key("from", Value("text"), "how the digest of the earlier version begins, or any (as without it)"),
+        Key("steps", Mapped(Value("step path"), "step path", empty=True), "from each step of that version to one of this, or to exit"),
+    ),
+)
+
 JOURNEY = _head(
     "journey",
     Key("name", Value("name"), "stage.purpose.name", required=True),
@@ -122,6 +130,14 @@ JOURNEY = _head(
         "where steps go that have no edge of their own",
     ),
     Key("holdout", Value("share"), "the share of subjects kept out, to measure the effect"),
+    Key(
+        "in_flight",
+        Either(
+            Value(choices=("finish", "exit")),
+            Form("the in-flight policy", (Key("migrate", MIGRATE, "they go on under this version", required=True),)),
+        ),
+        "what becomes of those under way when this version takes over: finish (as without it), exit, or {migrate: …}",
+    ),
     Key("steps", Listing(Later("step", lambda: STEP)), "what happens, in the order written", required=True),
     TESTS,
 )

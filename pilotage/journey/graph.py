@@ -44,6 +44,12 @@ def unreachable(steps: Sequence[AnyStep]) -> tuple[str, ...]:
     return tuple(step.id for step in steps if step.id not in reached)
 
 
+def repeated(steps: Sequence[AnyStep]) -> frozenset[str]:
+    """The steps that some way leads from back to themselves."""
+    ways = {step.id: ways_out(step) for step in steps}
+    return frozenset(name for name, out in ways.items() if name in _reach(out, ways))
+
+
 def timeless_cycles(steps: Sequence[AnyStep]) -> tuple[tuple[str, ...], ...]:
     """Cycles that a subject could run through for ever at one instant, each as the steps it passes.
 

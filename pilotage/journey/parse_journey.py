@@ -16,6 +16,7 @@ from pilotage.journey.names import Desk, converted
 from pilotage.journey.parse_audience import membership
 from pilotage.journey.parse_block import parse_block
 from pilotage.journey.parse_entrance import entry_event, parse_entrance
+from pilotage.journey.parse_in_flight import parse_in_flight
 from pilotage.journey.plan import (
     KEY,
     AnyStep,
@@ -69,6 +70,7 @@ def parse_journey(desk: Desk, reads: dict[str, dict[str, Expr]]) -> Journey | No
         holdout=share_or(root.scalar("holdout"), 0),
         trigger_fields=_trigger_fields(steps, reads),
         variables=tuple(scene.variables.items()),
+        in_flight=parse_in_flight(desk, root, steps),
     )
 
 

@@ -261,9 +261,20 @@ class Goal(msgspec.Struct, frozen=True):
     stay: bool = False
 
 
+class InFlight(msgspec.Struct, frozen=True):
+    """What becomes of entries of earlier versions once this one takes over: they `exit`, or `migrate`. Those migrate whose version's
+    digest begins with `version` (empty: all). `steps` lead from a step of theirs to one of this version, or end the entry (empty); a
+    step that is not named leads to the one of its id and kind."""
+
+    policy: str
+    version: str = ""
+    steps: tuple[tuple[str, str], ...] = ()
+
+
 class Journey(msgspec.Struct, frozen=True):
     """One journey, without prose and owners. `holdout` is the share kept out, in ten-thousandths. `trigger_fields` are
-    the trigger's field paths that steps after entry read, kept in the entry. `variables` types the entry variables."""
+    the trigger's field paths that steps after entry read, kept in the entry. `variables` types the entry variables. Without
+    `in_flight`, entries of earlier versions finish under theirs."""
 
     name: str
     purpose: str
@@ -275,6 +286,7 @@ class Journey(msgspec.Struct, frozen=True):
     holdout: int = 0
     trigger_fields: tuple[tuple[str, Type], ...] = ()
     variables: tuple[tuple[str, Type], ...] = ()
+    in_flight: InFlight | UnsetType = UNSET
 
     @property
     def digest(self) -> str:

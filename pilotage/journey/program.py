@@ -27,7 +27,9 @@ from pilotage.decision.rules import ContactRules
 from pilotage.event.digest import digest, key128
 from pilotage.event.zone import Zones
 from pilotage.journey.compiled import Compiled, Condition, Function, signals_of
+from pilotage.journey.graph import repeated
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Decide, Emit, Enter, Journey, Plan, Repeat, Send, Set, Task, Wait
+from pilotage.journey.takeover import Takeover, takeover
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
 from pilotage.profile.features import widest
@@ -92,7 +94,8 @@ class JourneyProgram:
     """One version of a journey, ready to run. `watch` are the signals its exits and goal listen to; `timed` says
     whether time alone can change one of these. `flips` are the signals of all conditions that time alone can change, empty
     if there are none. `unmet` is the reason why an event does not start an entry whose condition is not true. `audience` is
-    the only audience whose events can start one; empty where the condition does not fix it. `key` reads what tells entries apart."""
+    the only audience whose events can start one; empty where the condition does not fix it. `key` reads what tells entries apart.
+    `repeated` are the steps that an entry may come to more than once, of a version that entries migrate to."""
 
     __slots__ = (
         "audience",
@@ -108,6 +111,7 @@ class JourneyProgram:
         "key",
         "listens",
         "name",
+        "repeated",
         "standing",
         "steps",
         "timed",
@@ -137,6 +141,7 @@ class JourneyProgram:
         self.timed = any(condition.flip for condition in standing)
         waited = [step.conditions[-1] for step in self.steps.values() if step.timed]
         self.flips = frozenset().union(*(condition.signals | {TIME} for condition in (*standing, *waited) if condition.flip))
+        self.repeated = repeated(journey.steps) if journey.in_flight is not UNSET else frozenset()
         self.unmet = f"{self.where.text} is not true" if self.where else ""
         where = journey.enter.where
         self.audience = fixed_audience(where.expr) if where and journey.enter.event in (AUDIENCE_ENTERED, AUDIENCE_LEFT) else ""
@@ -177,11 +182,12 @@ class Program:
     """Executable plans. Read only after `load`; one per process. `passages` are the signals of the journeys whose entries and
     exits something reads, `journeys` all versions there are, `entered` those of the plan in force by name,
     `schedules` the scheduled ones by audience (their set has a name too); `zone_signal` says that a subject's zone has changed,
-    `arbitrates` whether messages are decided in order of priority."""
+    `arbitrates` whether messages are decided in order of priority. `takeovers` say what becomes of entries of earlier versions, by
+    version, where they do not finish under theirs (`takeover_set` names them all)."""
 
     __slots__ = (
         "arbitrates", "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys",
-        "passages", "plan", "rules", "schedule_set", "schedules", "zone_signal",
+        "passages", "plan", "rules", "schedule_set", "schedules", "takeover_set", "takeovers", "zone_signal",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, environment: str, rules: ContactRules, audiences: Audiences) -> None:
@@ -195,6 +201,8 @@ class Program:
         self.entered: dict[str, JourneyProgram] = {}
         self.schedules: dict[str, tuple[JourneyProgram, ...]] = {}
         self.schedule_set = b""
+        self.takeovers: dict[str, Takeover] = {}
+        self.takeover_set = b""
         self.arbitrates = bool(rules.slots)
         self.zone_signal = f"@{plan.policy.zone_attribute}"
         self.handlers: dict[str, Handler] = {}
@@ -227,6 +235,7 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
                 program.journeys[version] = JourneyProgram(journey, compiled, contents)
     program.entered = {journey.name: program.journeys[journey.digest[:16]] for journey in plan.journeys}
     _schedules(program)
+    _take_overs(program)
     program.arbitrates |= any(step.priority for journey in program.journeys.values() for step in journey.steps.values())
     program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
@@ -242,6 +251,17 @@ def _schedules(program: Program) -> None:
             program.schedules[schedule.audience] = (*program.schedules.get(schedule.audience, ()), journey)
             named += (journey.name, digest(schedule))
     program.schedule_set = key128(*named)[:SET_BYTES] if named else b""
+
+
+def _take_overs(program: Program) -> None:
+    """Find out which entries of earlier versions do not finish under theirs."""
+    for version, journey in sorted(program.journeys.items()):
+        now = program.entered.get(journey.name)
+        found = takeover(journey.journey, now.journey) if now is not None and now is not journey else None
+        if found is not None:
+            program.takeovers[version] = found
+    pairs = [text for version, found in program.takeovers.items() for text in (version, found.new.digest)]
+    program.takeover_set = key128(*pairs) if pairs else b""
 
 
 def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> None:

@@ -81,9 +81,7 @@ def run_wait(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
     """Rest until the time, event or condition the step names; a condition that is true already is passed through."""
     step = program.step
     assert isinstance(step, Wait)
-    if step.when is not None and kept_truth(work, entry, program, len(program.conditions) - 1):
-        inputs = kept_inputs(work, entry, program, len(program.conditions) - 1)
-        work.decide(entry, "resumed", "already true", step.when.text, inputs)
+    if already_true(work, entry, program):
         return step.next
     deadline_us = work.now + step.timeout_us if step.timeout_us else 0
     if step.for_us:
@@ -94,6 +92,16 @@ def run_wait(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
         deadline_us = min(at_us, deadline_us) if deadline_us else at_us
     work.decide(entry, "waited", rule="wait", inputs={"until_us": deadline_us} if deadline_us else None)
     return park(work, entry, WAITING, deadline_us)
+
+
+def already_true(work: Work, entry: Entry, program: StepProgram) -> bool:
+    """Whether the condition that a wait is for is true now."""
+    step, last = program.step, len(program.conditions) - 1
+    assert isinstance(step, Wait)
+    if step.when is None or not kept_truth(work, entry, program, last):
+        return False
+    work.decide(entry, "resumed", "already true", step.when.text, kept_inputs(work, entry, program, last))
+    return True
 
 
 def run_branch(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram) -> str:
@@ -199,12 +207,22 @@ def run_send(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
     """A new candidate: its expiry counts from now. `attempt_send` decides it now and whenever it is decided anew."""
     step = program.step
     assert isinstance(step, Send)
+    if sent_before(entry, journey, step):
+        work.decide(entry, "passed", f"{step.content} was sent under an earlier version", "migrate")
+        return step.next
     slot, expires_us = slot_of(work, entry, step), work.now + step.expires_us
     if slot is None:
         return attempt_send(work, entry, journey, program, expires_us)
     return _defer(
         work, entry, Later(slot_end(slot, work.state.subject, work.now + 1), f"slot:{slot.name}", f"slot {slot.name}"), expires_us
     )
+
+
+def sent_before(entry: Entry, journey: JourneyProgram, step: Send) -> bool:
+    """Whether an entry that has migrated was sent the step's message already, where the step is not one to be repeated."""
+    if not entry.sent or step.id in journey.repeated:
+        return False
+    return step.content in entry.sent or entry.origins.get(step.id, step.id) in entry.occurrence
 
 
 def attempt_send(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram, expires_us: int) -> str:

@@ -27,7 +27,7 @@ def run_task(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
     data = _data(work, entry, program)
     _tell(work, entry, step, OPENED, entry.awaited, step.team, data)
     work.decide(entry, "opened", f"{step.title}, for {step.person or step.team}", "task", data, effect=entry.awaited)
-    return park(work, entry, AWAITING, _next_us(step, entry, work.now))
+    return park(work, entry, AWAITING, next_task_us(step, entry, work.now))
 
 
 def task_time(work: Work, entry: Entry, program: StepProgram) -> str:
@@ -45,7 +45,7 @@ def task_time(work: Work, entry: Entry, program: StepProgram) -> str:
     elif work.now - entry.since_us in step.remind_us:
         _tell(work, entry, step, REMINDER, work.effect(entry), _team(step, entry, work.now), data)
         work.decide(entry, "reminded", step.title, "task", effect=entry.awaited)
-    return park(work, entry, AWAITING, _next_us(step, entry, work.now))
+    return park(work, entry, AWAITING, next_task_us(step, entry, work.now))
 
 
 def task_event(work: Work, entry: Entry, program: StepProgram, event_type: str, payload: Any) -> str:
@@ -83,10 +83,10 @@ def _team(step: Task, entry: Entry, now: int) -> str:
     return step.escalate if step.escalate and now >= entry.since_us + step.sla_us else step.team
 
 
-def _next_us(step: Task, entry: Entry, now: int) -> int:
-    """The next instant at which time alone means something for the task."""
+def next_task_us(step: Task, entry: Entry, now: int) -> int:
+    """The next instant at which time alone means something for the task; 0 if all have passed."""
     spans: tuple[int, ...] = (*step.remind_us, *((step.sla_us,) if step.escalate else ()), step.timeout_us)
-    return min(entry.since_us + span for span in spans if entry.since_us + span > now)
+    return min((entry.since_us + span for span in spans if entry.since_us + span > now), default=0)
 
 
 def _tell(work: Work, entry: Entry, step: Task, what: str, effect: bytes, team: str, data: dict[str, Any]) -> None:

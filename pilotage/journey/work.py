@@ -161,10 +161,11 @@ class Work:
         self.decisions.append(decided)
 
     def effect(self, entry: Entry) -> bytes:
-        """The effect key of the entry's step, acting once more: hash(environment, entry id, step path, occurrence)."""
-        count = entry.occurrence.get(entry.step, 0) + 1
-        entry.occurrence = {**entry.occurrence, entry.step: count}
-        return key128(self.program.environment, entry.id, entry.step, count)
+        """The effect key of the entry's step, acting once more: hash(environment, entry id, origin step path, occurrence)."""
+        path = entry.origins.get(entry.step, entry.step)
+        count = entry.occurrence.get(path, 0) + 1
+        entry.occurrence = {**entry.occurrence, path: count}
+        return key128(self.program.environment, entry.id, path, count)
 
     def cancel_entry(self, entry: Entry, reason: str) -> None:
         """Cancel the messages of an ended entry's journey that were not handed over; where entries have keys, only its own."""

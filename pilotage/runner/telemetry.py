@@ -175,7 +175,8 @@ def samples(values: dict[str, int]) -> Iterator[tuple[Labels, int]]:
 
 def _move(resting: "Counter[Labels]", decisions: Sequence[Decision]) -> None:
     """Between two events every entry rests at one step. In what one event decided, an entry's first decision is where it
-    rested and its last is where it rests now, unless it was entered or has ended."""
+    rested (one that migrated names the step it rested at before) and its last is where it rests now, unless it was entered or
+    has ended."""
     first: dict[bytes, Decision] = {}
     last: dict[bytes, Decision] = {}
     ended: set[bytes] = set()
@@ -188,7 +189,7 @@ def _move(resting: "Counter[Labels]", decisions: Sequence[Decision]) -> None:
             ended.add(decision.entry)
     for entry, began in first.items():
         if began.verb not in ("entered", "held_out", "refused"):
-            resting[began.journey, began.step] -= 1
+            resting[began.journey, began.inputs["step"] if began.verb == "migrated" else began.step] -= 1
         if entry not in ended:
             resting[began.journey, last[entry].step] += 1
 

@@ -11,7 +11,7 @@ from pilotage.contract.model import Contract, FieldSpec
 from pilotage.journey.findings import RULES, WARNINGS
 from tests.journey.sample import SURROUNDINGS, compiled, text, texts
 from tests.journey.scenario import ZONES
-from tests.journey.story import told
+from tests.journey.story import TAKES_OVER, told
 from tests.pages import Block, blocks
 from tests.tree import ROOT
 
@@ -44,6 +44,12 @@ def told_about(story: Block) -> dict[str, str]:
     return shared | (own if own else {JOURNEY: with_part(UNLIMITED, example.text)})
 
 
+def taken_over_by(story: Block) -> dict[str, str]:
+    """The documents before those that a story is about: their journey has the last steps shown above it."""
+    steps = [part.text for part in PARTS if part.line < story.line and part.text.startswith("-")]
+    return {**told_about(story), JOURNEY: with_part(UNLIMITED, steps[-1])} if TAKES_OVER in story.text else told_about(story)
+
+
 def with_part(source: str, part: str) -> str:
     """The page's journey with its steps, or one other part, replaced by a part."""
     key, text = ("steps", f"steps:\n{part}\n") if part.startswith("-") else (part.partition(":")[0], part + "\n")
@@ -63,9 +69,9 @@ def test_every_part_and_step_of_the_page_compiles(part: str) -> None:
 def test_stories_go_as_the_page_says(story: Block) -> None:
     """What the page says is decided when something happens is decided, by the example above it."""
     around = msgspec.structs.replace(AROUND, zones=ZONES.names, zones_digest=ZONES.digest)
-    plan, findings = compiled(told_about(story), around)
-    assert plan is not None, "\n".join(texts(findings))
-    assert story.text == told(plan, story.text)
+    plans = [compiled(documents, around)[0] for documents in (told_about(story), taken_over_by(story))]
+    assert plans[0] is not None and plans[1] is not None
+    assert story.text == (told(plans[1], story.text, plans[0]) if TAKES_OVER in story.text else told(plans[0], story.text))
 
 
 def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:

@@ -107,6 +107,12 @@ async def list_subjects(
     return await records_of(desk).subjects(after or "", limit)
 
 
+@get("/in-flight", responses=USUAL, summary="Who is under way")
+async def get_in_flight(desk: At) -> list[views.RestingView]:
+    """How many people rest on each step of each version of each journey, counted from everybody's state."""
+    return await records_of(desk).resting()
+
+
 @post("/subjects/find", responses=USUAL | documented(404, 413, 415), status_code=200, summary="Find a subject by an identifier")
 async def find_subject(desk: At, data: Annotated[Identifiers, Body()]) -> views.Found:
     """The subject that an identifier names. An e-mail address is also looked for in the profiles."""
@@ -258,7 +264,7 @@ def make_api(desk: Desk) -> Litestar:
 
 
 def _routers() -> list[ControllerRouterHandler]:
-    handlers = [list_subjects, find_subject, get_subject, get_timeline, list_quarantine, get_quarantined, resubmit, discard]
+    handlers = [get_in_flight, list_subjects, find_subject, get_subject, get_timeline, list_quarantine, get_quarantined, resubmit, discard]
     handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES, *TASKS, *SWITCHES]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]

@@ -48,6 +48,7 @@ COMMANDS = {
     "check": ("checking:check_command", "Check a workspace: every document, name, condition and binding."),
     "test": ("commands_test:test_command", "Run the tests in the journeys' documents."),
     "diff": ("commands_diff:diff_command", "What two versions of a workspace decide differently."),
+    "migration": ("commands_migration:migration_command", "What becomes of those under way when a version takes over, counted."),
     "run": ("running:run_command", "Run: take events in, decide, send, and serve the API."),
     "replay": ("replaying:replay_command", "Replay a file of history through the journeys, on its own clock."),
     "why": ("commands_records:why_command", "Why did this customer get this? Their story, with every reason."),

@@ -48,6 +48,9 @@ class Reader(Protocol):
     async def subjects(self, after: str, limit: int) -> views.SubjectsPage:
         """A page of subject ids."""
 
+    async def resting(self) -> list[views.RestingView]:
+        """How many people rest on each step of each version."""
+
     async def subject(self, subject: bytes) -> views.SubjectView:
         """A subject's state."""
 
@@ -123,6 +126,10 @@ class Remote:
     async def subjects(self, after: str, limit: int) -> views.SubjectsPage:
         """See `Reader`."""
         return await self._ask(views.SubjectsPage, "GET", "/subjects", params=_given(after=after, limit=limit))
+
+    async def resting(self) -> list[views.RestingView]:
+        """See `Reader`."""
+        return await self._ask(list[views.RestingView], "GET", "/in-flight")
 
     async def subject(self, subject: bytes) -> views.SubjectView:
         """See `Reader`."""
@@ -211,6 +218,7 @@ class Local:
         self._audiences = AudienceRecords(records, data, partial(states_of, data, stores))
         self.audiences = self._audiences.audiences
         self.find = records.find
+        self.resting = records.resting
         self.subjects = records.subjects
         self.subject = records.subject
         self.timeline = records.timeline

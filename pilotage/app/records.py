@@ -4,6 +4,7 @@ The same reader serves the API of a running process, where it asks the owners of
 folder at rest, where it asks the opened shards themselves.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ import msgspec
 from pilotage.app import views
 from pilotage.app.story import action_view, subject_view, timeline
 from pilotage.event.digest import PARTITIONS, partition_of
+from pilotage.journey.crossing import Place, resting
 from pilotage.journey.program import Program
 from pilotage.profile.identity import normalised, subject_id
 from pilotage.profile.state import State, decode_state
@@ -124,6 +126,13 @@ class Records:
             while page := await owner.ask(ask.ReadStates(after, at_once)):
                 yield page
                 after = decode_state(page[-1].state).subject
+
+    async def resting(self) -> list[views.RestingView]:
+        """How many people rest on each step of each version."""
+        people: Counter[Place] = Counter()
+        async for page in self.states(PAGE_ROWS):
+            people += resting(decode_state(known.state) for known in page)
+        return [views.RestingView(*place, count) for place, count in sorted(people.items())]
 
     async def state(self, subject: bytes) -> tuple[State, int] | None:
         """A subject's state and the log position it is at; None for an unknown subject."""

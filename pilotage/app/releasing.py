@@ -13,6 +13,7 @@ import structlog
 
 from pilotage.app.equipment import Programs, filler
 from pilotage.app.exits import CONFIG, Trouble
+from pilotage.app.migrating import check_migrations
 from pilotage.app.records import Answering
 from pilotage.event.time import DAY_US, duration_text, instant_text
 from pilotage.event.zone import Zones
@@ -41,10 +42,15 @@ log = structlog.get_logger("pilotage.release")
 
 
 def put_in_force(folder: DataFolder, plan: Plan, zones: Zones, now_us: int, *, short_history: bool = False) -> None:
-    """Make a plan the folder's newest, or the one that records what it needs, until `released`.
+    """Make a plan the folder's newest, or the one that records what it needs, until `released`. Nobody runs on the folder yet.
 
-    A recording that is under way goes on first. `Trouble` where history does not reach back far enough, unless
-    `short_history` accepts that."""
+    A recording that is under way goes on first. `Trouble` where its migrations forget somebody (see `crossing`), or history does
+    not reach back far enough, unless `short_history` accepts that."""
+    check_migrations(folder, plan)
+    _enforce(folder, plan, zones, now_us, short_history)
+
+
+def _enforce(folder: DataFolder, plan: Plan, zones: Zones, now_us: int, short_history: bool) -> None:
     if folder.environment.recording is not None:
         return
     before = folder.plans()
@@ -88,7 +94,7 @@ class Releaser:
             await self._fill(under)
             newest = self._folder.plans()[-1]
             self._folder.activate(newest, self._zones)
-            put_in_force(self._folder, self._plan, self._zones, self._now_us(), short_history=True)
+            _enforce(self._folder, self._plan, self._zones, self._now_us(), short_history=True)
             await self._ask(asked.AdoptPlan(self._folder.environment.plans[-1]))
         self._took_over()
         log.info("in force", plan=self._folder.environment.plans[-1][:16])

@@ -74,6 +74,15 @@ class SubjectView(msgspec.Struct, frozen=True):
     audiences: dict[str, str]
 
 
+class RestingView(msgspec.Struct, frozen=True):
+    """How many people rest on a step of a version of a journey; the step is empty for those held out."""
+
+    journey: str
+    version: str
+    step: str
+    people: int
+
+
 class SubjectsPage(msgspec.Struct, frozen=True):
     """A page of subject ids; `after` is the cursor of the next page, empty at the end."""
 

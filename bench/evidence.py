@@ -104,7 +104,10 @@ EXHIBITS = {
         "tests/audience/test_nobody_polled.py",
     ),
     "input": Exhibit("Bad input is answered with its own problem, and nothing crashes", "tests/crash/test_bad_input.py"),
-    "real data": Exhibit("31,106 real events are all accounted for and every step counts as a plain computation does", "tests/examples"),
+    "real data": Exhibit(
+        "31,106 real clicks and 69,659 real orders are all accounted for, and every step counts as a plain computation does",
+        "tests/examples --whole",
+    ),
 }
 
 

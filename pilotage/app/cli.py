@@ -44,7 +44,7 @@ NO_WRITES = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
 
 COMMANDS = {
     "init": ("commands_workspace:init_command", "Begin a workspace: a small, complete one that runs at once."),
-    "new": ("commands_new:new_command", "Begin a journey from a template of the library."),
+    "new": ("commands_new:new_command", "Begin a journey from a template of the library, or bring a fragment of it."),
     "check": ("checking:check_command", "Check a workspace: every document, name, condition and binding."),
     "test": ("commands_test:test_command", "Run the tests in the journeys' documents."),
     "diff": ("commands_diff:diff_command", "What two versions of a workspace decide differently."),

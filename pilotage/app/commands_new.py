@@ -1,4 +1,4 @@
-"""The command that begins a journey from a template of the library."""
+"""The command that begins a journey from a template of the library, or brings a fragment of it."""
 
 import os
 import re
@@ -9,21 +9,22 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from pilotage.app.exits import CONFIG, NEGATIVE, OK, USAGE, Trouble
-from pilotage.app.library import begin, library, template_named
+from pilotage.app.library import Begun, begin, bring, fragment_named, fragments, library, template_named
 from pilotage.app.options import AsJson, WorkspaceFolder
 from pilotage.app.terminal import console, print_json, table
 from pilotage.app.workspace import load
+from pilotage.journey.names import Fragment
 from pilotage.journey.scalars import NAME
 from pilotage.journey.template import Template
 from pilotage.source.zones import packaged_zones
 
 From = Annotated[str, Parameter(name="--from", help="The template: its name, the last part of it, or a file.")]
 Settings = Annotated[list[str] | None, Parameter(name="--set", help="A parameter and its value, as key=value.", negative="")]
-Listed = Annotated[bool, Parameter(name="--list", help="List the templates of the library.", negative="")]
+Listed = Annotated[bool, Parameter(name="--list", help="List the templates and fragments of the library.", negative="")]
 
 
 def new_command(
-    kind: Literal["journey"] = "journey",
+    kind: Literal["journey", "fragment"] = "journey",
     name: str = "",
     *,
     template: From = "",
@@ -32,7 +33,7 @@ def new_command(
     listed: Listed = False,
     json: AsJson = False,
 ) -> int:
-    """Begin a journey from a template: its document, with tests, and the contents it sends.
+    """Begin a journey from a template: its document, with tests, and what it needs; or bring a fragment to use in journeys.
 
     Nothing is written unless the workspace with them makes a plan and the tests pass; nothing is overwritten. Without a name, the
     template is explained: what it is for and what can be set.
@@ -44,8 +45,11 @@ def new_command(
     kind
         What to begin.
     name
-        The name of the new journey, as stage.purpose.name.
+        The name of the new journey, as stage.purpose.name; or of a fragment of the library.
     """
+    if kind == "fragment" and name and not listed:
+        begun = bring(load(workspace, os.environ), fragment_named(name), packaged_zones())
+        return _write(begun, f"name it in a step of a journey: fragment: {name}", workspace, json)
     if listed or not template:
         return _list(json)
     found = template_named(template)
@@ -53,21 +57,32 @@ def new_command(
         return _explain(found, json)
     if not re.fullmatch(NAME, name):
         raise Trouble(f"{name!r} is no name for a {kind}", USAGE, "write stage.purpose.name, such as growth.recovery.abandoned_cart")
-    return _write(found, name, _pairs(settings or []), workspace, json)
+    begun = begin(load(workspace, os.environ), found, name, _pairs(settings or []), packaged_zones())
+    return _write(begun, f"pilotage test {name} --workspace {workspace}", workspace, json)
 
 
 def _list(json: bool) -> int:
-    templates = library()
+    templates, brought = library(), fragments()
     if json:
-        print_json([{"name": each.name, "stage": each.stage, "description": each.description} for each in templates])
+        told = [{"kind": "template", "name": each.name, "stage": each.stage, "description": each.description} for each in templates]
+        print_json([*told, *({"kind": "fragment", "name": each.name, "description": _description(each)} for each in brought)])
         return OK
+    out = console()
     rows = table("template", "what it is for")
     for each in templates:
         rows.add_row(each.name, each.description)
-    out = console()
     out.print(rows)
-    out.print(f"{len(templates)} templates; 'pilotage new journey --from TEMPLATE' explains one")
+    out.print(f"{len(templates)} templates; 'pilotage new journey --from TEMPLATE' explains one\n")
+    rows = table("fragment", "what it does")
+    for fragment in brought:
+        rows.add_row(fragment.name, _description(fragment))
+    out.print(rows)
+    out.print(f"{len(brought)} fragments; 'pilotage new fragment FRAGMENT' brings one")
     return OK
+
+
+def _description(fragment: Fragment) -> str:
+    return fragment.document.root.text("description")
 
 
 def _explain(template: Template, json: bool) -> int:
@@ -94,12 +109,11 @@ def _pairs(settings: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _write(template: Template, name: str, settings: dict[str, str], workspace: Path, json: bool) -> int:
-    begun = begin(load(workspace, os.environ), template, name, settings, packaged_zones())
+def _write(begun: Begun, then: str, workspace: Path, json: bool) -> int:
     paths = {workspace / path: text for path, text in begun.documents.items()}
     for path in paths:
         if path.exists():
-            raise Trouble(f"{path} exists already", CONFIG, "give the journey another name, or move the file away")
+            raise Trouble(f"{path} exists already", CONFIG, "give the new one another name, or move the file away")
     out = console()
     if begun.failed:
         if json:
@@ -107,7 +121,7 @@ def _write(template: Template, name: str, settings: dict[str, str], workspace: P
         else:
             for finding in begun.findings:
                 out.print(finding.text, markup=False, soft_wrap=True)
-            out.print("nothing was written: give the workspace what the journey needs, or --set what it calls it")
+            out.print("nothing was written: give the workspace what it needs, or --set what it calls it")
         return NEGATIVE
     for path, text in paths.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,5 +131,5 @@ def _write(template: Template, name: str, settings: dict[str, str], workspace: P
         return OK
     for path in paths:
         out.print(f"wrote {path}", markup=False)
-    out.print(f"\nNext: pilotage test {name} --workspace {workspace}", markup=False)
+    out.print(f"\nNext: {then}", markup=False)
     return OK

@@ -1,4 +1,4 @@
-"""The library of templates that comes with Pilotage, and beginning a journey from one of them.
+"""The library that comes with Pilotage: templates to begin journeys from, and fragments to use in them.
 
 A template is found by its name, by the last part of it, or as a file of one's own. Nothing is written unless the workspace,
 with what would be written, makes a plan and the new journey's tests pass.
@@ -6,6 +6,7 @@ with what would be written, makes a plan and the new journey's tests pass.
 
 from collections.abc import Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import msgspec
@@ -13,12 +14,18 @@ import msgspec
 from pilotage.app.exits import NO_INPUT, USAGE, Trouble
 from pilotage.app.workspace import Workspace, compile_workspace
 from pilotage.event.zone import Zones
-from pilotage.journey.document import read_document
+from pilotage.journey.document import Document, read_document
 from pilotage.journey.findings import Finding, Report, Severity, suggestion
+from pilotage.journey.forms import FORMS
+from pilotage.journey.names import Fragment
+from pilotage.journey.parse_fragment import parse_fragment
+from pilotage.journey.shape import check
 from pilotage.journey.template import BadSetting, Template, instantiated, parse_template
 from pilotage.simulate.document_tests import report_failures, run_tests
 
 FOLDER = "library"
+FRAGMENTS = "fragments"
+"""Where fragments lie: in the library, and in a workspace."""
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -35,12 +42,32 @@ class Begun(msgspec.Struct, frozen=True):
 def library() -> tuple[Template, ...]:
     """The templates that come with Pilotage, by name."""
     report = Report()
-    files = [each for each in (resources.files("pilotage") / FOLDER).iterdir() if each.name.endswith(".yaml")]
-    documents = [read_document(each.read_bytes(), f"{FOLDER}/{each.name}", report) for each in files]
-    found = [parse_template(document, report) for document in documents if document is not None]
+    documents = _documents(resources.files("pilotage") / FOLDER, FOLDER, report)
+    found = [parse_template(document, report) for document in documents]
+    _expect_sound(report)
+    return tuple(sorted((each for each in found if each is not None), key=lambda each: each.name))
+
+
+def fragments() -> tuple[Fragment, ...]:
+    """The fragments that come with Pilotage, by name."""
+    report = Report()
+    documents = _documents(resources.files("pilotage") / FOLDER / FRAGMENTS, FRAGMENTS, report)
+    for document in documents:
+        check(document.root, FORMS["fragment"], "the fragment", document, report)
+    found = [parse_fragment(document, report) for document in documents]
+    _expect_sound(report)
+    return tuple(sorted((each for each in found if each is not None), key=lambda each: each.name))
+
+
+def _documents(folder: Traversable, path: str, report: Report) -> list[Document]:
+    files = [each for each in folder.iterdir() if each.name.endswith(".yaml")]
+    found = [read_document(each.read_bytes(), f"{path}/{each.name}", report) for each in files]
+    return [document for document in found if document is not None]
+
+
+def _expect_sound(report: Report) -> None:
     if report.failed:
         raise AssertionError("\n".join(finding.text for finding in report.findings))
-    return tuple(sorted((each for each in found if each is not None), key=lambda each: each.name))
 
 
 def template_named(name: str) -> Template:
@@ -61,6 +88,15 @@ def template_named(name: str) -> Template:
     return found[0]
 
 
+def fragment_named(name: str) -> Fragment:
+    """The fragment of a name."""
+    known = {each.name: each for each in fragments()}
+    if name not in known:
+        cure = suggestion(name, known, "fragments") + "; 'pilotage new --list' tells of each"
+        raise Trouble(f"no fragment is called {name!r}", USAGE, cure)
+    return known[name]
+
+
 def begin(workspace: Workspace, template: Template, name: str, settings: Mapping[str, str], zones: Zones) -> Begun:
     """A journey begun from a template, tried in its workspace. `Trouble` where a setting is none."""
     try:
@@ -68,6 +104,16 @@ def begin(workspace: Workspace, template: Template, name: str, settings: Mapping
         documents = instantiated(template, name, workspace.company, settings, contracts)
     except BadSetting as bad:
         raise Trouble(str(bad), USAGE, bad.cure) from bad
+    return _tried(workspace, documents, zones)
+
+
+def bring(workspace: Workspace, fragment: Fragment, zones: Zones) -> Begun:
+    """A fragment of the library brought to a workspace, tried there."""
+    return _tried(workspace, {fragment.document.path: fragment.document.source}, zones)
+
+
+def _tried(workspace: Workspace, documents: dict[str, str], zones: Zones) -> Begun:
+    """The documents with what the workspace would have against them."""
     report = Report()
     read = [read_document(text.encode(), path, report) for path, text in documents.items()]
     added = tuple(document for document in read if document is not None)

@@ -1,4 +1,4 @@
-"""The form of a template: a journey with parameters, and the contents that it sends."""
+"""The form of a template: a journey with parameters, the contents that it sends, and the audience and catalogue that it needs."""
 
 from pilotage.journey.shape import Form, Key, Listing, Mapped, Value
 
@@ -56,5 +56,7 @@ TEMPLATE_KEYS = (
     Key("guide", Value(), "when to use it, what it needs, what to watch", required=True),
     Key("parameters", Mapped(PARAMETER, empty=True), "what can be set, written as ${name} in the journey and the contents", required=True),
     Key("journey", Value(), "the journey's document without its head, as text", required=True),
+    Key("audience", Value(), "an audience that it needs, ${slug}, without its head, as text"),
+    Key("catalogue", Value(), "a catalogue that it chooses from, ${slug}, without its head, as text"),
     Key("contents", Mapped(CONTENT_OF_TEMPLATE, empty=True), "the contents it sends, as ${slug}-NAME"),
 )

@@ -47,8 +47,13 @@ class Parameter(msgspec.Struct, frozen=True):
     description: str
 
 
+BESIDE = {"audience": "audiences", "catalogue": "catalogues"}
+"""The kinds of documents that a template may bring beside its journey, and the folder of each."""
+
+
 class Template(msgspec.Struct, frozen=True):
-    """A template: the journey's document without its head, and the words of the contents it sends, by name."""
+    """A template: the journey's document without its head, the words of the contents it sends, by name, and what it brings `beside`,
+    by kind."""
 
     name: str
     description: str
@@ -56,6 +61,7 @@ class Template(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...]
     journey: str
     contents: dict[str, Letter | Note]
+    beside: dict[str, str] = {}
 
     @property
     def stage(self) -> str:
@@ -73,19 +79,23 @@ def parse_template(document: Document, report: Report) -> Template | None:
     written = root.map("contents")
     contents = {key.text: _words(value) for key, value in (written.fields if written else ()) if isinstance(value, Fields)}
     name, description = root.text("name"), root.text("description")
-    template = Template(name, description, root.text("guide").strip(), parameters, root.text("journey"), contents)
+    beside = {kind: root.text(kind) for kind in BESIDE if root.get(kind) is not None}
+    template = Template(name, description, root.text("guide").strip(), parameters, root.text("journey"), contents, beside)
     return template if len(report.findings) == before else None
 
 
 def instantiated(
     template: Template, name: str, company: str, settings: Mapping[str, str], contracts: Mapping[str, Contract]
 ) -> dict[str, str]:
-    """The documents of a new journey by their paths: the journey first, then its contents. `contracts` are those in force, by event
-    type. `BadSetting` where a setting is none."""
+    """The documents of a new journey by their paths: the journey first, then what it needs beside, then its contents. `contracts` are
+    those in force, by event type. `BadSetting` where a setting is none."""
     slug = slug_of(name)
     values = {**_values(template, settings), "name": name, "slug": slug, "company": company}
     head = f"# Begun from the template {template.name}.\nschema: 1\nkind: journey\nname: {name}\ndescription: {template.description}\n"
     documents = {f"journeys/{slug.replace('-', '_')}.yaml": head + _with_examples(_filled(template.journey, values), contracts)}
+    for kind, text in template.beside.items():
+        head = f"# Begun from the template {template.name}.\nschema: 1\nkind: {kind}\nname: {slug}\n"
+        documents[f"{BESIDE[kind]}/{slug}.yaml"] = head + _filled(text, values)
     for key, words in template.contents.items():
         documents[f"content/{slug}-{key}.yaml"] = _filled(content_document(f"{slug}-{key}", words, company), values)
     return documents
@@ -115,7 +125,7 @@ def _check_parameters(document: Document, parameters: tuple[Parameter, ...], rep
     root = document.root
     declared, used = {each.name: each for each in parameters}, set[str]()
     written = root.map("parameters") or root
-    for scalar in (*_texts(root.get("journey")), *_texts(root.get("contents"))):
+    for scalar in (text for key in ("journey", *BESIDE, "contents") for text in _texts(root.get(key))):
         for use in _USE.finditer(scalar.text):
             used.add(use.group(1))
             if use.group(1) not in (*declared, *GIVEN):

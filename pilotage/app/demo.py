@@ -1,4 +1,4 @@
-"""The command `demo`: a fictional retailer's systems and customers, eight journeys, and everything they lead to, at once.
+"""The command `demo`: a fictional retailer's systems and customers, twenty journeys, and everything they lead to, at once.
 
 It copies the demo workspace, starts the whole system with a mail room and a service desk that deliver to nobody, and lets
 the demo world drive it over HTTP. Time runs fast: on a scaled clock to watch, on a clock moved by hand with `--smoke`.
@@ -32,6 +32,7 @@ from pilotage.app.system import RunOptions, System, listen, prepare, trouble_of,
 from pilotage.app.terminal import console, number, print_json
 from pilotage.event.time import DAY_US, parse_instant_us
 from pilotage.runner.clock import Clock, ScaledClock, VirtualClock
+from pilotage.simulate.draws import Draws
 from pilotage.simulate.world import World
 
 START_US = parse_instant_us("2026-03-02T00:00:00Z")
@@ -61,7 +62,7 @@ def demo_command(
     stay: bool | None = None,
     json: AsJson = False,
 ) -> int:
-    """See it all at work: a retailer's twelve systems, its customers, eight journeys, live in the terminal.
+    """See it all at work: a retailer's twelve systems, its customers and staff, twenty journeys, live in the terminal.
 
     Everything is synthetic and stays on this machine: mails go to a page of the demo's own, addresses reach nobody.
 
@@ -122,7 +123,7 @@ async def scene(folder: Path, customers: int, seed: int, clock: Clock, port: int
     system.site.pages |= {"/mail": mailroom, "/desk": desk}
     try:
         await system.start()
-        retailer = Retailer(World(seed, customers, START_US), customers, system, mailroom, keys)
+        retailer = Retailer(World(seed, customers, START_US), Draws(seed), customers, system, mailroom, keys)
         yield Scene(system, retailer, mailroom, desk)
         await retailer.close()
     finally:
@@ -159,7 +160,10 @@ async def _smoke(folder: Path, customers: int, days: int, seed: int, *, as_json:
             f"{number(found.events)} events, {number(found.messages)} messages ({number(found.mails)} mails), {number(found.visits)} visits"
         )
         verdict = "the books balance" if not found.faults else f"{len(found.faults)} faults"
-        out.print(f"demo: {days} days of {number(customers)} customers in {took_s:.1f} s: {told}, {number(found.calls)} calls: {verdict}")
+        out.print(
+            f"demo: {days} days of {number(customers)} customers in {took_s:.1f} s: {told}, {number(found.calls)} calls, "
+            f"{number(found.tasks)} tasks done: {verdict}"
+        )
     return NEGATIVE if found.faults else OK
 
 

@@ -1,4 +1,5 @@
-"""The demo's retailer, driven over HTTP: its twelve systems send events, its customers respond to what reached them.
+"""The demo's retailer, driven over HTTP: its twelve systems send events, its customers respond to what reached them, its staff
+does the tasks.
 
 Events go to the intake as the systems of a real company would send them. Opens, clicks and unsubscriptions of mails go
 through the signed links in the mails that the mail room holds. What was posted is counted, so that everything can be
@@ -14,11 +15,13 @@ import httpx
 import msgspec
 
 from pilotage.app.mailroom import Mailroom
+from pilotage.app.staff import Staff
 from pilotage.app.system import System
 from pilotage.event.time import instant_text
 from pilotage.journey.outcome import Action
 from pilotage.profile.identity import subject_id
 from pilotage.runner.arrival import Sealed
+from pilotage.simulate.draws import Draws
 from pilotage.simulate.sources import SYSTEMS, RawEvent
 from pilotage.simulate.world import World
 
@@ -59,7 +62,7 @@ def write_keys() -> dict[str, str]:
 class Retailer:
     """Sends what the world says and reports what was handed over. `outstanding` are actions without a receipt yet."""
 
-    def __init__(self, world: World, customers: int, system: System, mailroom: Mailroom, keys: dict[str, str]) -> None:
+    def __init__(self, world: World, draws: Draws, customers: int, system: System, mailroom: Mailroom, keys: dict[str, str]) -> None:
         self.world = world
         self.posted = self.accepted = self.duplicates = self.quarantined = self.broken = 0
         self.hits: Counter[str] = Counter()
@@ -79,13 +82,14 @@ class Retailer:
         self._leaving: dict[tuple[str, str, int], str] = {}
         assert system.station is not None
         system.station.engine.listen(self._committed)
+        self.staff = Staff(draws, self.people, system, self._client)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
     async def live_until(self, now_us: int) -> None:
-        """Let the world live up to an instant and send what its systems and customers then say."""
+        """Let the world live up to an instant: its systems and customers say what they then say, its staff does what it gets to."""
         waiting: dict[str, list[RawEvent]] = {}
         for raw in self.world.events(now_us):
             if not await self._visited(raw):
@@ -93,6 +97,7 @@ class Retailer:
         for source, raws in waiting.items():
             for first in range(0, len(raws), BATCH_EVENTS):
                 await self._post(source, raws[first : first + BATCH_EVENTS])
+        await self.staff.work_until(now_us)
 
     def report(self) -> None:
         """Tell the world what was handed over since the last time."""
@@ -161,7 +166,7 @@ class Retailer:
             self.outstanding.pop(effect, None)
         for record, decisions in zip(sealed.segment.records, sealed.segment.decisions, strict=True):
             event = record.event
-            if event is not None and event.source == "pilotage" and event.type.startswith(("message.", "call.")):
+            if event is not None and event.source == "pilotage" and event.type.startswith(("message.", "call.", "task.")):
                 effect = bytes.fromhex(msgspec.json.decode(event.data)["effect"])
                 self._receipts.append((effect, event.type, record.received_us))
             for decision in decisions:

@@ -1,7 +1,7 @@
 """The demo run to an end and audited: on a clock that is moved by hand, as fast as the machine allows.
 
 Time moves in steps; each begins only when everything due before it is settled, so nothing depends on how busy the machine
-is. In the end the books must balance: events, mails and decisions, consents, quiet hours and budgets.
+is. In the end the books must balance: events, mails, tasks and decisions, consents, quiet hours and budgets.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ class Audit(msgspec.Struct, frozen=True):
     messages: int
     visits: int
     calls: int
+    tasks: int
 
 
 async def settle(system: System, retailer: Retailer) -> None:
@@ -76,7 +77,8 @@ async def live(system: System, clock: VirtualClock, retailer: Retailer, until_us
 
 async def audit(system: System, retailer: Retailer) -> Audit:
     """Check the books."""
-    faults = [*_events(retailer), *_mails(system, retailer), *_contacts(system, retailer), *_journeys(system, retailer)]
+    faults = [*_events(retailer), *_mails(system, retailer), *_tasks(retailer)]
+    faults += [*_contacts(system, retailer), *_journeys(system, retailer)]
     if system.station is not None:
         health = await system.station.ask(ReadHealth())
         faults += [f"{health.stuck} customers cannot be woken"] if health.stuck else []
@@ -87,6 +89,7 @@ async def audit(system: System, retailer: Retailer) -> Audit:
         messages=len(retailer.handed),
         visits=sum(retailer.hits.values()),
         calls=retailer.fates["call.answered"],
+        tasks=retailer.staff.done.total(),
     )
 
 
@@ -110,6 +113,14 @@ def _mails(system: System, retailer: Retailer) -> list[str]:
     faults += [f"receipt {effect[:8]} is of no mail" for effect in receipts if effect not in mailroom.mails]
     lost = [name for name in ("message.failed", "message.unknown", "call.failed") if retailer.fates[name]]
     return faults + [f"{retailer.fates[name]} times {name}" for name in lost]
+
+
+def _tasks(retailer: Retailer) -> list[str]:
+    """Every task that was done has led on, once; and whoever was told of tasks could be told."""
+    decided = sum(count for (_, verb), count in retailer.verbs.items() if verb == "completed")
+    done = retailer.staff.done.total()
+    faults = [f"{done} tasks were done, {decided} have led on"] if done != decided else []
+    return faults + [f"{retailer.fates[name]} times {name}" for name in ("task.failed", "task.unknown") if retailer.fates[name]]
 
 
 def _contacts(system: System, retailer: Retailer) -> list[str]:

@@ -11,18 +11,30 @@ from pilotage.event.time import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from pilotage.simulate.customers import Customer
 from pilotage.simulate.draws import Draws
 
-SERVICE = frozenset({"payment", "delivery"})
+SERVICE = frozenset({"payment", "delivery", "support"})
 """The appeals of service messages: they help, and tire nobody."""
 
 APPEALS = {
+    "acquisition.offers.campaign_response": "order",
     "acquisition.offers.first_order": "order",
+    "onboarding.lifecycle.first_use": "order",
+    "onboarding.lifecycle.three_tips": "order",
     "onboarding.lifecycle.welcome": "order",
+    "onboarding.service.onboarding_call": "order",
     "adoption.lifecycle.app": "app",
+    "adoption.lifecycle.points_milestone": "order",
+    "adoption.news.weekly_digest": "order",
     "growth.offers.cart_recovery": "cart",
+    "growth.offers.next_best_offer": "order",
+    "growth.offers.replenishment": "order",
     "renewal.lifecycle.membership": "renewal",
+    "renewal.offers.approved_discount": "renewal",
     "advocacy.feedback.review_request": "review",
+    "advocacy.feedback.survey_follow_up": "order",
     "service.payment.failed": "payment",
     "service.delivery.delayed": "delivery",
+    "service.support.complaint_follow_up": "support",
+    "service.support.ring_back": "support",
 }
 """What the demo's journeys ask for, which decides what their messages change. A journey not named here asks for orders."""
 

@@ -38,7 +38,7 @@ class Truth(msgspec.Struct, frozen=True):
 class World:
     """A seeded world of `customers` people that starts at `start_us` (µs UTC) and is as far as `now_us`.
 
-    `appeals` says what each journey's messages ask for (order, cart, app, renewal, review, payment or delivery), `faults`
+    `appeals` says what each journey's messages ask for (order, cart, app, renewal, review, payment, delivery or support), `faults`
     how often the source systems misbehave.
     """
 

@@ -34,7 +34,7 @@ def read(source: str, path: str) -> Document:
 def shop() -> Workspace:
     """The demo's workspace without its journeys and contents, with two letters and a note."""
     demo = load(ROOT / "pilotage" / "simulate" / "demo", {})
-    kept = [document for document in demo.documents if document.kind not in ("journey", "content", "fragment")]
+    kept = [document for document in demo.documents if document.kind in ("profile", "policy")]
     contents = [read(content_document(name, words, "Brindlecove"), f"content/{name}.yaml") for name, words in CONTENTS.items()]
     return msgspec.structs.replace(demo, documents=(*kept, *contents))
 

@@ -9,8 +9,6 @@ from pilotage.app.cli import invoke
 from pilotage.app.library import begin, library, template_named
 from pilotage.app.starter import init
 from pilotage.app.workspace import Workspace, load
-from pilotage.journey.document import read_document
-from pilotage.journey.findings import Report
 from pilotage.journey.forms import STAGES
 from pilotage.journey.template import Template
 from pilotage.source.zones import packaged_zones
@@ -18,18 +16,15 @@ from tests.pages import blocks
 from tests.tree import ROOT
 
 TEMPLATES = {template.name: template for template in library()}
-SUPPORT = "schema: 1\nkind: policy\nname: support\npurposes:\n  service.support: {class: service, basis: contract}\n"
 PAGE = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def shop() -> Workspace:
-    """The demo's workspace without its journeys and contents, and with a purpose for support."""
+    """The demo's workspace without its journeys and what they bring."""
     demo = load(ROOT / "pilotage" / "simulate" / "demo", {})
-    support = read_document(SUPPORT.encode(), "policies/support.yaml", Report())
-    assert support is not None
-    kept = [document for document in demo.documents if document.kind not in ("journey", "content")]
-    return msgspec.structs.replace(demo, documents=(*kept, support))
+    kept = tuple(document for document in demo.documents if document.kind in ("profile", "policy"))
+    return msgspec.structs.replace(demo, documents=kept)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

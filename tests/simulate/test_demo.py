@@ -13,7 +13,7 @@ from pilotage.event.envelope import Event
 from pilotage.event.time import DAY_US, parse_instant_us
 from pilotage.journey.advance import advance
 from pilotage.journey.outcome import Action
-from pilotage.journey.plan import Plan, Step, Wait
+from pilotage.journey.plan import Plan, Step, Task, Wait
 from pilotage.journey.program import load as load_program
 from pilotage.journey.recheck import recheck_action
 from pilotage.profile.identity import subject_id
@@ -29,6 +29,7 @@ START_US = parse_instant_us("2026-03-02T00:00:00Z")
 DEMO = Path(pilotage.simulate.__file__).parent / "demo"
 CUSTOMERS = 300
 SECRET = b"a secret of this test"
+STEPS = {"Send", "Wait", "Branch", "Split", "Set", "Emit", "Call", "Exit", "Task", "Decide", "Enter", "Repeat"}
 STAGES = {"acquisition", "onboarding", "adoption", "renewal", "growth", "advocacy", "service"}
 
 
@@ -64,22 +65,25 @@ def test_marketing_can_be_unsubscribed(plan: Plan) -> None:
         assert all("unsubscribe_url" in contents[name].templates[part] for part in ("mjml", "text")), name
 
 
-def test_eight_journeys_cover_the_lifecycle(plan: Plan) -> None:
-    """Eight journeys cover the six lifecycle stages and service, and the world knows what each of them asks for."""
-    assert len(plan.journeys) == 8
+def test_twenty_journeys_cover_the_lifecycle(plan: Plan) -> None:
+    """Twenty journeys cover the six lifecycle stages and service, and the world knows what each of them asks for."""
+    assert len(plan.journeys) == 20
     assert {journey.stage for journey in plan.journeys} == STAGES
     assert {journey.name for journey in plan.journeys} == set(APPEALS)
 
 
 def test_the_demo_uses_the_whole_language(plan: Plan) -> None:
-    """Between them the demo's journeys use every kind of step, every form of waiting, goals, exits, re-entry and holdouts."""
+    """Between them the demo's journeys use every kind of step, every form of waiting, and each way of entering but over the API: by an
+    event, once for each case, by a schedule and from another journey; goals, exits, re-entry and holdouts."""
     steps: list[Step] = [step for journey in plan.journeys for step in journey.steps]
     waits = [step for step in steps if isinstance(step, Wait)]
-    assert {type(step).__name__ for step in steps} == {"Send", "Wait", "Branch", "Split", "Set", "Emit", "Call", "Exit"}
+    assert {type(step).__name__ for step in steps} == STEPS
     assert any(step.for_us for step in waits) and any(step.until and step.timeout_us for step in waits)
     assert any(step.when for step in waits) and any(step.at_minute is not None for step in waits)
     assert {journey.enter.reentry for journey in plan.journeys} == {"never", "always", "after"}
-    assert all(journey.goal for journey in plan.journeys)
+    assert any(step.approval for step in steps if isinstance(step, Task)) and any(step.escalate for step in steps if isinstance(step, Task))
+    assert any(journey.enter.key for journey in plan.journeys) and any(journey.enter.schedule for journey in plan.journeys)
+    assert any(journey.goal for journey in plan.journeys)
     assert any(journey.exits for journey in plan.journeys) and any(journey.holdout for journey in plan.journeys)
 
 

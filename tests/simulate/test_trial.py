@@ -11,7 +11,7 @@ from pilotage.event.envelope import Event
 from pilotage.event.time import DAY_US
 from pilotage.journey.advance import advance
 from pilotage.journey.findings import Report
-from pilotage.journey.plan import Plan
+from pilotage.journey.plan import Decide, Enter, Plan
 from pilotage.journey.program import Program
 from pilotage.journey.recheck import recheck_action
 from pilotage.runner.memory import MemoryStore
@@ -39,11 +39,14 @@ STAGE = Stage(PLAN, ZONES)
 
 
 def replayable() -> list[DocumentTest]:
-    """The demo's tests whose world is the usual one: everything is handed over at once, and nobody reacts to a message."""
+    """The demo's tests whose world is the usual one: everything is handed over at once, nobody reacts to a message, nothing but the
+    journey runs, it goes on to its end, and chance does not hang on the names of events."""
     names = names_of(PLAN, ZONES)
     journeys = [document for document in WORKSPACE.documents if document.kind == "journey"]
     tests = [test for document in journeys for test in parse_tests(document, names, Report())]
-    return [test for test in tests if not (test.fates or set(test.attributes) - {"email"} or any(each.of for each in test.events))]
+    apart = {journey.name for journey in PLAN.journeys if any(isinstance(step, Enter | Decide) for step in journey.steps)}
+    alone = [test for test in tests if not (test.beside or test.until_us or test.journey in apart)]
+    return [test for test in alone if not (test.fates or set(test.attributes) - {"email"} or any(each.of for each in test.events))]
 
 
 def events_of(test: DocumentTest) -> list[Event]:
@@ -56,14 +59,15 @@ def events_of(test: DocumentTest) -> list[Event]:
     return [Event(f"e{n}", "test", kind, at, msgspec.json.encode(data), {}) for n, (kind, at, data) in enumerate([*given, *happening])]
 
 
-def replayed(program: Program, subject: bytes, events: list[Event]) -> Counter[tuple[str, str, str]]:
+def replayed(program: Program, journey: str, subject: bytes, events: list[Event]) -> Counter[tuple[str, str, str]]:
     shards = [Shard(number, MemoryStore(), program, "test", advance=advance) for number in range(8)]
     for shard in shards:
         shard.recover()
     replay = Replay(shards, b"a secret", partial(recheck_action, program))
     for event in events:
         replay.at(subject, event)
-    return Counter(replay.finish(replay.now_us + 365 * DAY_US).decisions)
+    found = replay.finish(replay.now_us + 365 * DAY_US).decisions
+    return Counter({key: count for key, count in found.items() if key[0] == journey})
 
 
 @pytest.mark.parametrize("test", replayable(), ids=lambda test: f"{test.journey}: {test.name}")
@@ -72,9 +76,10 @@ def test_a_trial_decides_what_the_runner_decides(test: DocumentTest) -> None:
     trial = STAGE.run(test)
     counts = Counter((each.journey, each.step, each.verb) for each in trial.decisions)
     program = STAGE.program(frozenset((test.journey,)))
-    assert replayed(program, trial.state.subject, events_of(test)) == counts
+    assert replayed(program, test.journey, trial.state.subject, events_of(test)) == counts
 
 
-def test_most_tests_of_the_demo_can_be_replayed() -> None:
-    """The comparison covers more than half of the demo's 56 tests."""
-    assert len(replayable()) > 28
+def test_many_tests_of_the_demo_can_be_replayed() -> None:
+    """The comparison covers more than forty of the demo's tests, of more than half of its journeys."""
+    assert len(replayable()) > 40
+    assert len({test.journey for test in replayable()}) > len(PLAN.journeys) / 2

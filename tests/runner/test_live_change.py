@@ -24,6 +24,7 @@ from tests.runner.history.test_backfill import World, state_of
 
 PEOPLE = [key128("live change", number) for number in range(24)]
 CONTENTS = [f"text{number}" for number in range(5)]
+WAIT = "{id: hold, wait: {for: 90d}}"
 FORMS = ("for: {}h", "until: order.placed, timeout: {}h", "when: country = 'FR', timeout: {}h")
 
 
@@ -183,3 +184,27 @@ def test_nobody_is_lost_or_told_twice_whatever_the_versions(tmp_path: Path, seed
         assert calm == hard
         seen += calm[1]
     assert all(seen[what] for what in ("migrated", "sent", "passed")), seen
+
+
+async def returned(data: Path) -> list[str]:
+    """Under which of two versions somebody new is after the second, the first, and the second again have been in force."""
+    old, new = random_plan(random.Random(1), [WAIT]), random_plan(random.Random(1), [WAIT], "in_flight: {migrate: {from: any}}\n")
+    world, under = World(data, (old, new)), []
+    station = await world.open(old)
+    names = {old.journeys[0].digest[:16]: "first", new.journeys[0].digest[:16]: "second"}
+    for number, plan in enumerate((old, new, old, new)):
+        await station.stop()
+        world.stores = [store.reopen() for store in world.stores]
+        station = await (swept(world, old, new, None) if plan is new else world.open(old))
+        if number < 3:
+            event = Event(f"c{number}", "test", "cart.added", START, b"{}", {})
+            await station.submit(routed([Arrival(PEOPLE[number], event)]))
+    for subject in PEOPLE[:3]:
+        under += [names[entry.version] for entry in state_of(station, subject).entries]
+    await station.stop()
+    return under
+
+
+def test_a_version_that_comes_back_takes_over_again(tmp_path: Path) -> None:
+    """Whoever entered while the version before was in force again is swept for when the later one comes back."""
+    assert ["second"] * 3 == asyncio.run(returned(tmp_path))

@@ -11,8 +11,9 @@ from pilotage.predicate.ir import Type
 
 class Takeover(msgspec.Struct, frozen=True):
     """A version whose entries do not finish under it. `landing` leads from its steps to steps of the new version, or to the end
-    of the entry (empty); steps that are not in it keep their entries until these move on. `sources` are the ways back, `sends` its
-    messages with their contents, `variables` and `fields` what entries keep: names of one type in both versions."""
+    of the entry (empty); steps that are not in it keep their entries until these move on. `sources` are the ways back between
+    steps of one kind, `sends` its messages with their contents, `variables` and `fields` what entries keep: names of one type in
+    both versions."""
 
     policy: str
     old: Journey
@@ -29,10 +30,12 @@ def takeover(old: Journey, new: Journey) -> Takeover | None:
     rule = new.in_flight
     if rule is UNSET or not takes(rule, old, new):
         return None
-    landing = landings(rule, old, new)
+    landing, kinds = landings(rule, old, new), {step.id: type(step) for step in new.steps}
     sources: dict[str, list[str]] = defaultdict(list)
-    for step, goto in landing.items():
-        sources[goto].append(step)
+    for step in old.steps:
+        goto = landing.get(step.id, "")
+        if kinds.get(goto) is type(step):
+            sources[goto].append(step.id)
     return Takeover(
         rule.policy,
         old,

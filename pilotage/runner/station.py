@@ -36,7 +36,7 @@ from pilotage.runner.pace import EngineLimits
 from pilotage.runner.rocks import Memory, RocksStore
 from pilotage.runner.shard import Shard
 from pilotage.runner.store import Store
-from pilotage.runner.sweep import Sweep
+from pilotage.runner.sweep import Sweep, forget_sweep
 from pilotage.runner.switches import Switches
 from pilotage.runner.telemetry import RESTING_KEY, Telemetry
 from pilotage.runner.ticket import SHARDS, Answers, Work, shard_of
@@ -359,6 +359,8 @@ class Station:
         self.sweep = Sweep(self.engine, digest, outdated) if digest else None
         if self.sweep is not None:
             self.sweep.start()
+        else:
+            forget_sweep(self.engine)
 
 
 _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {

@@ -88,6 +88,13 @@ class Sweep:
         return took_s
 
 
+def forget_sweep(engine: Engine) -> None:
+    """There is nothing to be met by now: what was swept for before is swept for anew if its plan ever comes back."""
+    for number, shard in engine.shards.items():
+        if shard.store.get("meta", _KEY) is not None:
+            engine.note(number, ("meta", _KEY, None))
+
+
 def _read(shard: Shard, digest: bytes) -> Swept:
     value = shard.store.get("meta", _KEY)
     found = None if value is None else _decoder.decode(body_of("meta", value))

@@ -130,6 +130,17 @@ def test_what_was_sent_is_not_sent_again(content: str) -> None:
     assert 1 == len(s.actions)
 
 
+def test_a_message_that_takes_the_place_of_a_call_is_sent() -> None:
+    """What acted before at a step of another kind is no reason to pass a message, nor is it an effect key's path."""
+    call = "{id: ask, call: desk, data: {n: trigger.price}, timeout: 5d, on_failure: end, on_timeout: end}"
+    old = plan_of("{id: first, send: email, content: plain, expires: 1d, on_blocked: end}", call)
+    tell = "{id: tell, send: email, content: other, expires: 1d, on_blocked: end}"
+    new = plan_of(tell, in_flight="{migrate: {steps: {first: exit, ask: tell}}}")
+    s = take_over(under_way(old).receipt(action=0), new, old, after=HOUR)
+    assert ["migrated tell", "sent tell", "exited tell"] == s.verbs[-3:]
+    assert 3 == len({action.effect for action in s.actions})
+
+
 def test_a_repeated_message_goes_on_with_fresh_effect_keys() -> None:
     """In a repeat the rounds go on where they were, and no effect key comes twice though the steps have other ids."""
     inner = "steps: [{{id: {0}, send: email, content: plain, expires: 1d, on_blocked: end}}, {{id: {1}, wait: {{for: 4d}}}}]"

@@ -7,6 +7,7 @@ disk) is told and tried again.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +30,9 @@ from pilotage.runner.shard import Shard
 
 SUBJECTS_AT_ONCE = 96
 """How many subjects one errand tells: about 5 ms of the loop."""
+
+IN_FLIGHT = 8
+"""How many errands may be under way: while the disk takes one group, the next is told, as with live events."""
 
 PARTITIONS_AT_ONCE = 16
 """How many partitions one query reads, which bounds what it sorts at once."""
@@ -117,13 +121,18 @@ class Backfill:
         shard = self._engine.shards[number]
         self._refused = self._states[number].filled.refused
         slices = self._slices(shard, self._states[number].filled)
+        flying: deque[asyncio.Future[None]] = deque()
         try:
             ready = await self._on_thread(slices)
             while ready is not None:
-                coming = asyncio.ensure_future(self._on_thread(slices))
-                await self._tell(shard, ready)
-                ready = await coming
+                flying.append(asyncio.ensure_future(self._tell(shard, ready)))
+                if len(flying) >= IN_FLIGHT:
+                    await flying.popleft()
+                ready = await self._on_thread(slices)
+            while flying:
+                await flying.popleft()
         finally:
+            await asyncio.gather(*flying, return_exceptions=True)
             await asyncio.get_running_loop().run_in_executor(self._thread, slices.close)
 
     async def _on_thread(self, slices: Iterator[_Slice]) -> _Slice | None:

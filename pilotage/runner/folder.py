@@ -90,8 +90,8 @@ class DataFolder:
     def activate(self, plan: Plan, zones: Zones, known: dict[str, int | None] | None = None) -> None:
         """Store a plan with its zone tables and make it the newest active one, in one step with what it records, if it is there
         to record (`Recording.known`)."""
-        _write_file(self.path / "plans" / plan.digest, encode_plan(plan))
-        _write_file(self.path / "zones" / zones.digest, zones.packed)
+        write_file(self.path / "plans" / plan.digest, encode_plan(plan))
+        write_file(self.path / "zones" / zones.digest, zones.packed)
         plans = _with_newest(self.environment.plans, plan.digest)
         kernels = tuple(sorted({*self.environment.kernels, plan.kernel}))
         recording = None if known is None else Recording(plans[-1], known)
@@ -198,15 +198,15 @@ def _make(path: Path, environment: Environment) -> None:
         (path / part).mkdir(parents=True, exist_ok=True)
     key = path / "secret.key"
     if not key.exists() or len(key.read_bytes()) != SECRET_BYTES:
-        _write_file(key, secrets.token_bytes(SECRET_BYTES), mode=0o600)
+        write_file(key, secrets.token_bytes(SECRET_BYTES), mode=0o600)
     _write_environment(path, environment)
 
 
 def _write_environment(path: Path, environment: Environment) -> None:
-    _write_file(path / "environment.json", msgspec.json.format(msgspec.json.encode(environment), indent=2) + b"\n")
+    write_file(path / "environment.json", msgspec.json.format(msgspec.json.encode(environment), indent=2) + b"\n")
 
 
-def _write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file whole or not at all: to a neighbour first, synced, then moved into its place."""
     neighbour = path.with_name(path.name + ".new")
     handle = os.open(neighbour, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)

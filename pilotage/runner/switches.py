@@ -4,11 +4,12 @@ They lie in one file of the data folder, written whole before any process is tol
 crash, too.
 """
 
-import os
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from pilotage.runner.folder import write_file
 
 FILE = "switches.json"
 
@@ -70,15 +71,4 @@ def read_switches(data: Path) -> Switches:
 
 def write_switches(data: Path, switches: Switches) -> None:
     """Make these the switches of a data folder, durably, all or nothing."""
-    path = data / FILE
-    neighbour = path.with_name(path.name + ".new")
-    with neighbour.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(switches), indent=2) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    neighbour.replace(path)
-    folder = os.open(data, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_file(data / FILE, msgspec.json.format(msgspec.json.encode(switches), indent=2) + b"\n")

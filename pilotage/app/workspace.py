@@ -28,6 +28,7 @@ from pilotage.journey.findings import Finding, Report, Severity
 from pilotage.journey.forms import WORKSPACE
 from pilotage.journey.names import Examine, Surroundings
 from pilotage.journey.parse_policy import suggestion_of_zone
+from pilotage.journey.parse_profile import roles_of
 from pilotage.journey.plan import Content, Plan
 from pilotage.journey.scalars import duration_or, flag_or
 from pilotage.journey.shape import check
@@ -134,7 +135,9 @@ def compile_workspace(workspace: Workspace, zones: Zones, examine: Examine | Non
     report = Report()
     report.extend(workspace.findings)
     declared = _declared(workspace.contract_files, report)
-    contracts = tuple(builtin_contracts(declared).values())
+    profile = next((document for document in workspace.documents if document.kind == "profile"), None)
+    roles = roles_of(profile) if profile is not None and profile.root.map("accounts") is not None else None
+    contracts = tuple(builtin_contracts(declared, roles).values())
     surroundings = Surroundings(
         contracts=contracts,
         channels=parts_of_channels(workspace.channels, workspace.endpoints, workspace.settings, report),

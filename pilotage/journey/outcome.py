@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from pilotage.event.envelope import Event
 from pilotage.profile.state import State
 
 
@@ -57,13 +58,22 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     effect: bytes = b""
 
 
+class Handed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event for another subject: for the account of a name or, where there is none, for the person `subject`."""
+
+    event: Event
+    account: str = ""
+    subject: bytes = b""
+
+
 class Outcome(msgspec.Struct, array_like=True, gc=False):
     """The result of one `advance`. `state` is a new state, or the very one given when nothing changed. `wake_at_us` is 0
     when nothing waits for time. `cancelled` are the effect keys of actions that must not leave any more (a revocation,
-    an ended entry)."""
+    an ended entry). `handed` are events for other subjects (None: none)."""
 
     state: State
     actions: list[Action]
     decisions: list[Decision]
     wake_at_us: int
     cancelled: list[bytes]
+    handed: list[Handed] | None = None

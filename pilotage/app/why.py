@@ -20,6 +20,7 @@ _SENTENCES = {
     "sent": "sends on {reason}",
     "blocked": "may not send: {reason}",
     "deferred": "puts the message off: {reason}",
+    "offered": "offers it to somebody with the role {reason}",
     "waited": "waits",
     "resumed": "goes on: {reason}",
     "timed_out": "has waited long enough for {reason}",

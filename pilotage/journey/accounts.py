@@ -47,13 +47,6 @@ def tie(work: Work, ties: Ties) -> None:
     work.changed = True
 
 
-def relate(work: Work, event: Event, payload: Any) -> None:
-    """Take what an event says about a person and an account."""
-    taken = _TAKEN.get(event.type)
-    if taken is not None:
-        taken(work, event, payload)
-
-
 def hand_over(work: Work, event: Event) -> None:
     """Bring an event of a person to each of its accounts."""
     assert work.state.ties is not None
@@ -130,11 +123,11 @@ def holders_of(state: State, role: str) -> list[str]:
     return sorted(holders, key=lambda person: (holders[person], person))
 
 
-_TAKEN: dict[str, Callable[[Work, Event, Any], None]] = {
-    ACCOUNT_JOINED: _join,
-    CUSTOMER_GROUPED: _join,
-    ACCOUNT_LEFT: _leave,
-    MEMBER_JOINED: _take_on,
-    MEMBER_LEFT: _lose,
+MEMBERSHIP_TAKEN: dict[tuple[str, bool], Callable[[Work, Event, Any], None]] = {
+    (ACCOUNT_JOINED, False): _join,
+    (CUSTOMER_GROUPED, False): _join,
+    (ACCOUNT_LEFT, False): _leave,
+    (MEMBER_JOINED, True): _take_on,
+    (MEMBER_LEFT, True): _lose,
 }
-"""What becomes of each event type that is about a person and an account."""
+"""What becomes of each event type that says who belongs to whom, and whether an account takes it."""

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pilotage.audience.membership import due, unknown
 from pilotage.contract.builtin import FEATURES_FILLED
 from pilotage.event.envelope import WAKE, Event
-from pilotage.journey.accounts import hand_over, name_account, program_of, relate
+from pilotage.journey.accounts import hand_over, name_account, program_of
 from pilotage.journey.arbitration import first_of
 from pilotage.journey.audiences import adopt_audiences, move_audiences, tell_audiences
 from pilotage.journey.backfill import fill_features
+from pilotage.journey.candidates import relate
 from pilotage.journey.entry import due_of, enter, fire, take
 from pilotage.journey.migrate import migrate
 from pilotage.journey.outcome import Outcome

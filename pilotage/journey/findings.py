@@ -105,6 +105,7 @@ RULES = {
     "J037": "there are no accounts",
     "J038": "a message of a journey on accounts does not say whom it goes to, or one of persons does",
     "J039": "unknown role",
+    "J040": "a message to somebody at an account is ranked by what the account knows",
     "F001": "unknown fragment",
     "F002": "unknown version of a fragment",
     "F003": "a fragment contains itself",

@@ -39,8 +39,8 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `verb` is what was decided: entered, refused, held_out, sent, blocked, deferred, waited, resumed, timed_out, branched,
     decided, assigned, repeated, set, emitted, called, requested, answered, failed, delivered, goal, exited, cancelled,
     consented; migrated to another version (`inputs` say from which version and step), passed (a message sent under an earlier
-    one); of tasks opened, claimed, reminded, escalated, completed, ignored; joined and left speak of an audience, named by
-    `reason`, its version being `version`, and of no journey.
+    one), offered to somebody at an account; of tasks opened, claimed, reminded, escalated, completed, ignored; joined and left speak of
+    an audience, named by `reason`, its version being `version`, and of no journey.
     `rule` names what decided (a policy, an edge, a step's own rule). `inputs` are the values it looked at. `lost` are
     the alternatives that lost, each with its reason. `effect` links it to an action.
     """

@@ -177,8 +177,10 @@ class Work:
         return key128(self.program.environment, entry.id, path, count)
 
     def cancel_entry(self, entry: Entry, reason: str) -> None:
-        """Cancel the messages of an ended entry's journey that were not handed over; where entries have keys, only its own."""
-        if self.program.journeys[entry.version].key is None:
+        """Cancel the messages of an ended entry's journey that were not handed over; where there may be several entries of it, only its
+        own."""
+        journey = self.program.journeys[entry.version]
+        if journey.key is None and not journey.offered:
             self.cancel_pending(reason, journey=entry.journey)
             return
         effects = (

@@ -50,7 +50,8 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     fields that the journey reads later. `awaited` is the effect key whose receipt the entry waits for, `expires_us` when
     its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet). `rounds`
     counts the rounds begun of the repeats that it is in, by their steps. `parent` is the effect key of the step of another entry
-    that awaits the end of this one. `claimed` is the person who has taken on the task that it waits for. Of an entry that has
+    that awaits the end of this one. `claimed` is the person who has taken on the task that it waits for, or whom it has
+    offered a message; of a message that was offered, the account. Of an entry that has
     migrated, `origins` are the step paths that effect keys are made with, where they are not the steps' own ids, and `sent` the
     contents sent under earlier versions.
     """

@@ -131,7 +131,7 @@ def freshness(program: Program) -> Freshness:
     accounts = program.accounts
 
     def outdated(state: State) -> bool:
-        own = accounts if accounts is not None and state.ties is not None and state.ties.account else program
+        own = program.of(state)
         if any(entry.version in own.takeovers for entry in state.entries):
             return True
         return (state.audience_set != own.audiences.digest or state.schedule_set != own.schedule_set) and not unknown(state)

@@ -25,7 +25,7 @@ _LEAVING = ("sent", "called")
 
 def subject_view(program: Program, state: State, position: int) -> views.SubjectView:
     """A subject's state with readable values."""
-    specs = {spec.name: spec for spec in program.plan.attributes}
+    specs = {spec.name: spec for spec in program.of(state).part.attributes}
     attributes = {name: readable(specs[name].type, value) if name in specs else value for name, value in sorted(state.attributes.items())}
     return views.SubjectView(
         subject=state.subject.hex(),

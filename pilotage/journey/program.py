@@ -32,6 +32,7 @@ from pilotage.journey.takeover import Takeover, takeover
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
 from pilotage.profile.features import widest
+from pilotage.profile.state import State
 
 _AS_DECODED = frozenset((Type.STRING, Type.INTEGER, Type.BOOLEAN))
 """The types whose values a decoder gives in kernel form."""
@@ -208,6 +209,15 @@ class Program:
         self.flips: frozenset[str] = frozenset()
         journeys = (*part.plan.journeys, *(journey for _, journey in part.offered))
         self.channels = frozenset(step.channel for journey in journeys for step in journey.steps if isinstance(step, Send))
+
+
+    def of(self, state: State) -> "Program":
+        """The program of a subject: that of accounts for an account, else this."""
+        return self.accounts if self.accounts is not None and state.ties is not None and state.ties.account else self
+
+    def named(self, journey: str) -> "Program | None":
+        """The program in which a journey of the plan in force is entered; None where there is no such journey."""
+        return next((each for each in (self, self.accounts) if each is not None and journey in each.entered), None)
 
 
 def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = ()) -> Program:

@@ -57,6 +57,7 @@ class Courier:
         self._let_go = let_go
         self._bells = {number: asyncio.Event() for number in shards}
         self._tasks: list[asyncio.Task[None]] = []
+        self._resting: set[int] = set()
         self._stopping = False
 
     def start(self) -> None:
@@ -69,6 +70,11 @@ class Courier:
     def ready(self, number: int) -> None:
         """A shard has committed parcels."""
         self._bells[number].set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no parcel is ready or on its way."""
+        return self._resting == self._shards.keys() and not any(bell.is_set() for bell in self._bells.values())
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Deliver what can be delivered at once; the rest waits on disk for the next process."""
@@ -90,7 +96,9 @@ class Courier:
             if not parcels:
                 if self._stopping:
                     return
+                self._resting.add(number)
                 await bell.wait()
+                self._resting.discard(number)
                 continue
             work = routed([arrival_of(handed, number, sequence, self._account_subject) for sequence, handed in parcels])
             if not await self._delivered(work):

@@ -17,6 +17,11 @@ SOURCE = "pilotage/person"
 _encode = msgspec.json.Encoder().encode
 
 
+def candidate_id(effect: bytes) -> bytes:
+    """The id of the entry that a message is, which was offered under an effect key."""
+    return key128(effect, "candidate")
+
+
 def answer(work: Work, entry: Entry, reason: str) -> None:
     """Tell the account how a message ended that it had offered."""
     outcome, _, why = reason.partition(": ")

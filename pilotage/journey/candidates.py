@@ -10,11 +10,10 @@ from typing import Any
 import msgspec
 
 from pilotage.contract.builtin import CANDIDATE_ANSWERED, CANDIDATE_OFFERED, CANDIDATE_WITHDRAWN
-from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.event.time import MINUTE_US
 from pilotage.journey.accounts import MEMBERSHIP_TAKEN
-from pilotage.journey.answer import BLOCKED, LATER, SENT, answer_offer
+from pilotage.journey.answer import BLOCKED, LATER, SENT, answer_offer, candidate_id
 from pilotage.journey.arbitration import DEFERRED
 from pilotage.journey.entry import move
 from pilotage.journey.offers import offer
@@ -47,7 +46,7 @@ def _take_offer(work: Work, event: Event, payload: Any) -> None:
         return
     trigger, variables = _decode(payload.given or "[{}, {}]")
     entry = Entry(
-        id=key128(effect, "candidate"),
+        id=candidate_id(effect),
         journey=journey.name,
         version=journey.version,
         step=payload.step,

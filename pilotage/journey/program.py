@@ -210,7 +210,6 @@ class Program:
         journeys = (*part.plan.journeys, *(journey for _, journey in part.offered))
         self.channels = frozenset(step.channel for journey in journeys for step in journey.steps if isinstance(step, Send))
 
-
     def of(self, state: State) -> "Program":
         """The program of a subject: that of accounts for an account, else this."""
         return self.accounts if self.accounts is not None and state.ties is not None and state.ties.account else self

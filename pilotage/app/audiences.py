@@ -143,7 +143,8 @@ class AudienceRecords:
         attributes = {each.name: each.type for each in self._plan.attributes}
         evaluation = await asyncio.to_thread(Evaluation, attributes, self._plan.policy.zone)
         async for page in self._states():
-            await asyncio.to_thread(evaluation.add_states, [(self._at(state, now_us), position) for state, position in page])
+            persons = [(state, position) for state, position in page if state.ties is None or not state.ties.account]
+            await asyncio.to_thread(evaluation.add_states, [(self._at(state, now_us), position) for state, position in persons])
         for attempt in range(ATTEMPTS):
             try:
                 with await self._history() as history:

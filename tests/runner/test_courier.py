@@ -16,12 +16,13 @@ from pilotage.event.time import DAY_US
 from pilotage.journey.advance import advance
 from pilotage.journey.program import Program, load
 from pilotage.journey.recheck import recheck_action
-from pilotage.profile.identity import account_subject, subject_id
-from pilotage.profile.state import State, decode_state
+from pilotage.profile.identity import account_subject, resolve, subject_id
+from pilotage.profile.state import Entry, State, decode_state
 from pilotage.runner.arrival import Arrival
 from pilotage.runner.clock import VirtualClock
 from pilotage.runner.courier import Courier
 from pilotage.runner.memory import MemoryStore
+from pilotage.runner.outbox import decode_row
 from pilotage.runner.parcels import parcels_after
 from pilotage.runner.question import ReadState
 from pilotage.runner.replay import Replay
@@ -42,8 +43,11 @@ PERSONS, ACCOUNTS = 24, 6
 
 @cache
 def program() -> Program:
-    """A journey on accounts that counts what members do."""
-    return load(plan_of(on_account(extra="exit: [{when: \"count('seat.used', '900d') >= 100000\", reason: busy}]")), ZONES, "test")
+    """A journey on accounts that counts what members do, and one that sends a message for each change of the contract."""
+    tell = "{id: tell, send: email, content: plain, to: {role: billing}, purpose: service.payment, on_blocked: end}"
+    telling = on_account(tell, "{on: account.updated, key: trigger.seats, reentry: always}").replace("recovery.cart", "recovery.told")
+    counting = on_account(extra="exit: [{when: \"count('seat.used', '900d') >= 100000\", reason: busy}]")
+    return load(plan_of(counting, telling), ZONES, "test")
 
 
 def account_of_person(number: int) -> str:
@@ -53,13 +57,25 @@ def account_of_person(number: int) -> str:
 
 def joined(number: int) -> Event:
     """A person joins its account."""
-    data = msgspec.json.encode({"account": account_of_person(number)})
+    role = {"role": "billing"} if number < ACCOUNTS else {}
+    data = msgspec.json.encode({"account": account_of_person(number), **role})
     return Event(f"j{number}", "test", "account.joined", START, data, {"user_id": f"u{number}"})
 
 
 def used(number: int, at_us: int) -> Event:
     """A person uses a seat; no two do at one instant."""
     return Event(f"s{number}", "test", "seat.used", at_us + number, b"{}", {"user_id": f"u{number % PERSONS}"})
+
+
+def signed_up(number: int) -> Event:
+    """A person has an address."""
+    return Event(f"u{number}", "test", "customer.signed_up", START, b'{"email": "a@example.test"}', {"user_id": f"u{number}"})
+
+
+def updated(number: int) -> Event:
+    """The contract of an account changes, which somebody there is told."""
+    data = msgspec.json.encode({"seats": number})
+    return Event(f"c{number}", "test", "account.updated", START, data, {"account_id": f"a{number % ACCOUNTS}"})
 
 
 def expected(events: int) -> Counter[str]:
@@ -142,6 +158,33 @@ class Shop:
             await asyncio.gather(*courier._tasks, return_exceptions=True)
         assert courier.fault is None
 
+    async def live(self, ahead: list[Event]) -> None:
+        """Take events in, each until it is taken, with crashes, pauses and a courier now and then."""
+        while ahead:
+            subject = resolve(SECRET, ahead[0], lambda key: None).subject
+            number = shard_of(subject)
+            try:
+                self.apply(number, [Arrival(subject, ahead[0])])
+                del ahead[0]
+            except Crash:
+                self.restart(number % 2)
+            if self.rng.random() < 0.2:
+                await self.carry(self.rng.randrange(2))
+            if self.rng.random() < 0.02:
+                self.now += 3 * DAY_US
+                self.restart(self.rng.randrange(2))
+
+    def told(self) -> list[str]:
+        """The account of each message that was decided, once for each decision."""
+        people = {subject_id(SECRET, "user_id", f"u{number}"): account_of_person(number) for number in range(PERSONS)}
+        rows = [decode_row(value) for store in self.stores for _, value in store.scan("action")]
+        return [people[row.action.subject] for row in rows]
+
+    def entries(self, subject: bytes) -> list[Entry]:
+        """What an account is in."""
+        known = self.shard(shard_of(subject)).read(subject)
+        return known[0].entries if known is not None else []
+
     def counts(self) -> Counter[str]:
         """How many seats each account knows to be used."""
         return Counter({name: used_of(self.shard(shard_of(subject)).read(subject)) for name, subject in accounts().items()})
@@ -163,26 +206,19 @@ def test_nothing_is_lost_and_nothing_arrives_twice(seed: int, monkeypatch: pytes
 
     async def scenario() -> None:
         rng = random.Random(seed)
-        shop, ahead = Shop(rng), [joined(number) for number in range(PERSONS)]
-        ahead += [used(number, START) for number in range(300)]
-        while ahead:
-            event = ahead[0]
-            subject = subject_id(SECRET, "user_id", event.identifiers["user_id"])
-            number = shard_of(subject)
-            try:
-                shop.apply(number, [Arrival(subject, event)])
-                del ahead[0]
-            except Crash:
-                shop.restart(number % 2)
-            if rng.random() < 0.2:
-                await shop.carry(rng.randrange(2))
-            if rng.random() < 0.02:
-                shop.now += 3 * DAY_US
-                shop.restart(rng.randrange(2))
-        while any(list(parcels_after(store, 0)) for store in shop.stores):
-            for process in range(2):
-                await shop.carry(process, whole=True)
-        assert expected(300) == shop.counts()
+        shop = Shop(rng)
+        first = [event for number in range(PERSONS) for event in (joined(number), signed_up(number))]
+        then = [event for number in range(120) for event in ([used(number, START)] + [updated(number)] * (number % 5 == 4))]
+        for ahead in (first, then):
+            await shop.live(ahead)
+            while any(list(parcels_after(store, 0)) for store in shop.stores):
+                for process in range(2):
+                    await shop.carry(process, whole=True)
+        assert expected(120) == shop.counts()
+        told = Counter(account for account in shop.told() if account)
+        assert Counter(f"a{number % ACCOUNTS}" for number in range(120) if number % 5 == 4) == told
+        waiting = [entry for subject in accounts().values() for entry in shop.entries(subject) if entry.journey.endswith("told")]
+        assert [] == waiting
 
     run(scenario)
 

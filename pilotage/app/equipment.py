@@ -6,6 +6,7 @@ itself, so nothing but their names crosses to it.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from pilotage.journey.outcome import Action
 from pilotage.journey.program import Program
 from pilotage.journey.program import load as load_program
 from pilotage.journey.recheck import recheck_action
+from pilotage.profile.identity import account_subject
 from pilotage.profile.state import State
 from pilotage.runner.allow import AllowList
 from pilotage.runner.clock import Clock, SystemClock
@@ -113,6 +115,7 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
         filler=lambda question: filler(folder, programs(question.plan), question),
         freshness=freshness,
         switches=read_switches(folder),
+        account_subject=partial(account_subject, read_secret(folder)),
     )
 
 
@@ -125,14 +128,15 @@ def filler(folder: Path, program: Program, question: FillFeatures) -> Filler:
 def freshness(program: Program) -> Freshness:
     """Every subject of whom anything is known is to be asked about a plan's audiences, and expected by its schedules; entries of
     earlier versions are to meet the version that takes them over."""
-    audiences, schedules, takeovers = program.audiences.digest, program.schedule_set, program.takeovers
+    accounts = program.accounts
 
     def outdated(state: State) -> bool:
-        if any(entry.version in takeovers for entry in state.entries):
+        own = program.of(state)
+        if any(entry.version in own.takeovers for entry in state.entries):
             return True
-        return (state.audience_set != audiences or state.schedule_set != schedules) and not unknown(state)
+        return (state.audience_set != own.audiences.digest or state.schedule_set != own.schedule_set) and not unknown(state)
 
-    return audiences + schedules + program.takeover_set, outdated
+    return b"".join(each.audiences.digest + each.schedule_set + each.takeover_set for each in (program, accounts) if each), outdated
 
 
 def equip(assignment: Assignment) -> Equipment:

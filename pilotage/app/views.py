@@ -60,7 +60,8 @@ class ReservationView(msgspec.Struct, frozen=True):
 
 class SubjectView(msgspec.Struct, frozen=True):
     """Everything known about a subject. `personal` names the attributes that are personal data, `audiences` those the subject is in,
-    with the instants since which."""
+    with the instants since which. A person belongs to `accounts`, each with the person's roles; `account` names what is one, where
+    `roles` are held by subjects, those longest in a role first."""
 
     subject: str
     position: int
@@ -72,6 +73,9 @@ class SubjectView(msgspec.Struct, frozen=True):
     visits: list[VisitView]
     budget: list[ReservationView]
     audiences: dict[str, str]
+    account: str = ""
+    accounts: dict[str, list[str]] = {}
+    roles: dict[str, list[str]] = {}
 
 
 class RestingView(msgspec.Struct, frozen=True):

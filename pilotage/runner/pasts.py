@@ -6,7 +6,7 @@ the subject is told, so nobody is told twice and nobody is left out.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -42,21 +42,22 @@ class Pasts:
         self.waiting = any(True for _ in store.scan("past"))
 
     def load(self, subjects: Iterable[bytes]) -> None:
-        """Look up what waits for some subjects; `told` gives it from then on until the next call."""
+        """Look up what waits for some subjects; `tell` gives it from then on until the next call."""
         self._loaded = self._find(subjects) if self.waiting else {}
 
     def waits(self, subject: bytes) -> bool:
         """Whether something waits for a loaded subject."""
         return bool(self._loaded.get(subject))
 
-    def next_told(self, subject: bytes, at_us: int) -> Event | None:
-        """The event that brings a loaded subject the oldest of what waits for it; `take` it when it is applied."""
-        rows = self._loaded.get(subject)
-        return filled_event(rows[0].plan, subject, at_us, rows[0].past) if rows else None
-
-    def take(self, subject: bytes) -> None:
-        """A loaded subject was told the oldest of what waits for it: it goes with the segment that is open."""
-        self._open[subject] = self._loaded[subject] = self._loaded[subject][1:]
+    def tell(self, subject: bytes, at_us: int, apply: Callable[[bytes, Event, int], object]) -> bool:
+        """Let a loaded subject take in what waits for it, before anything else is asked of it; whether anything did. What was
+        applied goes with the segment that is open; what `apply` refuses waits on."""
+        told = False
+        while rows := self._loaded.get(subject):
+            apply(subject, filled_event(rows[0].plan, subject, at_us, rows[0].past), at_us)
+            self._open[subject] = self._loaded[subject] = rows[1:]
+            told = True
+        return told
 
     def bring(self, plan: str, pasts: Sequence[tuple[bytes, bytes]]) -> None:
         """Put aside what a backfill under a plan found of subjects, behind what waits for them already."""

@@ -11,13 +11,14 @@ from itertools import groupby
 from typing import Any
 
 from pilotage.event.envelope import Event, wake_event
-from pilotage.journey.outcome import Action, Decision
+from pilotage.journey.outcome import Action, Decision, Handed
 from pilotage.profile.state import State
 from pilotage.runner.arrival import Advance, Arrival, Limits, NotSettled, OutOfOrder, Result, Sealed, Stuck, Told
 from pilotage.runner.cursor import history_bound
 from pilotage.runner.layout import state_key, state_range, subject_of
 from pilotage.runner.log import LogBroken, LogReader, Record, Segment, encode_segment, last_segment, segments_from, trim_log
-from pilotage.runner.outbox import ActionRow, action_key, cancel_row, decode_row, pending_row
+from pilotage.runner.outbox import ActionRow, cancel_row, decode_row, pending_row, rows_of
+from pilotage.runner.parcels import Heard, put_parcel, sequence_of
 from pilotage.runner.pasts import Pasts
 from pilotage.runner.recovery import (
     Diverged,
@@ -86,6 +87,7 @@ class Shard:
         self._timers = Timers(store, self._states.wake_of_dirty)
         self.pasts = Pasts(store)
         self._reader = LogReader(store)
+        self._heard = Heard(store)
         self._in_flight: list[Segment] = []
         self._open()
 
@@ -152,35 +154,29 @@ class Shard:
             return Result(earlier, True)
         if arrival.probe:
             return Result(0)
+        if arrival.sequence and self._heard.knows(arrival):
+            return Result(0, True)
         now_us = arrival.received_us or clock_us
         if now_us < self.stamp_us:
             now_us = self.stamp_us
         try:
-            self._catch_up(arrival.subject, now_us)
+            self.pasts.tell(arrival.subject, now_us, self._step)
             self._step(arrival.subject, arrival.event, now_us)
         except Exception as error:  # noqa: BLE001  # whatever the kernel cannot take is refused with its reason, never half applied
             return Result(0, False, error)
         if now_us >= self._seen.day_ends_us:
             self._seen.turn_to(now_us)
         self._seen.add(hashed, self.position)
+        if arrival.sequence:
+            self._heard.note(arrival)
         return Result(self.position)
 
     def _settle(self, subject: bytes, due_us: int, now_us: int) -> None:
         try:
-            if not self._catch_up(subject, now_us):
+            if not self.pasts.tell(subject, now_us, self._step):  # being told settles what was due
                 self._step(subject, None, now_us)
         except Exception as error:  # noqa: BLE001  # one subject that cannot be woken must not stop the others
             self.stuck[subject] = Stuck(subject, due_us, error)
-
-    def _catch_up(self, subject: bytes, now_us: int) -> bool:
-        """Tell a loaded subject what of its past waits for it, before anything else is asked of its state; being told settles what
-        was due. Whether anything waited."""
-        told = False
-        while (event := self.pasts.next_told(subject, now_us)) is not None:
-            self._step(subject, event, now_us)
-            self.pasts.take(subject)
-            told = True
-        return told
 
     def _load(self, subjects: Sequence[bytes]) -> None:
         self._states.load(subjects)
@@ -209,12 +205,13 @@ class Shard:
                 entry.keep(self.durable)
         self._records.append(Record(subject, now_us, previous, event))
         self._decisions.append(outcome.decisions)
-        if outcome.actions:
-            self._actions.extend(outcome.actions)
+        self._actions += outcome.actions
         if outcome.cancelled:
             self._cancelled.extend((subject, effect) for effect in outcome.cancelled)
         self.stamp_us = now_us
         self.position = entry.position = self.position + 1
+        if outcome.handed:
+            self._handed.extend((sequence_of(self.position, place), each) for place, each in enumerate(outcome.handed))
         entry.state = outcome.state
         if wake_us != entry.wake_us or subject in self.stuck:
             self.stuck.pop(subject, None)
@@ -249,9 +246,12 @@ class Shard:
             batch.put("action", *pending_row(action))
         for subject, effect in self._cancelled:
             batch.put("action", *cancel_row(subject, effect))
+        for sequence, handed in self._handed:
+            put_parcel(batch, sequence, handed)
+        self._heard.put(batch)
         if moved is not None:
             put_marker(batch, moved)
-        sealed = Sealed(batch, segment, self._actions, self._cancelled, moved)
+        sealed = Sealed(batch, segment, self._actions, self._cancelled, moved, len(self._handed))
         self._open()
         return sealed
 
@@ -273,10 +273,12 @@ class Shard:
         self._decisions: list[list[Decision]] = []
         self._actions: list[Action] = []
         self._cancelled: list[tuple[bytes, bytes]] = []
+        self._handed: list[tuple[int, Handed]] = []
 
-    def made(self) -> tuple[list[Action], list[tuple[bytes, bytes]]]:
-        """The actions and cancellations decided since the last seal; for replay, which hands actions over as they arise."""
-        return self._actions, self._cancelled
+    def made(self) -> tuple[list[Action], list[tuple[bytes, bytes]], list[tuple[int, Handed]]]:
+        """The actions, cancellations and parcels made since the last seal; for replay, which hands them over as they arise, and takes
+        the parcels out, so that they are not written."""
+        return self._actions, self._cancelled, self._handed
 
     # Saving
 
@@ -433,9 +435,7 @@ class Shard:
 
     def actions(self, subject: bytes) -> Iterator[ActionRow]:
         """The committed actions of a subject and what has become of them."""
-        start, stop = action_key(subject, bytes(16)), action_key(subject, b"\xff" * 16) + b"\0"
-        for _, value in self.store.scan("action", start, stop):
-            yield decode_row(value)
+        return (decode_row(value) for _, value in self.store.scan("action", *rows_of(subject)))
 
     def sizes(self) -> dict[str, int]:
         """What is in memory, for metrics: states dirty, clean and packed, hashes and timers."""

@@ -1,6 +1,9 @@
 """Pasts that wait for their subjects: each is told once, in the order they were brought, whatever is on disk already."""
 
+import pytest
+
 from pilotage.event.digest import key128
+from pilotage.event.envelope import Event
 from pilotage.runner.memory import MemoryStore
 from pilotage.runner.pasts import Pasts
 from pilotage.runner.store import Batch
@@ -11,10 +14,8 @@ ADA, BEN = key128("pasts", "ada"), key128("pasts", "ben")
 def told(pasts: Pasts, subject: bytes) -> list[bytes]:
     """Load a subject and tell it everything that waits for it."""
     pasts.load([subject])
-    found = []
-    while (event := pasts.next_told(subject, 1)) is not None:
-        found.append(event.data)
-        pasts.take(subject)
+    found: list[bytes] = []
+    pasts.tell(subject, 1, lambda _, event, at_us: found.append(event.data))
     return found
 
 
@@ -61,7 +62,13 @@ def test_what_was_told_in_part_waits_on_in_part() -> None:
     pasts.bring("first", [(ADA, b"1")])
     pasts.bring("second", [(ADA, b"2")])
     pasts.load([ADA])
-    pasts.take(ADA)
+
+    def apply(subject: bytes, event: Event, at_us: int) -> None:
+        if event.data == b"2":
+            raise ValueError("not this one")
+
+    with pytest.raises(ValueError, match="not this one"):
+        pasts.tell(ADA, 1, apply)
     write(pasts, store)
     assert [b"2"] == told(Pasts(store.crash()), ADA)
 

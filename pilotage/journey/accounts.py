@@ -25,7 +25,14 @@ PERSON = "person"
 SOURCE = "pilotage/person"
 """The source of the events that persons hand over."""
 
+ACCOUNTS_MAX = 1_000
+"""To how many accounts a person may belong; each of its events goes to all of them."""
+
 _encode = msgspec.json.Encoder().encode
+
+
+class TooManyAccounts(ValueError):
+    """A person would belong to more accounts than its events can be handed over to. Let it leave some first."""
 
 
 def program_of(program: Program, accounts: Program, state: State, event: Event) -> Program:
@@ -69,6 +76,8 @@ def _join(work: Work, event: Event, payload: Any) -> None:
     known = ties.accounts.get(account)
     if known is not None and (not role or role in known):
         return
+    if known is None and len(ties.accounts) >= ACCOUNTS_MAX:
+        raise TooManyAccounts(f"the person belongs to {ACCOUNTS_MAX} accounts already; let it leave some before it joins {account!r}")
     tie(work, replace(ties, accounts={**ties.accounts, account: sorted({*(known or ()), *((role,) if role else ())})}))
     _tell_membership(work, account, event, MEMBER_JOINED, role)
 

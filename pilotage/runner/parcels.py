@@ -19,7 +19,7 @@ AccountSubject = Callable[[str], bytes]
 """The subject id of an account, by its name."""
 
 PLACES = 1 << 16
-"""How many parcels one record can make."""
+"""How many parcels one record can make: more than the accounts of a person times the events that one may lead to."""
 
 _HEARD = b"heard"
 _encoder = msgspec.msgpack.Encoder()
@@ -27,14 +27,8 @@ _decoder = msgspec.msgpack.Decoder(Handed)
 _heard_decoder = msgspec.msgpack.Decoder(dict[int, int])
 
 
-class TooManyParcels(ValueError):
-    """One event is handed over to more subjects than a record can name. Let the person leave some accounts."""
-
-
 def sequence_of(position: int, place: int) -> int:
     """The sequence of the parcel at a place among those of a record."""
-    if place >= PLACES:
-        raise TooManyParcels(f"one event is handed over to more than {PLACES} subjects; let the person leave some accounts")
     return position * PLACES + place
 
 

@@ -1,5 +1,8 @@
 """Accounts: who belongs to them, what persons hand over to them, and journeys, audiences and features on them."""
 
+import pytest
+
+from pilotage.journey.accounts import ACCOUNTS_MAX, TooManyAccounts
 from pilotage.journey.advance import advance
 from pilotage.journey.plan import encode_plan
 from pilotage.journey.program import load
@@ -132,6 +135,17 @@ def test_features_of_accounts_are_kept_apart() -> None:
     assert {"plan": Type.STRING, "seats": Type.INTEGER, "country": Type.STRING} == {
         each.name: each.type for each in plan.accounts.attributes
     }
+
+
+def test_a_person_cannot_belong_to_any_number_of_accounts() -> None:
+    """Beyond a thousand accounts joining another is refused whole, and what was joined before stays."""
+    c = Company(on_account())
+    c.states[c.subject("ann")] = State(c.subject("ann"), ties=Ties(accounts={f"a{number}": [] for number in range(ACCOUNTS_MAX)}))
+    with pytest.raises(TooManyAccounts, match="belongs to 1000 accounts already"):
+        c.join("ann", "acme")
+    assert ACCOUNTS_MAX == len(c.state("ann").ties.accounts)  # type: ignore[union-attr]
+    c.join("ann", "a7", "admin")
+    assert {"admin": {c.subject("ann").hex(): START}} == c.state("@a7").ties.roles  # type: ignore[union-attr]
 
 
 def test_a_deterministic_outcome() -> None:

@@ -92,7 +92,10 @@ class Worker:
         number = next(self._order)
         done = self._delivering[number] = asyncio.get_running_loop().create_future()
         self.wire.send(number, Deliver(work))
-        await done
+        await asyncio.wait({done, self.wire.closed}, return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
+            raise Unavailable("the front is gone")
+        done.result()
 
     def _delivered(self, number: int, body: Delivered) -> None:
         done = self._delivering.pop(number)

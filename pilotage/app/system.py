@@ -29,6 +29,9 @@ from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
 from pilotage.channel.hits import LinkServer
 from pilotage.channel.links import Links
 from pilotage.event.envelope import Event
+from pilotage.event.time import moment
+from pilotage.journey.findings import Report
+from pilotage.journey.parse_calendar import report_ends
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder
 from pilotage.runner.front import Front
@@ -285,6 +288,10 @@ def runnable(path: Path, environ: Mapping[str, str]) -> tuple[Workspace, Compile
     compiled = compile_workspace(workspace, packaged_zones())
     if compiled.plan is None:
         raise unplanned(compiled)
+    ends = Report()
+    report_ends(workspace.documents, moment(SystemClock().now_us()).date(), ends)
+    for finding in ends.findings:
+        log.warning("calendar", finding=finding.text)
     if workspace.unset:
         names = ", ".join(workspace.unset)
         raise Trouble(f"these environment variables are not set: {names}", CONFIG, "set them, or give each a value as ${NAME:-value}")

@@ -7,6 +7,7 @@ and makes the plan. Nothing of the bindings reaches the plan but the names of en
 
 import re
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -22,6 +23,7 @@ from pilotage.contract.odcs import ContractFile, read_odcs
 from pilotage.contract.validate import field_kinds
 from pilotage.event.time import DAY_US
 from pilotage.event.zone import Zones
+from pilotage.journey.almanac import NO_ALMANAC, Almanac
 from pilotage.journey.compile import compile_plan
 from pilotage.journey.document import Document, Fields, Scalar, Tree, read_document, text_place
 from pilotage.journey.findings import Finding, Report, Severity
@@ -39,6 +41,7 @@ PROFILE_FILE = "profile.yaml"
 CONTRACT_SUFFIX = ".odcs.yaml"
 FOLDERS = {
     "policies": "policy",
+    "calendars": "calendar",
     "audiences": "audience",
     "content": "content",
     "catalogues": "catalogue",
@@ -144,6 +147,7 @@ def compile_workspace(workspace: Workspace, zones: Zones, examine: Examine | Non
         zones_digest=zones.digest,
         zone=workspace.zone,
         examine=examine,
+        almanac=_almanac(workspace, zones),
     )
     check_endpoints(workspace.endpoints, workspace.settings, report)
     _check_zone(workspace, zones, report)
@@ -152,6 +156,15 @@ def compile_workspace(workspace: Workspace, zones: Zones, examine: Examine | Non
     report.extend(findings)
     segment_names = {name: event for file in workspace.contract_files for name, event in file.segment_names.items()}
     return Compiled(None if report.failed else plan, report.findings, contracts, segment_names)
+
+
+def _almanac(workspace: Workspace, zones: Zones) -> Almanac:
+    """What is known of the world's days. It is loaded only where a calendar may ask: that takes half a second, more than most
+    commands."""
+    if all(document.kind != "calendar" for document in workspace.documents):
+        return NO_ALMANAC
+    almanac: Almanac = import_module("pilotage.source.almanac").packaged_almanac(Path(workspace.folder), zones)
+    return almanac
 
 
 def errors(findings: Iterable[Finding]) -> int:

@@ -13,18 +13,19 @@ from pilotage.journey.findings import Finding, Report
 from pilotage.journey.forms import FORMS
 from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, event_fields
 from pilotage.journey.parse_audience import parse_audiences
+from pilotage.journey.parse_calendar import COUNTRY_ATTRIBUTE, parse_calendars
 from pilotage.journey.parse_content import finished_content, parse_content
 from pilotage.journey.parse_entrance import entered_on
 from pilotage.journey.parse_fragment import parse_fragment
 from pilotage.journey.parse_journey import parse_journey
-from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy
+from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy, with_calendars
 from pilotage.journey.parse_profile import parse_profile
 from pilotage.journey.plan import KERNEL, AttributeSpec, Content, Journey, Plan
 from pilotage.journey.shape import check
 from pilotage.predicate.ir import Expr, Type
 from pilotage.profile.features import derive
 
-DOCUMENT_KINDS = ("audience", "catalogue", "content", "fragment", "journey", "policy", "profile")
+DOCUMENT_KINDS = ("audience", "calendar", "catalogue", "content", "fragment", "journey", "policy", "profile")
 """The kinds of documents a plan is made of."""
 
 
@@ -56,6 +57,9 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
     )
     policy_desks = [Desk(document, names, report) for document in sorts["policy"]]
     policy = parse_policy(policy_desks, surroundings.zone)
+    country_attribute = _written(sorts["policy"], "country_attribute") or COUNTRY_ATTRIBUTE
+    calendars = parse_calendars([Desk(document, names, report) for document in sorts["calendar"]], surroundings.almanac, country_attribute)
+    policy = with_calendars(policy, calendars, policy_desks, country_attribute)
     journey_desks = [Desk(document, names, report) for document in sorts["journey"]]
     journeys, contents = _journeys(journey_desks, drafts, report)
     audiences = parse_audiences([Desk(document, names, report) for document in sorts["audience"]])

@@ -59,7 +59,7 @@ RULES = {
     "D020": "a list or map is empty",
     "D021": "a number is out of its range",
     "D022": "a schedule is not well-formed",
-    "D023": "a date and time is not well-formed",
+    "D023": "a date or time is not well-formed",
     "E001": "a condition or value cannot be read",
     "E002": "a value has another type than what it is assigned to",
     "E003": "a condition is never true",
@@ -126,6 +126,13 @@ RULES = {
     "P005": "unknown journey in a policy",
     "P006": "a marketing purpose rests on a basis that does not allow marketing",
     "P007": "messages would wait for two contact slots",
+    "B001": "a calendar names no days",
+    "B002": "unknown country",
+    "B003": "the file of a calendar cannot be read",
+    "B004": "a calendar does not say from when to when it knows its days",
+    "B005": "a span of a calendar ends before it begins",
+    "B006": "a calendar's days end soon",
+    "B007": "a calendar's days have ended",
     "U001": "an audience has no owner",
     "U002": "an audience does not say who is in it",
     "U003": "audiences are made of each other",
@@ -156,11 +163,30 @@ RULES = {
     "W006": "a secret is written into a file of a production workspace",
     "W007": "the settings of a channel or endpoint are not what it needs",
 }
-"""Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, P policies, U audiences, A
-attributes, K contracts, T tests, L templates, W workspaces."""
+"""Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, P policies, B calendars,
+U audiences, A attributes, K contracts, T tests, L templates, W workspaces."""
 
 WARNINGS = frozenset(
-    {"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "F008", "U001", "C006", "C007", "P006", "K003", "T008", "W003", "W006"}
+    (
+        "E003",
+        "E004",
+        "E005",
+        "E006",
+        "J001",
+        "J002",
+        "J003",
+        "J021",
+        "F008",
+        "U001",
+        "C006",
+        "C007",
+        "P006",
+        "B006",
+        "K003",
+        "T008",
+        "W003",
+        "W006",
+    )
 )
 """The rules whose findings are warnings; all others are errors."""
 

@@ -11,6 +11,7 @@ import msgspec
 
 from pilotage.contract.model import Contract
 from pilotage.contract.validate import field_kinds
+from pilotage.journey.almanac import NO_ALMANAC, Almanac
 from pilotage.journey.document import Document, Fields, Node, Scalar, inner_place, text_place
 from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.plan import Assignment
@@ -55,7 +56,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What lies around the documents. `variables_of` gives the dotted names a template reads, and raises ValueError
     (with `line` and `column`, where it knows them) if it is
     not well-formed. `zone` is the company's own; `zones_digest` names the zone tables in force. `examine`, if given, looks at
-    each condition for what is doubtful about it; it has no part in the plan."""
+    each condition for what is doubtful about it; it has no part in the plan. `almanac` knows the world's days, for calendars."""
 
     contracts: tuple[Contract, ...]
     channels: Mapping[str, ChannelParts]
@@ -65,6 +66,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     zones_digest: str = ""
     zone: str = "UTC"
     examine: Examine | None = None
+    almanac: Almanac = NO_ALMANAC
 
 
 class ContentDraft(msgspec.Struct, frozen=True):

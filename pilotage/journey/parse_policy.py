@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+import msgspec
 from msgspec import UNSET
 
-from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Slot, Suppression
+from pilotage.consent.policy import Budget, Calendar, Policy, Purpose, QuietHours, Slot, Suppression
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
-from pilotage.journey.forms import BASES, CLASSES
+from pilotage.journey.forms_of_policies import BASES, CLASSES
 from pilotage.journey.names import Desk
 from pilotage.journey.scalars import count_or, duration_or, minute_or
 
@@ -52,6 +53,15 @@ def parse_policy(desks: Sequence[Desk], zone: str) -> Policy:
         zone_attribute=_setting(desks, "zone_attribute", _known_attribute) or ZONE_ATTRIBUTE,
         slots=slots or UNSET,
     )
+
+
+def with_calendars(policy: Policy, calendars: tuple[Calendar, ...], desks: Sequence[Desk], country_attribute: str) -> Policy:
+    """The policy with its calendars, if there are any, and what says in which country a customer is."""
+    country = _setting(desks, "country", lambda desk, scalar: True)
+    _setting(desks, "country_attribute", _known_attribute)
+    if not calendars:
+        return policy
+    return msgspec.structs.replace(policy, calendars=calendars, country=country, country_attribute=country_attribute)
 
 
 def _items(desks: Sequence[Desk], key: str) -> list[tuple[Desk, Fields]]:

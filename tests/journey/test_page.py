@@ -9,6 +9,7 @@ import pytest
 from pilotage.app.workspace import load
 from pilotage.contract.model import Contract, FieldSpec
 from pilotage.journey.findings import RULES, WARNINGS
+from pilotage.source.almanac import packaged_almanac
 from tests.journey.sample import SURROUNDINGS, compiled, text, texts
 from tests.journey.scenario import ZONES
 from tests.journey.story import TAKES_OVER, told
@@ -21,7 +22,9 @@ DOCUMENTS = {f"{block.line}.yaml": block.text + "\n" for block in BLOCKS if "\nk
 PARTS = [block for block in BLOCKS if not block.text.startswith("schema:")]
 IDENTIFIED = Contract("customer.identified", "1", (text("email"), text("first_name"), text("tier"), FieldSpec("age", "integer")))
 AROUND = msgspec.structs.replace(
-    SURROUNDINGS, contracts=(*(each for each in SURROUNDINGS.contracts if each.event != IDENTIFIED.event), IDENTIFIED)
+    SURROUNDINGS,
+    almanac=packaged_almanac(ROOT, ZONES),
+    contracts=(*(each for each in SURROUNDINGS.contracts if each.event != IDENTIFIED.event), IDENTIFIED),
 )
 JOURNEY = next(path for path, source in DOCUMENTS.items() if "\nkind: journey" in source)
 STORIES = [block for block in blocks(PAGE) if block.language == "story"]

@@ -88,7 +88,8 @@ class Calendar(msgspec.Struct, frozen=True):
 class Policy(msgspec.Struct, frozen=True):
     """All contact policies of a plan. `zone` is the IANA zone of subjects whose own is unknown; `zone_attribute` the
     profile attribute that holds a subject's own; `country` and `country_attribute` are the same for countries, where there are
-    calendars. What came after the first release is left out of the stored form where it is not used."""
+    calendars. Of messages decided at one instant those of the class named earlier in `order` go first, whatever their priority.
+    What came after the first release is left out of the stored form where it is not used."""
 
     purposes: tuple[Purpose, ...] = ()
     quiet_hours: tuple[QuietHours, ...] = ()
@@ -100,3 +101,4 @@ class Policy(msgspec.Struct, frozen=True):
     calendars: tuple[Calendar, ...] | UnsetType = UNSET
     country: str | UnsetType = UNSET
     country_attribute: str | UnsetType = UNSET
+    order: tuple[str, ...] | UnsetType = UNSET

@@ -83,6 +83,13 @@ class ContactRules:
             closings=Closings(calendars) if calendars else None,
         )
 
+    def rank(self, purpose: str) -> int:
+        """How many classes go before that of a purpose, whatever the priority; 0 where the policy names no order."""
+        known, order = self.purposes.get(purpose), self.policy.order
+        if known is None or order is UNSET:
+            return 0
+        return order.index(known.contact_class) if known.contact_class in order else len(order)
+
     def country_of(self, state: State) -> str:
         """The subject's country as ISO 3166-1 has it, or the company's where it is unknown; empty where both are."""
         policy = self.policy

@@ -92,7 +92,11 @@ def _settings(old: Plan, new: Plan) -> Iterable[Change]:
 
 
 def _zones(policy: Policy) -> Description:
-    said = {"country": policy.country or "", "country attribute": policy.country_attribute or ""}
+    said = {
+        "country": policy.country or "",
+        "country attribute": policy.country_attribute or "",
+        "order of classes": ", ".join(policy.order or ()),
+    }
     return {"zone": policy.zone, "zone attribute": policy.zone_attribute, **{name: text for name, text in said.items() if text}}
 
 

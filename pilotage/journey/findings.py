@@ -102,6 +102,7 @@ RULES = {
     "J034": "unknown action of a catalogue",
     "J035": "an action has nothing that it could be chosen by",
     "J036": "a migration names no version",
+    "J037": "a message is sent on the same channel twice",
     "F001": "unknown fragment",
     "F002": "unknown version of a fragment",
     "F003": "a fragment contains itself",

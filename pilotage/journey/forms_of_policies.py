@@ -16,6 +16,7 @@ POLICY_KEYS = (
     Key("zone_attribute", Value("name"), "the profile attribute that holds a subject's zone; timezone without it"),
     Key("country", Value("text"), "the country of subjects whose own is unknown, for calendars"),
     Key("country_attribute", Value("name"), "the profile attribute that holds a subject's country; country without it"),
+    Key("order", _CLASSES, "which class goes first of messages decided at one instant, whatever their priority"),
     Key(
         "purposes",
         Mapped(

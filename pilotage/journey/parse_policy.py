@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from pilotage.consent.policy import Budget, Calendar, Policy, Purpose, QuietHours, Slot, Suppression
 from pilotage.journey.document import Fields, Scalar
@@ -52,6 +52,7 @@ def parse_policy(desks: Sequence[Desk], zone: str) -> Policy:
         zone=_setting(desks, "zone", _known_zone) or zone,
         zone_attribute=_setting(desks, "zone_attribute", _known_attribute) or ZONE_ATTRIBUTE,
         slots=slots or UNSET,
+        order=_order(desks),
     )
 
 
@@ -62,6 +63,18 @@ def with_calendars(policy: Policy, calendars: tuple[Calendar, ...], desks: Seque
     if not calendars:
         return policy
     return msgspec.structs.replace(policy, calendars=calendars, country=country, country_attribute=country_attribute)
+
+
+def _order(desks: Sequence[Desk]) -> tuple[str, ...] | UnsetType:
+    """The order of classes, which only one policy, or all alike, may name; classes that it leaves out come last."""
+    orders = [(desk, node) for desk in desks if (node := desk.document.root.get("order")) is not None]
+    found = [tuple(item.text for item in desk.document.root.list("order") if isinstance(item, Scalar)) for desk, _ in orders]
+    for (desk, node), order in zip(orders, found, strict=True):
+        if order != found[0]:
+            desk.wrong("P004", node, f"'order' is another in {orders[0][0].document.path}", "keep one of them")
+        if len(set(order)) < len(order):
+            desk.wrong("D016", node, "a class stands twice in the order", "name each class once")
+    return found[0] if found else UNSET
 
 
 def _items(desks: Sequence[Desk], key: str) -> list[tuple[Desk, Fields]]:

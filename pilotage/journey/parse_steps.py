@@ -47,8 +47,7 @@ def parse_step(scene: Scene, step: Fields, path: str, following: str) -> AnyStep
 
 def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     desk, names = scene.desk, scene.desk.names
-    channel = desk.known("J016", step.scalar("send"), names.channels, "channel", "channels")
-    content = desk.known("J017", step.scalar("content"), names.contents, "content", "contents")
+    channel, content, recipient = parse_message(scene, step)
     if step.scalar("purpose") is None and not scene.purposed:
         desk.wrong("J020", step, f"step '{name}' has no purpose, nor has the journey", "add 'purpose' to the journey or the step")
     purpose = desk.known("J005", step.scalar("purpose"), names.purposes, "purpose", "purposes") or scene.purpose
@@ -56,25 +55,33 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     if not blocked:
         message = f"step '{name}' does not say what happens when a policy blocks it"
         desk.wrong("J021", step, message, "add 'on_blocked' with a step, or 'on_blocked: end'")
-    draft = names.contents.get(content)
-    if draft is not None and channel and draft.channel != channel:
-        message = f"content {content!r} is written for channel {draft.channel!r}, not {channel!r}"
-        desk.wrong("J018", step.key("content"), message, "send it on its own channel, or write a content for this one")
-    if draft is not None:
-        read_content(scene, content)
     return Send(
         id=name,
         next=onward,
         channel=channel,
         content=content,
         purpose=purpose,
-        recipient=_recipient(scene, step, channel),
+        recipient=recipient,
         expires_us=duration_or(step.scalar("expires"), SEND_EXPIRES_US),
         on_blocked="" if blocked == END else blocked,
         on_failure=edge(scene, step, name, "on_failure"),
         priority=_priority(scene, step.scalar("priority")),
         on_lost=UNSET if step.get("on_lost") is None else target(scene, step, "on_lost", ""),
     )
+
+
+def parse_message(scene: Scene, fields: Fields) -> tuple[str, str, str]:
+    """The channel, the content and the attribute that holds the address, of what is sent by a step or in its place."""
+    desk, names = scene.desk, scene.desk.names
+    channel = desk.known("J016", fields.scalar("send"), names.channels, "channel", "channels")
+    content = desk.known("J017", fields.scalar("content"), names.contents, "content", "contents")
+    draft = names.contents.get(content)
+    if draft is not None and channel and draft.channel != channel:
+        message = f"content {content!r} is written for channel {draft.channel!r}, not {channel!r}"
+        desk.wrong("J018", fields.key("content"), message, "send it on its own channel, or write a content for this one")
+    if draft is not None:
+        read_content(scene, content)
+    return channel, content, _recipient(scene, fields, channel)
 
 
 def _priority(scene: Scene, scalar: Scalar | None) -> Expr | UnsetType:

@@ -42,6 +42,20 @@ SEND = Form(
         Key("recipient", Value("name"), "the profile attribute that holds the address"),
         Key("expires", Value("duration"), "how long the message may still leave; 3d without it"),
         Key("priority", Value("expression"), "which of several messages goes first, the highest; 0 without it"),
+        Key(
+            "instead",
+            Listing(
+                Form(
+                    "the substitute",
+                    (
+                        Key("send", Value("name"), "the channel to send on instead", required=True),
+                        Key("content", Value("name"), "the content to send there", required=True),
+                        Key("recipient", Value("name"), "the profile attribute that holds the address there"),
+                    ),
+                )
+            ),
+            "what is sent instead, the first that may leave, when the message is blocked or loses its slot",
+        ),
         _edge("on_lost", "where to go when others take the contact slot; without it the message waits for the next"),
         _edge("on_blocked", "where to go when a policy refuses the message, or it expires"),
         _edge("on_failure", "where to go when the provider finally fails"),

@@ -10,6 +10,7 @@ from pilotage.app.terminal import console, print_json
 from pilotage.app.workspace import WorkspaceInvalid, compile_workspace, errors, load
 from pilotage.event.time import moment
 from pilotage.journey.findings import Finding, Report, Severity
+from pilotage.journey.parse_brand import report_rights
 from pilotage.journey.parse_calendar import report_ends
 from pilotage.predicate.solver.contradictions import EXAMINED, Examiner
 from pilotage.predicate.solver.problem import World
@@ -38,7 +39,9 @@ def check_command(folder: Path = Path("."), *, json: AsJson = False) -> int:
         compiled = compile_workspace(workspace, zones, examiner)
         report, plan = Report(), compiled.plan
         report.extend(compiled.findings)
-        report_ends(workspace.documents, moment(SystemClock().now_us()).date(), report)
+        now_us = SystemClock().now_us()
+        report_ends(workspace.documents, moment(now_us).date(), report)
+        report_rights(workspace.documents, now_us, report)
         results = run_tests(workspace.documents, plan, zones, report) if plan is not None else ()
         report_failures(results, report)
         findings = report.findings

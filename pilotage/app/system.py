@@ -31,6 +31,7 @@ from pilotage.channel.links import Links
 from pilotage.event.envelope import Event
 from pilotage.event.time import moment
 from pilotage.journey.findings import Report
+from pilotage.journey.parse_brand import report_rights
 from pilotage.journey.parse_calendar import report_ends
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder
@@ -289,9 +290,11 @@ def runnable(path: Path, environ: Mapping[str, str]) -> tuple[Workspace, Compile
     if compiled.plan is None:
         raise unplanned(compiled)
     ends = Report()
-    report_ends(workspace.documents, moment(SystemClock().now_us()).date(), ends)
+    now_us = SystemClock().now_us()
+    report_ends(workspace.documents, moment(now_us).date(), ends)
+    report_rights(workspace.documents, now_us, ends)
     for finding in ends.findings:
-        log.warning("calendar", finding=finding.text)
+        log.warning("what ends", finding=finding.text)
     if workspace.unset:
         names = ", ".join(workspace.unset)
         raise Trouble(f"these environment variables are not set: {names}", CONFIG, "set them, or give each a value as ${NAME:-value}")

@@ -44,6 +44,8 @@ FOLDERS = {
     "calendars": "calendar",
     "audiences": "audience",
     "content": "content",
+    "brands": "brand",
+    "assets": "asset",
     "catalogues": "catalogue",
     "fragments": "fragment",
     "journeys": "journey",
@@ -353,11 +355,17 @@ def _check_markup(documents: Iterable[Document], report: Report) -> None:
     for document in documents:
         if document.kind != "content":
             continue
-        parts = {key.text: value for key, value in document.root.fields if isinstance(value, Scalar) and isinstance(value.value, str)}
-        markup = {name: scalar.text for name, scalar in parts.items() if name in ("mjml", "html", "body")}
-        for problem in lint(Content(document.name, document.root.text("channel"), markup)):
-            if problem.rule == "liquid" and problem.part != "body":
-                continue
-            rule = "C008" if problem.rule in ("liquid", "mjml") else "C007"
-            place = text_place(document, parts[problem.part], problem.line, problem.column)
-            report.add(rule, document.path, place, problem.message, problem.cure)
+        others = document.root.map("locales")
+        for fields in (document.root, *(each for _, each in (others.fields if others else ()) if isinstance(each, Fields))):
+            _check_parts(document, fields, report)
+
+
+def _check_parts(document: Document, fields: Fields, report: Report) -> None:
+    parts = {key.text: value for key, value in fields.fields if isinstance(value, Scalar) and isinstance(value.value, str)}
+    markup = {name: scalar.text for name, scalar in parts.items() if name in ("mjml", "html", "body")}
+    for problem in lint(Content(document.name, document.root.text("channel"), markup)):
+        if problem.rule == "liquid" and problem.part != "body":
+            continue
+        rule = "C008" if problem.rule in ("liquid", "mjml") else "C007"
+        place = text_place(document, parts[problem.part], problem.line, problem.column)
+        report.add(rule, document.path, place, problem.message, problem.cure)

@@ -3,6 +3,7 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
+from pilotage.journey.forms_of_contents import ASSET_KEYS, BRAND_KEYS, CONTENT_KEYS
 from pilotage.journey.forms_of_policies import CALENDAR_KEYS, POLICY_KEYS
 from pilotage.journey.forms_of_templates import TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
@@ -223,12 +224,12 @@ PROFILE = _head(
     ),
 )
 
-CONTENT = _head(
-    "content",
-    Key("name", Value("name"), "the content's name", required=True),
-    Key("channel", Value("name"), "the channel it is written for", required=True),
-)
+CONTENT = _head("content", *CONTENT_KEYS)
 CONTENT = Form(CONTENT.title, CONTENT.keys, more=Value("line"))
+
+ASSET = _head("asset", *ASSET_KEYS)
+
+BRAND = _head("brand", *BRAND_KEYS)
 
 _ENDPOINT = Form(
     "the endpoint",
@@ -308,6 +309,8 @@ FORMS: dict[str, Shape] = {
     "calendar": CALENDAR,
     "profile": PROFILE,
     "content": CONTENT,
+    "asset": ASSET,
+    "brand": BRAND,
     "template": TEMPLATE,
     "pilotage": WORKSPACE,
 }

@@ -16,6 +16,9 @@ POLICY_KEYS = (
     Key("zone_attribute", Value("name"), "the profile attribute that holds a subject's zone; timezone without it"),
     Key("country", Value("text"), "the country of subjects whose own is unknown, for calendars"),
     Key("country_attribute", Value("name"), "the profile attribute that holds a subject's country; country without it"),
+    Key("languages", Listing(Value("locale")), "the languages that every content must have, by BCP 47"),
+    Key("fallback", Mapped(Value("locale"), "locale"), "from a language to the one that stands in for it, such as ca: es"),
+    Key("locale_attribute", Value("name"), "the profile attribute that holds a subject's language; locale without it"),
     Key("order", _CLASSES, "which class goes first of messages decided at one instant, whatever their priority"),
     Key(
         "purposes",
@@ -62,6 +65,7 @@ POLICY_KEYS = (
                     _CHANNELS,
                     Key("purposes", _NAMES, "only messages of these purposes"),
                     Key("journeys", _NAMES, "only messages of these journeys"),
+                    Key("brands", _NAMES, "only messages of these brands, counted together"),
                 ),
             ),
             empty=True,

@@ -70,13 +70,42 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 
 class ContentDraft(msgspec.Struct, frozen=True):
-    """A content as written: its parts with their places, and for each dotted name its templates read, one place."""
+    """A content as written: its parts with their places, in each of its other languages too, and for each dotted name its templates
+    read, one place."""
 
     document: Document
     name: str
     channel: str
     templates: dict[str, Scalar]
     reads: dict[str, tuple[Scalar, int]]
+    locales: dict[str, dict[str, Scalar]] = {}
+    brand: str = ""
+
+
+class Brand(msgspec.Struct, frozen=True):
+    """A brand as written: its own purposes, whom its e-mails come from, and what templates read of it by name."""
+
+    document: Document
+    purposes: frozenset[str]
+    sender: str
+    values: dict[str, str]
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """An asset as written: what templates read of it by name, and the instant from which it may not be shown (None: never)."""
+
+    document: Document
+    values: dict[str, str]
+    until_us: int | None
+
+
+class Languages(msgspec.Struct, frozen=True):
+    """In which languages customers are written to: the attribute that holds theirs, the languages that every content must have, and
+    which language stands in for another."""
+
+    attribute: str = "locale"
+    required: tuple[str, ...] = ()
+    fallback: dict[str, str] = {}
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -121,6 +150,9 @@ class Names(msgspec.Struct, frozen=True):
     zone: str = "UTC"
     zone_attribute: str = ""
     examine: Examine | None = None
+    brands: Mapping[str, Brand] = {}
+    assets: Mapping[str, Asset] = {}
+    languages: Languages = Languages()
 
 
 def event_fields(contracts: Iterable[Contract]) -> dict[str, dict[str, Type]]:

@@ -11,6 +11,7 @@ from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
 from pilotage.journey.forms_of_policies import BASES, CLASSES
 from pilotage.journey.names import Desk
+from pilotage.journey.parse_brand import budgets_of
 from pilotage.journey.scalars import count_or, duration_or, minute_or
 
 _Rule = TypeVar("_Rule", Purpose, QuietHours, Budget, Slot, Suppression)
@@ -77,6 +78,24 @@ def _order(desks: Sequence[Desk]) -> tuple[str, ...] | UnsetType:
     return found[0] if found else UNSET
 
 
+def with_brands(policy: Policy, desks: Sequence[Desk], brands: Sequence[Desk]) -> Policy:
+    """The policy with the budgets of brands beside its own."""
+    known = {budget.name for budget in policy.budgets}
+    added: list[Budget] = []
+    for desk, name, budget in budgets_of(brands):
+        if budget.name in known:
+            desk.wrong("P003", name, f"the budget {budget.name!r} is declared already", "rename or remove one")
+        known.add(budget.name)
+        added.append(budget)
+    return msgspec.structs.replace(policy, budgets=_by_name((*policy.budgets, *added))) if added else policy
+
+
+def _of_brands(desk: Desk, item: Fields) -> set[str]:
+    """The purposes of the brands that a budget counts together."""
+    names = _known(desk, item, "brands", "C014", desk.names.brands, "brand")
+    return {purpose for name in names for purpose in desk.names.brands[name].purposes}
+
+
 def _items(desks: Sequence[Desk], key: str) -> list[tuple[Desk, Fields]]:
     return [(desk, item) for desk in desks for item in desk.document.root.list(key) if isinstance(item, Fields)]
 
@@ -125,7 +144,7 @@ def _budget(desk: Desk, item: Fields) -> Budget:
         window_us=duration_or(item.scalar("window"), 1),
         channels=_channels(desk, item),
         classes=_texts(item, "classes"),
-        purposes=_known(desk, item, "purposes", "J005", desk.names.purposes, "purpose"),
+        purposes=tuple(sorted({*_known(desk, item, "purposes", "J005", desk.names.purposes, "purpose"), *_of_brands(desk, item)})),
         journeys=_known(desk, item, "journeys", "P005", desk.names.journeys, "journey"),
     )
 

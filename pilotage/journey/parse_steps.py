@@ -13,7 +13,7 @@ from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.journey.assignments import assign, kept, pairs
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
-from pilotage.journey.names import SCALAR_TYPES, converted
+from pilotage.journey.names import SCALAR_TYPES, ContentDraft, converted
 from pilotage.journey.parse_content import read_content
 from pilotage.journey.parse_decide import parse_decide
 from pilotage.journey.parse_task import parse_approve, parse_task
@@ -47,10 +47,10 @@ def parse_step(scene: Scene, step: Fields, path: str, following: str) -> AnyStep
 
 def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     desk, names = scene.desk, scene.desk.names
-    channel, content, recipient = parse_message(scene, step)
     if step.scalar("purpose") is None and not scene.purposed:
         desk.wrong("J020", step, f"step '{name}' has no purpose, nor has the journey", "add 'purpose' to the journey or the step")
     purpose = desk.known("J005", step.scalar("purpose"), names.purposes, "purpose", "purposes") or scene.purpose
+    channel, content, recipient = parse_message(scene, step, purpose)
     blocked = edge(scene, step, name, "on_blocked")
     if not blocked:
         message = f"step '{name}' does not say what happens when a policy blocks it"
@@ -70,7 +70,7 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     )
 
 
-def parse_message(scene: Scene, fields: Fields) -> tuple[str, str, str]:
+def parse_message(scene: Scene, fields: Fields, purpose: str) -> tuple[str, str, str]:
     """The channel, the content and the attribute that holds the address, of what is sent by a step or in its place."""
     desk, names = scene.desk, scene.desk.names
     channel = desk.known("J016", fields.scalar("send"), names.channels, "channel", "channels")
@@ -81,7 +81,17 @@ def parse_message(scene: Scene, fields: Fields) -> tuple[str, str, str]:
         desk.wrong("J018", fields.key("content"), message, "send it on its own channel, or write a content for this one")
     if draft is not None:
         read_content(scene, content)
+        _check_brand(scene, fields, draft, purpose)
     return channel, content, _recipient(scene, fields, channel)
+
+
+def _check_brand(scene: Scene, fields: Fields, draft: ContentDraft, purpose: str) -> None:
+    """Report a brand's content that is sent under the consent given to another."""
+    brand = scene.desk.names.brands.get(draft.brand)
+    if brand is not None and purpose and purpose not in brand.purposes:
+        message = f"content {draft.name!r} is the brand {draft.brand!r}'s, which has no purpose {purpose!r}"
+        cure = f"send it for a purpose of its own ({', '.join(sorted(brand.purposes))}), or write a content for this one"
+        scene.desk.wrong("C013", fields.key("content"), message, cure)
 
 
 def _priority(scene: Scene, scalar: Scalar | None) -> Expr | UnsetType:

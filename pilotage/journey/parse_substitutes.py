@@ -17,7 +17,7 @@ def with_substitutes(scene: Scene, fields: Fields, step: Send) -> list[Send]:
     written = [item for item in fields.list("instead") if isinstance(item, Fields)]
     steps = [step]
     for item in written:
-        channel, content, recipient = parse_message(scene, item)
+        channel, content, recipient = parse_message(scene, item, step.purpose)
         path = f"{step.id}/{channel or item.text('send')}"
         if any(each.id == path for each in steps) or channel == step.channel:
             cure = "name each channel once, in the order in which they are tried"

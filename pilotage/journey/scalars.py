@@ -25,6 +25,7 @@ DURATION = r"P.+|([0-9]+ *(ms|[smhdw]) *)+"
 END = "end"
 """What a document calls the end of its steps; no step may have this id."""
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+\-][0-9]{2}:[0-9]{2})?"
+LOCALE = r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 DURATION_MAX_US = 100 * 366 * 86_400_000_000
 
@@ -227,6 +228,7 @@ SCALAR_KINDS: dict[str, ScalarKind] = {
     "time": ScalarKind("D019", "write hours and minutes, such as 09:00 or 21:30", _pattern(TIME), minute_of),
     "cron": ScalarKind("D022", "write minute, hour, day of month, month and weekday, such as 0 9 * * mon-fri", {"type": "string"}, cron_of),
     "instant": ScalarKind("D023", "write a date and time such as 2026-03-02T10:00", _pattern(INSTANT), instant_of),
+    "locale": ScalarKind("D015", "write a language by BCP 47, such as de or de-AT", _pattern(LOCALE), _matching(LOCALE, "a language")),
     "day": ScalarKind("D023", "write a date such as 2026-12-24", _pattern(DAY), day_of),
     "day or instant": ScalarKind(
         "D023", "write a date such as 2026-12-24, or with a time such as 2026-12-24T14:00", _pattern(f"{DAY}|{INSTANT}"), day_or_instant_of

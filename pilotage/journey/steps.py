@@ -211,6 +211,12 @@ def run_send(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
         work.decide(entry, "passed", f"{step.content} was sent under an earlier version", "migrate")
         return step.next
     slot, expires_us = slot_of(work, entry, step), work.now + step.expires_us
+    rights = journey.content[step.id].rights
+    if rights:
+        until_us, asset = min((until_us, asset) for asset, until_us in rights)
+        if until_us <= work.now:
+            return blocked(work, entry, program, f"the rights of {asset} have ended", f"asset:{asset}")
+        expires_us = min(expires_us, until_us)
     if slot is None:
         return attempt_send(work, entry, journey, program, expires_us)
     return _defer(

@@ -47,6 +47,7 @@ COMMANDS = {
     "new": ("commands_new:new_command", "Begin a journey from a template of the library, or bring a fragment of it."),
     "check": ("checking:check_command", "Check a workspace: every document, name, condition and binding."),
     "test": ("commands_test:test_command", "Run the tests in the journeys' documents."),
+    "proof": ("commands_proof:proof_command", "How contents look in each language: on the screen, as files, to a seed list."),
     "diff": ("commands_diff:diff_command", "What two versions of a workspace decide differently."),
     "migration": ("commands_migration:migration_command", "What becomes of those under way when a version takes over, counted."),
     "run": ("running:run_command", "Run: take events in, decide, send, and serve the API."),

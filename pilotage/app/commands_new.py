@@ -57,7 +57,7 @@ def new_command(
         return _explain(found, json)
     if not re.fullmatch(NAME, name):
         raise Trouble(f"{name!r} is no name for a {kind}", USAGE, "write stage.purpose.name, such as growth.recovery.abandoned_cart")
-    begun = begin(load(workspace, os.environ), found, name, _pairs(settings or []), packaged_zones())
+    begun = begin(load(workspace, os.environ), found, name, pairs(settings or []), packaged_zones())
     return _write(begun, f"pilotage test {name} --workspace {workspace}", workspace, json)
 
 
@@ -99,7 +99,8 @@ def _explain(template: Template, json: bool) -> int:
     return OK
 
 
-def _pairs(settings: Sequence[str]) -> dict[str, str]:
+def pairs(settings: Sequence[str]) -> dict[str, str]:
+    """What settings written as key=value set."""
     found: dict[str, str] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")

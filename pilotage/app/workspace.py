@@ -46,6 +46,7 @@ FOLDERS = {
     "content": "content",
     "brands": "brand",
     "assets": "asset",
+    "seeds": "seeds",
     "catalogues": "catalogue",
     "fragments": "fragment",
     "journeys": "journey",

@@ -27,7 +27,7 @@ from pilotage.journey.shape import check
 from pilotage.predicate.ir import Expr, Type
 from pilotage.profile.features import derive
 
-DOCUMENT_KINDS = ("asset", "audience", "brand", "calendar", "catalogue", "content", "fragment", "journey", "policy", "profile")
+DOCUMENT_KINDS = ("asset", "audience", "brand", "calendar", "catalogue", "content", "fragment", "journey", "policy", "profile", "seeds")
 """The kinds of documents a plan is made of."""
 
 

@@ -37,6 +37,24 @@ ASSET_KEYS = (
     ),
 )
 
+SEEDS_KEYS = (
+    Key("name", Value("name"), "the list's name", required=True),
+    Key(
+        "recipients",
+        Listing(
+            Form(
+                "the seed",
+                (
+                    Key("address", Value(), "where proofs go", required=True),
+                    Key("locales", Listing(Value("locale")), "only proofs in these languages; without it all"),
+                ),
+            )
+        ),
+        "who gets proofs",
+        required=True,
+    ),
+)
+
 BRAND_KEYS = (
     Key("name", Value("name"), "the brand's name", required=True),
     Key("purposes", Listing(Value("name")), "the purposes that are its own: consent is given to them", required=True),

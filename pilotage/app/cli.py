@@ -57,6 +57,7 @@ COMMANDS = {
     "quarantine": ("commands_records:quarantine", "Refused events: list them, look at one, put them through again."),
     "actions": ("commands_records:actions", "Messages and calls that wait or could not be handed over."),
     "audience": ("commands_audience:audience", "Who is in which audience, why, how they overlap; static lists."),
+    "coupons": ("coupons:coupons", "Coupon pools: how many codes were issued, and how many are left."),
     "task": ("commands_task:task", "Tasks for people: which are open, taking them on, completing them."),
     "switch": ("commands_switch:switch", "Kill switches: hold back everything, a channel, a journey or a step at once."),
     "history": ("commands_history:history", "All events and decisions, as Parquet files and in SQL."),

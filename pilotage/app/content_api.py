@@ -1,4 +1,4 @@
-"""The part of the API that is about contents: their proofs."""
+"""The part of the API that is about contents: their proofs, and the coupons in them."""
 
 from litestar import get
 
@@ -6,6 +6,8 @@ from pilotage.app.desk import At, records_of
 from pilotage.app.exits import Trouble
 from pilotage.app.problems import BadAsk, documented
 from pilotage.app.proofs import Proof, proofs_of
+from pilotage.channel.coupons import Pool
+from pilotage.runner.coupons import CouponBook
 
 
 @get("/contents/{name:str}/proofs", responses=documented(400, 401, 404, 429, 503), summary="How a content looks in each language")
@@ -18,5 +20,11 @@ async def content_proofs(desk: At, name: str, locale: str = "") -> list[Proof]:
         raise BadAsk(404, f"{trouble.message}; {trouble.cure}") from trouble
 
 
-CONTENTS = (content_proofs,)
+@get("/coupons", responses=documented(400, 401, 429, 503), summary="How many codes of each coupon pool are left")
+async def coupon_pools(desk: At) -> list[Pool]:
+    """The pools of the data folder; one is low when fewer codes are left than its alarm says."""
+    return list(CouponBook(desk.folder.path).pools())
+
+
+CONTENTS = (content_proofs, coupon_pools)
 """The handlers, for the API's guarded part."""

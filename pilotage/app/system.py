@@ -19,6 +19,7 @@ import uvicorn
 
 from pilotage.app.access import RUNNING_FILE, Access, Running, api_token
 from pilotage.app.api import make_api
+from pilotage.app.coupons import fill_pools
 from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_secret
 from pilotage.app.exits import BUSY, CONFIG, FAULT, STORE_FULL, UNAVAILABLE, Trouble
 from pilotage.app.planning import unplanned
@@ -276,6 +277,7 @@ def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None
     try:
         now_us = (clock or SystemClock()).now_us()
         put_in_force(folder, compiled.plan, packaged_zones(), now_us, short_history=options.short_history)
+        fill_pools(Path(workspace.folder), workspace.documents, folder.path)
         bound = listening or listen(options.host, options.port)
         return System(options, workspace, compiled, folder, clock or SystemClock(), bound)
     except BaseException:

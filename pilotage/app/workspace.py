@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from pilotage.app.bindings import check_endpoints, parts_of_channels
+from pilotage.app.coupons import check_pools
 from pilotage.channel.render import lint
 from pilotage.channel.template import variables_of
 from pilotage.contract.builtin import BUILTIN, builtin_contracts
@@ -47,6 +48,7 @@ FOLDERS = {
     "brands": "brand",
     "assets": "asset",
     "seeds": "seeds",
+    "coupons": "coupons",
     "catalogues": "catalogue",
     "fragments": "fragment",
     "journeys": "journey",
@@ -155,6 +157,7 @@ def compile_workspace(workspace: Workspace, zones: Zones, examine: Examine | Non
     check_endpoints(workspace.endpoints, workspace.settings, report)
     _check_zone(workspace, zones, report)
     _check_markup(workspace.documents, report)
+    check_pools(Path(workspace.folder), workspace.documents, report)
     plan, findings = compile_plan(workspace.documents, surroundings)
     report.extend(findings)
     segment_names = {name: event for file in workspace.contract_files for name, event in file.segment_names.items()}

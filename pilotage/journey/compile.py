@@ -27,7 +27,20 @@ from pilotage.journey.shape import check
 from pilotage.predicate.ir import Expr, Type
 from pilotage.profile.features import derive
 
-DOCUMENT_KINDS = ("asset", "audience", "brand", "calendar", "catalogue", "content", "fragment", "journey", "policy", "profile", "seeds")
+DOCUMENT_KINDS = (
+    "asset",
+    "audience",
+    "brand",
+    "calendar",
+    "catalogue",
+    "content",
+    "coupons",
+    "fragment",
+    "journey",
+    "policy",
+    "profile",
+    "seeds",
+)
 """The kinds of documents a plan is made of."""
 
 
@@ -58,6 +71,7 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         examine=surroundings.examine,
         brands={document.name: parse_brand(document) for document in sorts["brand"]},
         assets={document.name: parse_asset(document, report) for document in sorts["asset"]},
+        pools=tuple(sorted(document.name for document in sorts["coupons"])),
         languages=parse_languages(sorts["policy"], report),
     )
     policy_desks = [Desk(document, names, report) for document in sorts["policy"]]

@@ -127,6 +127,9 @@ RULES = {
     "C013": "a brand's content is sent for a purpose that is not the brand's",
     "C014": "unknown brand",
     "C015": "customers' languages are not known",
+    "Q001": "unknown coupon pool",
+    "Q002": "the codes of a coupon pool cannot be read",
+    "Q003": "a coupon code stands twice",
     "P001": "unknown time zone",
     "P002": "quiet hours begin and end at the same time",
     "P003": "two policy rules have the same name",
@@ -172,8 +175,8 @@ RULES = {
     "W006": "a secret is written into a file of a production workspace",
     "W007": "the settings of a channel or endpoint are not what it needs",
 }
-"""Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, P policies, B calendars,
-U audiences, A attributes, K contracts, T tests, L templates, W workspaces."""
+"""Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, Q coupons, P policies, B
+calendars, U audiences, A attributes, K contracts, T tests, L templates, W workspaces."""
 
 WARNINGS = frozenset(
     (

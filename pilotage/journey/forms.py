@@ -3,7 +3,7 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
-from pilotage.journey.forms_of_contents import ASSET_KEYS, BRAND_KEYS, CONTENT_KEYS, SEEDS_KEYS
+from pilotage.journey.forms_of_contents import ASSET_KEYS, BRAND_KEYS, CONTENT_KEYS, COUPONS_KEYS, SEEDS_KEYS
 from pilotage.journey.forms_of_policies import CALENDAR_KEYS, POLICY_KEYS
 from pilotage.journey.forms_of_templates import TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
@@ -229,6 +229,8 @@ CONTENT = Form(CONTENT.title, CONTENT.keys, more=Value("line"))
 
 ASSET = _head("asset", *ASSET_KEYS)
 
+COUPONS = _head("coupons", *COUPONS_KEYS)
+
 SEEDS = _head("seeds", *SEEDS_KEYS)
 
 BRAND = _head("brand", *BRAND_KEYS)
@@ -314,6 +316,7 @@ FORMS: dict[str, Shape] = {
     "asset": ASSET,
     "brand": BRAND,
     "seeds": SEEDS,
+    "coupons": COUPONS,
     "template": TEMPLATE,
     "pilotage": WORKSPACE,
 }

@@ -37,6 +37,12 @@ ASSET_KEYS = (
     ),
 )
 
+COUPONS_KEYS = (
+    Key("name", Value("name"), "the pool's name", required=True),
+    Key("file", Value(), "a file of the workspace with a code on each line, such as coupons/spring.txt", required=True),
+    Key("alarm", Value("count"), "how many codes must be left; below it the pool is low; 100 without it"),
+)
+
 SEEDS_KEYS = (
     Key("name", Value("name"), "the list's name", required=True),
     Key(

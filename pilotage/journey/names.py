@@ -153,6 +153,7 @@ class Names(msgspec.Struct, frozen=True):
     brands: Mapping[str, Brand] = {}
     assets: Mapping[str, Asset] = {}
     languages: Languages = Languages()
+    pools: tuple[str, ...] = ()
 
 
 def event_fields(contracts: Iterable[Contract]) -> dict[str, dict[str, Type]]:

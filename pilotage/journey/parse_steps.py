@@ -24,6 +24,8 @@ from pilotage.journey.step_forms import STEP
 from pilotage.journey.targets import edge, led_to, target
 from pilotage.predicate.ir import Expr, Literal, Type
 
+COUPON_VARIABLE = "coupon"
+"""The entry variable that holds a code where the step names none."""
 SEND_EXPIRES_US = 3 * DAY_US
 CALL_EXPIRES_US = DAY_US
 CALL_TIMEOUT_US = 30 * SECOND_US
@@ -282,6 +284,22 @@ def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
     )
 
 
+def _coupon(scene: Scene, step: Fields, name: str, onward: str) -> Call:
+    """A coupon is the answer to a call that the system itself takes, so that it comes as an event and is the same for ever."""
+    desk = scene.desk
+    pool = desk.known("Q001", step.scalar("coupon"), desk.names.pools, "coupon pool", "coupon pools")
+    return Call(
+        id=name,
+        next=onward,
+        endpoint=f"coupons/{pool}",
+        returns=((step.text("as", COUPON_VARIABLE), "code", Type.STRING),),
+        timeout_us=duration_or(step.scalar("timeout"), CALL_EXPIRES_US),
+        expires_us=duration_or(step.scalar("timeout"), CALL_EXPIRES_US),
+        on_failure=edge(scene, step, name, "on_failure"),
+        on_timeout=edge(scene, step, name, "on_timeout"),
+    )
+
+
 def _enter(scene: Scene, step: Fields, name: str, onward: str) -> Enter:
     desk, outcomes = scene.desk, step.map("outcomes")
     journey = desk.known("J030", step.scalar("journey"), desk.names.entrances, "journey", "journeys")
@@ -320,6 +338,7 @@ _PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
     "set": _set,
     "emit": _emit,
     "call": _call,
+    "coupon": _coupon,
     "journey": _enter,
     "task": parse_task,
     "approve": parse_approve,

@@ -89,6 +89,18 @@ CALL = Form(
     ),
 )
 
+COUPON = Form(
+    "step",
+    (
+        Key("coupon", Value("name"), "the coupon pool to take a code of", required=True),
+        Key("as", Value("word"), "the entry variable that holds it; coupon without it"),
+        Key("timeout", Value("duration"), "how long to wait for it; 1d without it"),
+        _edge("on_failure", "where to go when no code is left"),
+        _edge("on_timeout", "where to go when none came in time"),
+        _NEXT,
+    ),
+)
+
 _BRANCH_EDGE = Form(
     "the branch",
     (
@@ -243,6 +255,7 @@ STEP: Variants = Variants(
             ),
         ),
         CALL,
+        COUPON,
         ENTER,
         TASK,
         APPROVE,

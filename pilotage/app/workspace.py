@@ -49,6 +49,7 @@ FOLDERS = {
     "assets": "asset",
     "seeds": "seeds",
     "coupons": "coupons",
+    "playbooks": "playbook",
     "catalogues": "catalogue",
     "fragments": "fragment",
     "journeys": "journey",

@@ -37,6 +37,7 @@ DOCUMENT_KINDS = (
     "coupons",
     "fragment",
     "journey",
+    "playbook",
     "policy",
     "profile",
     "seeds",

@@ -5,7 +5,7 @@ This is the language as data. `shape.check` reports departures from it, `schema`
 
 from pilotage.journey.forms_of_contents import ASSET_KEYS, BRAND_KEYS, CONTENT_KEYS, COUPONS_KEYS, SEEDS_KEYS
 from pilotage.journey.forms_of_policies import CALENDAR_KEYS, POLICY_KEYS
-from pilotage.journey.forms_of_templates import TEMPLATE_KEYS
+from pilotage.journey.forms_of_templates import PLAYBOOK_KEYS, TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.parameters import PARAMETER_TYPES, parametric
 from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Shape, Value
@@ -304,6 +304,8 @@ WORKSPACE = Form(
 
 TEMPLATE = _head("template", *TEMPLATE_KEYS)
 
+PLAYBOOK = _head("playbook", *PLAYBOOK_KEYS)
+
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
@@ -318,6 +320,7 @@ FORMS: dict[str, Shape] = {
     "seeds": SEEDS,
     "coupons": COUPONS,
     "template": TEMPLATE,
+    "playbook": PLAYBOOK,
     "pilotage": WORKSPACE,
 }
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

@@ -68,8 +68,10 @@ class AudienceRecords:
         async for page in self._states():
             for state, _ in page:
                 sizes.update(state.audiences.keys())
-        digests = {each.name: each.digest for each in self._records.program.audiences.all}
-        found = sorted(self._plan.audiences, key=lambda each: each.name)
+        program, accounts = self._records.program, self._plan.accounts
+        programs = [program] if program.accounts is None else [program, program.accounts]
+        digests = {each.name: each.digest for own in programs for each in own.audiences.all}
+        found = sorted((*self._plan.audiences, *(accounts.audiences if accounts else ())), key=lambda each: each.name)
         return [views.audience_view(each, digests[each.name], sizes[each.name]) for each in found]
 
     async def why(self, name: str, subject: bytes, now_us: int) -> views.WhyView:
@@ -141,7 +143,8 @@ class AudienceRecords:
         attributes = {each.name: each.type for each in self._plan.attributes}
         evaluation = await asyncio.to_thread(Evaluation, attributes, self._plan.policy.zone)
         async for page in self._states():
-            await asyncio.to_thread(evaluation.add_states, [(self._at(state, now_us), position) for state, position in page])
+            persons = [(state, position) for state, position in page if state.ties is None or not state.ties.account]
+            await asyncio.to_thread(evaluation.add_states, [(self._at(state, now_us), position) for state, position in persons])
         for attempt in range(ATTEMPTS):
             try:
                 with await self._history() as history:

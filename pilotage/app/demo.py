@@ -1,4 +1,4 @@
-"""The command `demo`: a fictional retailer's systems and customers, twenty journeys, and everything they lead to, at once.
+"""The command `demo`: a fictional retailer's systems and customers, 22 journeys, and everything they lead to, at once.
 
 It copies the demo workspace, starts the whole system with a mail room and a service desk that deliver to nobody, and lets
 the demo world drive it over HTTP. Time runs fast: on a scaled clock to watch, on a clock moved by hand with `--smoke`.
@@ -62,7 +62,7 @@ def demo_command(
     stay: bool | None = None,
     json: AsJson = False,
 ) -> int:
-    """See it all at work: a retailer's twelve systems, its customers and staff, twenty journeys, live in the terminal.
+    """See it all at work: a retailer's twelve systems, its customers and staff, 22 journeys, live in the terminal.
 
     Everything is synthetic and stays on this machine: mails go to a page of the demo's own, addresses reach nobody.
 

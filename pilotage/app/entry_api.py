@@ -59,10 +59,11 @@ async def request_entry(desk: At, name: Annotated[str, _NAME], data: Annotated[E
 def request_event(program: Program, name: str, asked: EntryRequest, now_us: int) -> tuple[str, Event]:
     """The event type that a journey is entered on, and the event of a request; `BadAsk` where the plan in force has no such
     journey, or the data are not those of its trigger."""
-    journey = program.entered.get(name)
-    if journey is None or JOURNEY_REQUESTED not in program.handlers:
-        raise BadAsk(404, f"There is no journey {name!r}; {suggestion(name, sorted(program.entered), 'journeys')}.")
-    kind = journey.journey.enter.event
+    own = program.named(name)
+    if own is None or JOURNEY_REQUESTED not in program.handlers:
+        known = sorted(journey.name for journey in program.plan.journeys)
+        raise BadAsk(404, f"There is no journey {name!r}; {suggestion(name, known, 'journeys')}.")
+    kind = own.entered[name].journey.enter.event
     raw = msgspec.json.encode(asked.data)
     try:
         program.handlers[kind].validator.decode(raw)

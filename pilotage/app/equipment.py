@@ -6,6 +6,7 @@ itself, so nothing but their names crosses to it.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from pilotage.channel.services import Services
 from pilotage.channel.tasks import TASKS, Tasks
 from pilotage.event.digest import key128
 from pilotage.journey.advance import advance
-from pilotage.journey.backfill import Gap, Tally, filled_event
+from pilotage.journey.backfill import Gap, Tally
 from pilotage.journey.outcome import Action
 from pilotage.journey.program import Program
 from pilotage.journey.program import load as load_program
 from pilotage.journey.recheck import recheck_action
+from pilotage.profile.identity import account_subject
 from pilotage.profile.state import State
 from pilotage.runner.allow import AllowList
 from pilotage.runner.clock import Clock, SystemClock
@@ -115,26 +117,28 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
         filler=lambda question: filler(folder, programs(question.plan), question),
         freshness=freshness,
         switches=read_switches(folder),
+        account_subject=partial(account_subject, read_secret(folder)),
     )
 
 
 def filler(folder: Path, program: Program, question: FillFeatures) -> Filler:
     """What fills in the past of the features that a question names, under their recording plan."""
     missing = [Gap(each, question.known[each.key]) for each in program.plan.features if each.key in question.known]
-    return Filler(question.plan, folder, lambda: Tally(program, missing), filled_event)
+    return Filler(question.plan, folder, lambda: Tally(program, missing))
 
 
 def freshness(program: Program) -> Freshness:
     """Every subject of whom anything is known is to be asked about a plan's audiences, and expected by its schedules; entries of
     earlier versions are to meet the version that takes them over."""
-    audiences, schedules, takeovers = program.audiences.digest, program.schedule_set, program.takeovers
+    accounts = program.accounts
 
     def outdated(state: State) -> bool:
-        if any(entry.version in takeovers for entry in state.entries):
+        own = program.of(state)
+        if any(entry.version in own.takeovers for entry in state.entries):
             return True
-        return (state.audience_set != audiences or state.schedule_set != schedules) and not unknown(state)
+        return (state.audience_set != own.audiences.digest or state.schedule_set != own.schedule_set) and not unknown(state)
 
-    return audiences + schedules + program.takeover_set, outdated
+    return b"".join(each.audiences.digest + each.schedule_set + each.takeover_set for each in (program, accounts) if each), outdated
 
 
 def equip(assignment: Assignment) -> Equipment:

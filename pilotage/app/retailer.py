@@ -14,13 +14,15 @@ from typing import Any
 import httpx
 import msgspec
 
+from pilotage.app.ledger import Ledger
 from pilotage.app.mailroom import Mailroom
 from pilotage.app.staff import Staff
 from pilotage.app.system import System
 from pilotage.event.time import instant_text
 from pilotage.journey.outcome import Action
-from pilotage.profile.identity import subject_id
+from pilotage.profile.identity import account_subject, subject_id
 from pilotage.runner.arrival import Sealed
+from pilotage.simulate.companies import companies_of
 from pilotage.simulate.draws import Draws
 from pilotage.simulate.sources import SYSTEMS, RawEvent
 from pilotage.simulate.world import World
@@ -80,9 +82,12 @@ class Retailer:
         self._keys = keys
         self._receipts: list[tuple[bytes, str, int]] = []
         self._leaving: dict[tuple[str, str, int], str] = {}
+        self._of_companies: list[RawEvent] = []
         assert system.station is not None
         system.station.engine.listen(self._committed)
-        self.staff = Staff(draws, self.people, system, self._client)
+        companies = {account_subject(system.folder.secret, name): name for name in companies_of(customers)}
+        self.ledger = Ledger(companies, system)
+        self.staff = Staff(draws, {**self.people, **companies}, system, self._client)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -92,11 +97,14 @@ class Retailer:
         """Let the world live up to an instant: its systems and customers say what they then say, its staff does what it gets to."""
         waiting: dict[str, list[RawEvent]] = {}
         for raw in self.world.events(now_us):
-            if not await self._visited(raw):
+            if "account_id" in raw.identifiers:
+                self._of_companies.append(raw)
+            elif not await self._visited(raw):
                 waiting.setdefault(raw.source, []).append(raw)
         for source, raws in waiting.items():
             for first in range(0, len(raws), BATCH_EVENTS):
                 await self._post(source, raws[first : first + BATCH_EVENTS])
+        await self._post_companies()
         await self.staff.work_until(now_us)
 
     def report(self) -> None:
@@ -115,14 +123,23 @@ class Retailer:
                 self._leaving[customer, action.purpose, reaction.unsubscribed_us] = effect.hex()
 
     async def _post(self, source: str, raws: list[RawEvent]) -> None:
-        body = msgspec.json.encode({"batch": [_message(raw) for raw in raws]})
-        headers = {"content-type": "application/json"}
+        await self._send("/v1/batch", source, raws, {"batch": [_message(raw) for raw in raws]}, "application/json")
+
+    async def _post_companies(self) -> None:
+        """What is about companies and nobody in particular comes as CloudEvents, which can name an account alone."""
+        raws, self._of_companies = self._of_companies, []
+        if raws:
+            await self._send("/events", raws[0].source, raws, [_cloud_event(raw) for raw in raws], "application/cloudevents-batch+json")
+
+    async def _send(self, path: str, source: str, raws: list[RawEvent], said: Any, kind: str) -> None:
+        body, headers = msgspec.json.encode(said), {"content-type": kind}
         while True:
-            answer = await self._client.post("/v1/batch", content=body, headers=headers, auth=(self._keys[source], ""))
+            answer = await self._client.post(path, content=body, headers=headers, auth=(self._keys[source], ""))
             if answer.status_code not in (429, 503):
                 break
-        told = answer.json()
-        if answer.status_code not in (200, 422):
+        whole = {"accepted": len(raws), "duplicates": 0, "quarantined": 0}  # CloudEvents that are all taken are answered without a word
+        told = answer.json() if answer.content else whole
+        if answer.status_code not in (200, 202, 204, 422):
             raise RuntimeError(f"the intake answered {answer.status_code}: {told.get('detail')}")
         self.posted += len(raws)
         self.accepted += told["accepted"]
@@ -187,6 +204,12 @@ def _message(raw: RawEvent) -> dict[str, Any]:
     if raw.type == "customer.identified":
         return {"type": "identify", "traits": raw.data, **message}
     return {"type": "track", "event": raw.type, "properties": raw.data, **message}
+
+
+def _cloud_event(raw: RawEvent) -> dict[str, Any]:
+    """An event about a company, as a CloudEvent."""
+    named = {"specversion": "1.0", "id": raw.id, "source": raw.source, "type": raw.type, "time": instant_text(raw.occurred_us)}
+    return {**named, "accountid": raw.identifiers["account_id"], "datacontenttype": "application/json", "data": raw.data}
 
 
 def summed(verbs: Iterable[tuple[tuple[str, str], int]], journey: str) -> dict[str, int]:

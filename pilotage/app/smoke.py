@@ -42,6 +42,9 @@ async def settle(system: System, retailer: Retailer) -> None:
     looks = 0
     while True:
         await station.submit({}, urgent=True)  # resolves when everything decided so far is durable
+        if station.courier is not None and not station.courier.idle:
+            await asyncio.sleep(0)
+            continue
         health = await station.ask(ReadHealth())
         now_us = system.clock.now_us()
         if 0 < health.next_due_us <= now_us or health.queued:
@@ -77,7 +80,7 @@ async def live(system: System, clock: VirtualClock, retailer: Retailer, until_us
 
 async def audit(system: System, retailer: Retailer) -> Audit:
     """Check the books."""
-    faults = [*_events(retailer), *_mails(system, retailer), *_tasks(retailer)]
+    faults = [*_events(retailer), *_mails(system, retailer), *_tasks(retailer), *retailer.ledger.faults()]
     faults += [*_contacts(system, retailer), *_journeys(system, retailer)]
     if system.station is not None:
         health = await system.station.ask(ReadHealth())

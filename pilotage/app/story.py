@@ -9,6 +9,7 @@ from pilotage.app import views
 from pilotage.app.views import instant
 from pilotage.contract.builtin import FEATURES_FILLED
 from pilotage.event.envelope import Event
+from pilotage.journey.accounts import holders_of
 from pilotage.journey.backfill import events_told
 from pilotage.journey.outcome import Decision
 from pilotage.journey.program import Program
@@ -25,7 +26,7 @@ _LEAVING = ("sent", "called")
 
 def subject_view(program: Program, state: State, position: int) -> views.SubjectView:
     """A subject's state with readable values."""
-    specs = {spec.name: spec for spec in program.plan.attributes}
+    specs = {spec.name: spec for spec in program.of(state).part.attributes}
     attributes = {name: readable(specs[name].type, value) if name in specs else value for name, value in sorted(state.attributes.items())}
     return views.SubjectView(
         subject=state.subject.hex(),
@@ -56,6 +57,9 @@ def subject_view(program: Program, state: State, position: int) -> views.Subject
             for each in state.budget
         ],
         audiences={name: instant(at_us) for name, at_us in sorted(state.audiences.items())},
+        account=state.ties.account if state.ties is not None else "",
+        accounts=dict(sorted(state.ties.accounts.items())) if state.ties is not None else {},
+        roles={role: holders_of(state, role) for role in sorted(state.ties.roles)} if state.ties is not None else {},
     )
 
 

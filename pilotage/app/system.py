@@ -130,6 +130,7 @@ class System:
         self._front_store = RocksStore(self.folder.front)
         owners = await self._start_owners()
         self.front = Front(self._front_store, self.folder.secret, owners, self.clock, self._reread, self._end)
+        self._carry(self.front)
         program = Programs(self.folder.path)(self.folder.environment.plans[-1])
         self.records = Records(owners, self.front.quarantine, links_of(self._front_store), self.folder.secret, program)
         self.ingest = self.site.intake = Ingest(self._intake(), self.workspace.write_keys, self.front, self.clock.now_us)
@@ -138,6 +139,13 @@ class System:
         self.site.closed = ""
         self._release(owners)
         log.info("ready", url=self.url, shards=SHARDS, workers=self.options.workers, plan=self.folder.environment.plans[-1][:16])
+
+    def _carry(self, front: Front) -> None:
+        """What subjects hand over goes through the front from now on, which keeps what the kernel refuses."""
+        if self.station is not None and self.station.courier is not None:
+            self.station.courier.deliver = front.deliver
+        for remote in self.supervisor.remotes if self.supervisor is not None else ():
+            remote.deliver = front.deliver
 
     def _intake(self) -> Intake:
         """What lets events in by the contracts of the plan in force."""

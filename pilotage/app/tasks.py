@@ -150,7 +150,8 @@ class TaskRecords:
             if drop:
                 await self._records.ask(subject, PutRows("task", ((task_key(subject, effect), None),)))
             return None
-        step = self._records.program.journeys[entry.version].steps[entry.step].step
+        assert known is not None
+        step = self._records.program.of(known[0]).journeys[entry.version].steps[entry.step].step
         assert isinstance(step, Task)
         due_us = entry.since_us + step.sla_us
         return TaskView(

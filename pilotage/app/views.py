@@ -60,7 +60,8 @@ class ReservationView(msgspec.Struct, frozen=True):
 
 class SubjectView(msgspec.Struct, frozen=True):
     """Everything known about a subject. `personal` names the attributes that are personal data, `audiences` those the subject is in,
-    with the instants since which."""
+    with the instants since which. A person belongs to `accounts`, each with the person's roles; `account` names what is one, where
+    `roles` are held by subjects, those longest in a role first."""
 
     subject: str
     position: int
@@ -72,6 +73,9 @@ class SubjectView(msgspec.Struct, frozen=True):
     visits: list[VisitView]
     budget: list[ReservationView]
     audiences: dict[str, str]
+    account: str = ""
+    accounts: dict[str, list[str]] = {}
+    roles: dict[str, list[str]] = {}
 
 
 class RestingView(msgspec.Struct, frozen=True):
@@ -336,7 +340,7 @@ class HistoryView(msgspec.Struct, frozen=True):
 class BackfillView(msgspec.Struct, frozen=True):
     """Whether a release waits for the past of its features to be brought to everybody, and how far that is: `events` of about
     `total` (null: not counted yet) were read and `subjects` told. `unfit` events were left out of conditions that read their data,
-    since they do not keep today's contract; `refused` subjects could not be told. `shards_done` is of 8."""
+    since they do not keep today's contract. `shards_done` is of 8."""
 
     active: bool
     features: list[str]
@@ -344,7 +348,6 @@ class BackfillView(msgspec.Struct, frozen=True):
     total: int | None
     subjects: int
     unfit: int
-    refused: int
     shards_done: int
     faults: list[str]
 
@@ -432,7 +435,6 @@ def backfill_view(features: Sequence[str], states: Sequence[ShardBackfill]) -> B
         total=None if None in totals or not totals else sum(total or 0 for total in totals),
         subjects=sum(each.subjects for each in filled),
         unfit=sum(each.unfit for each in filled),
-        refused=sum(each.refused for each in filled),
         shards_done=sum(each.done for each in filled),
         faults=sorted({state.fault for state in states if state.fault}),
     )

@@ -20,6 +20,7 @@ _SENTENCES = {
     "sent": "sends on {reason}",
     "blocked": "may not send: {reason}",
     "deferred": "puts the message off: {reason}",
+    "offered": "offers it to somebody with the role {reason}",
     "waited": "waits",
     "resumed": "goes on: {reason}",
     "timed_out": "has waited long enough for {reason}",
@@ -106,6 +107,10 @@ def _print_subject(console: Console, subject: SubjectView, zone: _Zone) -> None:
         due = f", looks again {zone.full(entry.due)}" if entry.due else ""
         where = f"rests at {entry.step}" if entry.step else "is held out"
         console.print(Text(f"in        {entry.journey} {where} since {zone.full(entry.since)}{due}"))
+    for account, roles in subject.accounts.items():
+        console.print(Text(f"at        {account}" + (f" as {', '.join(roles)}" if roles else "")))
+    for role, holders in subject.roles.items():
+        console.print(Text(f"role      {role}: {', '.join(holders)}"))
     for audience, since in subject.audiences.items():
         console.print(Text(f"among     {audience} since {zone.full(since)}"))
 

@@ -17,7 +17,7 @@ from pilotage.app.bindings import check_endpoints, parts_of_channels
 from pilotage.app.coupons import check_pools
 from pilotage.channel.render import lint
 from pilotage.channel.template import variables_of
-from pilotage.contract.builtin import BUILTIN, builtin_contracts
+from pilotage.contract.builtin import builtin_contracts
 from pilotage.contract.document import DocumentBroken
 from pilotage.contract.model import Contract
 from pilotage.contract.odcs import ContractFile, read_odcs
@@ -31,6 +31,7 @@ from pilotage.journey.findings import Finding, Report, Severity
 from pilotage.journey.forms import WORKSPACE
 from pilotage.journey.names import Examine, Surroundings
 from pilotage.journey.parse_policy import suggestion_of_zone
+from pilotage.journey.parse_profile import roles_of
 from pilotage.journey.plan import Content, Plan
 from pilotage.journey.scalars import duration_or, flag_or
 from pilotage.journey.shape import check
@@ -142,8 +143,10 @@ def compile_workspace(workspace: Workspace, zones: Zones, examine: Examine | Non
     doubtful about conditions that can be read, which takes longer than all the rest (`app.examiner`)."""
     report = Report()
     report.extend(workspace.findings)
-    declared = _declared(workspace.contract_files, report)
-    contracts = tuple(builtin_contracts(declared).values())
+    profile = next((document for document in workspace.documents if document.kind == "profile"), None)
+    roles = roles_of(profile) if profile is not None and profile.root.map("accounts") is not None else None
+    declared = _declared(workspace.contract_files, builtin_contracts({}, roles), report)
+    contracts = tuple(builtin_contracts(declared, roles).values())
     surroundings = Surroundings(
         contracts=contracts,
         channels=parts_of_channels(workspace.channels, workspace.endpoints, workspace.settings, report),
@@ -324,7 +327,7 @@ def _files(folder: Path, place: str, report: Report) -> list[Path]:
     return found
 
 
-def _declared(files: Iterable[ContractFile], report: Report) -> dict[str, Contract]:
+def _declared(files: Iterable[ContractFile], builtin: Mapping[str, Contract], report: Report) -> dict[str, Contract]:
     """The workspace's contracts by event type; of two declarations of one type the first counts."""
     declared: dict[str, Contract] = {}
     where: dict[str, str] = {}
@@ -333,15 +336,14 @@ def _declared(files: Iterable[ContractFile], report: Report) -> dict[str, Contra
             if contract.event in declared:
                 message = f"the event type {contract.event!r} is declared by the contracts {where[contract.event]!r} and {file.id!r}"
                 report.add("K002", "contracts", (0, 0), message, "keep one declaration")
-            _check_own_event(contract, report)
+            _check_own_event(contract, builtin.get(contract.event), report)
             declared.setdefault(contract.event, contract)
             where.setdefault(contract.event, file.id)
     return declared
 
 
-def _check_own_event(contract: Contract, report: Report) -> None:
+def _check_own_event(contract: Contract, own: Contract | None, report: Report) -> None:
     """A workspace may widen the contract of an event type that the system gives a meaning to, but not narrow it."""
-    own = BUILTIN.get(contract.event)
     kinds = field_kinds(contract)
     for field in own.fields if own else ():
         if kinds.get(field.name, "" if field.required else field.kind) != field.kind:

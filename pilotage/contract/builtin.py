@@ -19,6 +19,18 @@ JOURNEY_ENDED = "journey.ended"
 CUSTOMER_IDENTIFIED = "customer.identified"
 CUSTOMER_GROUPED = "customer.grouped"
 CUSTOMER_ALIASED = "customer.aliased"
+ACCOUNT_JOINED = "account.joined"
+ACCOUNT_LEFT = "account.left"
+"""What a person is told of an account it belongs to from now on, with a role or without, or not any more."""
+MEMBER_JOINED = "member.joined"
+MEMBER_LEFT = "member.left"
+"""What the account is told of that."""
+CANDIDATE_OFFERED = "candidate.offered"
+CANDIDATE_WITHDRAWN = "candidate.withdrawn"
+CANDIDATE_ANSWERED = "candidate.answered"
+"""What an account asks of a person to whom a message is to go, and what comes back."""
+HANDED_ONLY = frozenset((MEMBER_JOINED, MEMBER_LEFT, CANDIDATE_OFFERED, CANDIDATE_WITHDRAWN, CANDIDATE_ANSWERED))
+"""The event types that one subject hands over to another and nobody else can send."""
 MADE_INSIDE = frozenset((AUDIENCE_ENTERED, AUDIENCE_LEFT, JOURNEY_ENDED, SCHEDULE_REACHED))
 """The event types that only deciding itself makes: no record of the log is one."""
 FEATURES_FILLED = "features.filled"
@@ -31,6 +43,7 @@ MESSAGE_FATES = ("sent", "failed", "refused", "expired", "unknown", "delivered",
 
 _EFFECT = FieldSpec(name="effect", kind="string", required=True, pattern="^[0-9a-f]+$")
 _REASON = FieldSpec(name="reason", kind="string")
+_PERSON = FieldSpec(name="person", kind="string", required=True, pattern="^[0-9a-f]{32}$")
 
 
 def _text(name: str, required: bool = False, classification: str = "") -> FieldSpec:
@@ -86,6 +99,28 @@ BUILTIN: dict[str, Contract] = {
 """Every built-in contract by its event type."""
 
 
-def builtin_contracts(declared: dict[str, Contract]) -> dict[str, Contract]:
-    """The contracts in force: the workspace's own over the built-in ones."""
-    return {**BUILTIN, **declared}
+def account_contracts(roles: tuple[str, ...]) -> dict[str, Contract]:
+    """The contracts of the event types between persons and accounts, where persons may have these roles. They are there only where
+    there are accounts, so that a plan without keeps its name. A `group` call of the Segment spec may name a role beside its traits."""
+    role = FieldSpec("role", "string", enum=roles) if roles else _text("role")
+    outcome = FieldSpec("outcome", "string", required=True)
+    contracts = (
+        _contract(ACCOUNT_JOINED, _text("account", required=True), role),
+        _contract(ACCOUNT_LEFT, _text("account", required=True), role),
+        _contract(CUSTOMER_GROUPED, _text("group_id", required=True), role, is_open=True),
+        _contract(MEMBER_JOINED, _PERSON, role),
+        _contract(MEMBER_LEFT, _PERSON, role),
+        _contract(
+            CANDIDATE_OFFERED, _EFFECT, *(_text(name, required=True) for name in ("account", "journey", "version", "step")), _text("given"),
+            FieldSpec("expires", "integer", required=True),
+        ),
+        _contract(CANDIDATE_WITHDRAWN, _EFFECT, _REASON),
+        _contract(CANDIDATE_ANSWERED, _EFFECT, outcome, _REASON),
+    )  # fmt: skip
+    return {contract.event: contract for contract in contracts}
+
+
+def builtin_contracts(declared: dict[str, Contract], roles: tuple[str, ...] | None = None) -> dict[str, Contract]:
+    """The contracts in force: the workspace's own over the built-in ones. `roles` are those that persons may have in accounts
+    (None: there are no accounts)."""
+    return {**BUILTIN, **(account_contracts(roles) if roles is not None else {}), **declared}

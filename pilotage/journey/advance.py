@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from pilotage.audience.membership import due, unknown
 from pilotage.contract.builtin import FEATURES_FILLED
 from pilotage.event.envelope import WAKE, Event
+from pilotage.journey.accounts import hand_over, name_account, program_of
 from pilotage.journey.arbitration import first_of
 from pilotage.journey.audiences import adopt_audiences, move_audiences, tell_audiences
 from pilotage.journey.backfill import fill_features
+from pilotage.journey.candidates import relate
 from pilotage.journey.entry import due_of, enter, fire, take
 from pilotage.journey.migrate import migrate
 from pilotage.journey.outcome import Outcome
@@ -44,17 +46,22 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     `now_us` is the event's received time, microseconds UTC. Raises `ContractBroken`, `NumberOverflow`, `TooManyDerived`,
     `OwnEvent` or `EndlessJourney`, and then nothing has changed: the caller quarantines the event.
     """
+    if program.accounts is not None:
+        program = program_of(program, program.accounts, state, event)
     wake_us = wake_at(state) if state.entries or state.schedule_us else state.flip_us
     overdue = 0 < wake_us <= now_us
     adopts = state.audience_set != program.audiences.digest or state.schedule_set != program.schedule_set
     migrates = bool(program.takeovers) and any(entry.version in program.takeovers for entry in state.entries)
     handler = program.handlers.get(event.type)
     if not (overdue or adopts or migrates) and (handler is None or (handler.idle and not (state.entries and handler.listened))):
-        if event.type != FEATURES_FILLED:
+        if event.type != FEATURES_FILLED or program.on_accounts:
             return Outcome(state, [], [], wake_us, [])
     if handler is not None and handler.own:
         raise OwnEvent(f"{event.type} is made by the system itself; send an event type of your own")
     work = Work(program, state, now_us)
+    if event.type == FEATURES_FILLED and not program.on_accounts:
+        work.now = wake_us if overdue else now_us
+        fill_features(work, event)
     if adopts or migrates:
         work.now = wake_us if overdue else now_us
     if adopts:
@@ -71,22 +78,21 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
         _settle(work, now_us)
     if handler is not None:
         work.begin(now_us, f"{event.source}/{event.id}")
+        if work.program.on_accounts:
+            name_account(work, event)
         _take_event(work, handler, event, handler.validator.decode(event.data))
         _drain(work)
         _refresh(work)
-    elif event.type == FEATURES_FILLED:
-        work.begin(now_us, event.id)
-        fill_features(work, event)
-    elif adopts and event.type != WAKE:
+    elif adopts and event.type not in (WAKE, FEATURES_FILLED):
         work.begin(now_us, f"{event.source}/{event.id}")
         _take_change(work, NOTHING)
         _drain(work)
     if not work.changed:
-        return Outcome(state, work.actions, work.decisions, wake_us, work.cancelled)
+        return Outcome(state, work.actions, work.decisions, wake_us, work.cancelled, work.handed)
     new = work.state
     if new.entries is not state.entries or new.flip_us != state.flip_us or new.schedule_us != state.schedule_us:
         wake_us = wake_at(new)
-    return Outcome(new, work.actions, work.decisions, wake_us, work.cancelled)
+    return Outcome(new, work.actions, work.decisions, wake_us, work.cancelled, work.handed)
 
 
 def wake_at(state: State) -> int:
@@ -148,6 +154,10 @@ def _take_event(work: Work, handler: Handler, event: Event, payload: object) -> 
     features: Sequence[str] = update_features(work, handler, event, payload) if handler.features else ()
     if work.state.schedules and work.program.zone_signal in signals:
         shift_schedules(work)
+    if handler.relates:
+        relate(work, event, payload)
+    if handler.handed and work.state.ties is not None:
+        hand_over(work, event)
     if handler.receipt:
         apply_receipt(work, event, payload)
     listened = handler.listened

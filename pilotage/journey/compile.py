@@ -7,6 +7,10 @@ owners. It is made only if no finding is an error.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
+from pilotage.audience.model import Audience
+from pilotage.contract.builtin import HANDED_ONLY, MEMBER_JOINED, MEMBER_LEFT
 from pilotage.contract.model import Contract
 from pilotage.journey.document import Document
 from pilotage.journey.findings import Finding, Report, suggestion
@@ -21,10 +25,11 @@ from pilotage.journey.parse_fragment import parse_fragment
 from pilotage.journey.parse_journey import parse_journey
 from pilotage.journey.parse_languages import check_languages, parse_languages
 from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy, with_brands, with_calendars
-from pilotage.journey.parse_profile import parse_profile
-from pilotage.journey.plan import KERNEL, AttributeSpec, Content, Journey, Plan
+from pilotage.journey.parse_profile import parse_accounts, parse_profile
+from pilotage.journey.plan import KERNEL, Accounts, AttributeSpec, Content, Journey, Plan
 from pilotage.journey.shape import check
-from pilotage.predicate.ir import Expr, Type
+from pilotage.journey.subjects import ACCOUNT, MEMBERSHIP, PERSONAL
+from pilotage.predicate.ir import Expr, Predicate, Type
 from pilotage.profile.features import derive
 
 DOCUMENT_KINDS = (
@@ -44,6 +49,9 @@ DOCUMENT_KINDS = (
 )
 """The kinds of documents a plan is made of."""
 
+NEVER_ON_ACCOUNTS = frozenset((*MEMBERSHIP, *HANDED_ONLY, *PERSONAL)) - {MEMBER_JOINED, MEMBER_LEFT}
+"""The event types that no account is ever told of."""
+
 
 def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> tuple[Plan | None, tuple[Finding, ...]]:
     """The plan that the documents make among their surroundings, and all findings in order; no plan if one is an error."""
@@ -52,6 +60,7 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
     contracts = _contracts(surroundings, report)
     events = event_fields(contracts)
     attributes = _profile(sorts["profile"], events, report)
+    accounts = parse_accounts(sorts["profile"][0], events, report) if sorts["profile"] else None
     drafts = _contents(sorts["content"], surroundings, report)
     names = Names(
         contracts={contract.event: contract for contract in contracts},
@@ -82,13 +91,18 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
     country_attribute = _written(sorts["policy"], "country_attribute") or COUNTRY_ATTRIBUTE
     calendars = parse_calendars([Desk(document, names, report) for document in sorts["calendar"]], surroundings.almanac, country_attribute)
     policy = with_calendars(policy, calendars, policy_desks, country_attribute)
-    journey_desks = [Desk(document, names, report) for document in sorts["journey"]]
+    of_persons, of_accounts = _by_subject(sorts, accounts, names, report)
+    journey_desks = _desks(sorts["journey"], of_persons, of_accounts, report)
     journeys, contents = _journeys(journey_desks, names, report)
-    audiences = parse_audiences([Desk(document, names, report) for document in sorts["audience"]])
+    audience_desks = _desks(sorts["audience"], of_persons, of_accounts, report)
+    audiences = parse_audiences([desk for desk in audience_desks if desk.names is of_persons])
+    on_accounts = parse_audiences([desk for desk in audience_desks if desk.names is not of_persons])
     if report.failed:
         return None, report.findings
-    used = [predicate for desk in (*policy_desks, *journey_desks) for predicate in desk.used]
-    used += [audience.when for audience in audiences]
+    used = _used((*policy_desks, *(desk for desk in journey_desks if desk.names is of_persons)), audiences)
+    if accounts is not None:
+        features = derive(_used([desk for desk in journey_desks if desk.names is not of_persons], on_accounts))
+        accounts = msgspec.structs.replace(accounts, audiences=on_accounts, features=features)
     plan = Plan(
         kernel=KERNEL,
         contracts=contracts,
@@ -99,8 +113,49 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         features=derive(used),
         zones=surroundings.zones_digest,
         audiences=audiences,
+        accounts=accounts,
     )
     return plan, report.findings
+
+
+def _used(desks: Iterable[Desk], audiences: Iterable[Audience]) -> list[Predicate]:
+    """Every condition and value that some documents read."""
+    return [*(predicate for desk in desks for predicate in desk.used), *(audience.when for audience in audiences)]
+
+
+def _by_subject(sorts: dict[str, list[Document]], accounts: Accounts | None, names: Names, report: Report) -> tuple[Names, Names]:
+    """The names that documents about persons have, and those that documents about accounts have."""
+    about = {kind: {each.name: _about_accounts(each) for each in sorts[kind]} for kind in ("journey", "audience")}
+    if accounts is None:
+        for document in (*sorts["journey"], *sorts["audience"]):
+            if _about_accounts(document):
+                message, cure = "there are no accounts", "declare 'accounts:' with their roles and attributes in profile.yaml"
+                report.add("J037", document.path, document.root.key("subject").place, message, cure)
+
+    def named(wanted: bool, events: frozenset[str], attributes: dict[str, Type]) -> Names:
+        return msgspec.structs.replace(
+            names,
+            attributes=attributes,
+            events={event: fields for event, fields in names.events.items() if event not in events},
+            journeys={name: stage for name, stage in names.journeys.items() if about["journey"][name] is wanted},
+            entrances={name: event for name, event in names.entrances.items() if about["journey"][name] is wanted},
+            audiences=tuple(name for name in names.audiences if about["audience"][name] is wanted),
+            roles=(accounts.roles if accounts is not None else ()) if wanted else None,
+            members=names.attributes if wanted else {},
+        )
+
+    if accounts is None:
+        return names, named(True, frozenset(), {})
+    own = {attribute.name: attribute.type for attribute in accounts.attributes}
+    return named(False, HANDED_ONLY, names.attributes), named(True, NEVER_ON_ACCOUNTS, own)
+
+
+def _about_accounts(document: Document) -> bool:
+    return document.root.text("subject") == ACCOUNT
+
+
+def _desks(documents: Iterable[Document], of_persons: Names, of_accounts: Names, report: Report) -> list[Desk]:
+    return [Desk(document, of_accounts if _about_accounts(document) else of_persons, report) for document in documents]
 
 
 def _sorted_out(documents: Sequence[Document], report: Report) -> dict[str, list[Document]]:

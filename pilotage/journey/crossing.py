@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import UNSET
 
+from pilotage.journey.answer import candidate_id
 from pilotage.journey.compiled import signals_of
 from pilotage.journey.graph import unreachable
 from pilotage.journey.plan import AnyStep, Branch, Call, Enter, InFlight, Journey, Plan, Send, Task, Wait
 from pilotage.journey.takeover import key_type, landings
-from pilotage.profile.state import State
+from pilotage.profile.state import Entry, State
 
 VERSION_DIGITS = 16
 """How much of a journey's digest entries name their version by."""
@@ -38,8 +39,13 @@ class Crossing(msgspec.Struct, frozen=True):
 
 
 def resting(states: Iterable[State]) -> Counter[Place]:
-    """How many people rest where."""
-    return Counter((entry.journey, entry.version, entry.step) for state in states for entry in state.entries)
+    """How many people and accounts rest where. A message that an account offers somebody rests with the account's entry."""
+    return Counter((entry.journey, entry.version, entry.step) for state in states for entry in state.entries if not is_candidate(entry))
+
+
+def is_candidate(entry: Entry) -> bool:
+    """Whether an entry is but a message that an account has offered."""
+    return bool(entry.parent) and entry.id == candidate_id(entry.parent)
 
 
 def crossings(earlier: Iterable[Plan], new: Plan, people: Mapping[Place, int]) -> tuple[Crossing, ...]:

@@ -15,7 +15,7 @@ from pilotage.consent.policy import Calendar, Policy
 from pilotage.decision.rules import counts
 from pilotage.event.time import moment
 from pilotage.journey.described import Description, described, described_content, described_journey, described_step, ways_of
-from pilotage.journey.plan import AnyStep, Journey, Plan, Send
+from pilotage.journey.plan import Accounts, AnyStep, Journey, Plan, Send
 from pilotage.predicate.ir import Feature
 
 ADDED, REMOVED, CHANGED, REWIRED = "added", "removed", "changed", "rewired"
@@ -65,13 +65,15 @@ class PlanDifference(msgspec.Struct, frozen=True):
 
 def compare_plans(old: Plan, new: Plan) -> PlanDifference:
     """What the new plan decides differently from the old one."""
-    features = ({each.key: each for each in old.features}, {each.key: each for each in new.features})
+    features = (_features(old), _features(new))
+    accounts = (old.accounts or Accounts(), new.accounts or Accounts())
     policies = (old.policy, new.policy)
     changes = [
         *_settings(old, new),
         *_journeys(old, new, features),
         *_compared("content", *({each.name: described_content(each) for each in plan.contents} for plan in (old, new))),
         *_compared("audience", *(_named(plan.audiences, known) for plan, known in zip((old, new), features, strict=True))),
+        *_compared("audience of accounts", *(_named(each.audiences, known) for each, known in zip(accounts, features, strict=True))),
         *_compared("purpose", *(_named(policy.purposes, {}) for policy in policies)),
         *_compared("quiet hours", *(_named(policy.quiet_hours, {}) for policy in policies)),
         *_compared("budget", *(_named(policy.budgets, {}) for policy in policies)),
@@ -79,9 +81,16 @@ def compare_plans(old: Plan, new: Plan) -> PlanDifference:
         *_compared("calendar", *({each.name: _calendar(each) for each in policy.calendars or ()} for policy in policies)),
         *_compared("suppression", *(_named(policy.suppressions, {}) for policy in policies)),
         *_compared("attribute", *(_named(plan.attributes, {}) for plan in (old, new))),
+        *_compared("attribute of accounts", *(_named(each.attributes, {}) for each in accounts)),
+        *_compared("role", *({role: {"name": role} for role in each.roles} for each in accounts)),
         *_compared("event type", *(_contracts(plan) for plan in (old, new))),
     ]
     return PlanDifference(old.digest, new.digest, tuple(changes), tuple(_effects(old, new)))
+
+
+def _features(plan: Plan) -> dict[str, Feature]:
+    """What all conditions of a plan count, by key."""
+    return {each.key: each for each in (*(plan.accounts.features if plan.accounts is not None else ()), *plan.features)}
 
 
 def _settings(old: Plan, new: Plan) -> Iterable[Change]:

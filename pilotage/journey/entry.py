@@ -9,6 +9,7 @@ from pilotage.experiment.assignment import held_out
 from pilotage.journey.arbitration import DEFERRED
 from pilotage.journey.compiled import Condition
 from pilotage.journey.nested_steps import came_back
+from pilotage.journey.offers import offer, offers
 from pilotage.journey.outcome import Decision
 from pilotage.journey.parent import tell_parent
 from pilotage.journey.plan import KEY, Call, Enter, Send, Task, Wait
@@ -279,7 +280,8 @@ def fire(work: Work, entry: Entry) -> None:
 def _deadline(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram) -> str:
     step = program.step
     if isinstance(step, Send):
-        return attempt_send(work, entry, journey, program, entry.expires_us)
+        again = (work, entry, journey, program, entry.expires_us)
+        return offer(*again, "it has expired") if offers(journey, step) else attempt_send(*again)
     if isinstance(step, Call):
         work.decide(entry, "timed_out", "no answer in time", "timeout", effect=entry.awaited)
         return step.on_timeout or step.on_failure or step.next

@@ -92,7 +92,7 @@ class _Journey:
 def _label(step: object) -> str:
     name = getattr(step, "id", "")
     if isinstance(step, Send):
-        return f"{name}: {step.channel} {step.content}"
+        return f"{name}: {step.channel} {step.content}" + (f" to {step.role}" if step.role else "")
     if isinstance(step, Call):
         return f"{name}: call {step.endpoint}"
     if isinstance(step, Task):

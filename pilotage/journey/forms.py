@@ -10,10 +10,12 @@ from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.parameters import PARAMETER_TYPES, parametric
 from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Shape, Value
 from pilotage.journey.step_forms import STEP, TYPES
+from pilotage.journey.subjects import ACCOUNT, PERSON
 
 STAGES = ("acquisition", "onboarding", "adoption", "renewal", "growth", "advocacy", "service")
 ATTRIBUTE_TYPES = (*TYPES, "list", "map")
 EXISTING = ("include", "exclude")
+SUBJECTS = (PERSON, ACCOUNT)
 
 _NAMES = Listing(Value("name"))
 
@@ -61,6 +63,7 @@ MIGRATE = Form(
 JOURNEY = _head(
     "journey",
     Key("name", Value("name"), "stage.purpose.name", required=True),
+    Key("subject", Value(choices=SUBJECTS), "whom it runs on: person (as without it), or account"),
     Key("purpose", Value("name"), "the consent purpose of its messages"),
     Key("stage", Value("word"), f"the lifecycle stage: {', '.join(STAGES)}"),
     Key(
@@ -195,6 +198,7 @@ CALENDAR = _head("calendar", *CALENDAR_KEYS)
 AUDIENCE = _head(
     "audience",
     Key("name", Value("name"), "the audience's name", required=True),
+    Key("subject", Value(choices=SUBJECTS), "who is in it: persons (as without it), or accounts"),
     Key("when", Value("condition"), "who is in it: those for whom this is true"),
     Key("members", Value("name"), "only those on this static list, which `pilotage audience upload` fills"),
     Key("any", _NAMES, "only those in at least one of these audiences"),
@@ -203,24 +207,32 @@ AUDIENCE = _head(
     Key("existing", Value(choices=EXISTING), "whether those who meet it when it is released are in it; include without it"),
 )
 
+_ATTRIBUTES = Mapped(
+    Form(
+        "the attribute",
+        (
+            Key("type", Value(choices=ATTRIBUTE_TYPES), "its type", required=True),
+            Key("from", Listing(Value()), "the event fields that set it, such as customer.signed_up.email"),
+            Key("classification", Value("word"), "how sensitive it is, such as personal or sensitive"),
+            Key("description", Value("line"), "what it says"),
+        ),
+    ),
+    empty=True,
+)
+
 PROFILE = _head(
     "profile",
+    Key("attributes", _ATTRIBUTES, "what is known about a person", required=True),
     Key(
-        "attributes",
-        Mapped(
-            Form(
-                "the attribute",
-                (
-                    Key("type", Value(choices=ATTRIBUTE_TYPES), "its type", required=True),
-                    Key("from", Listing(Value()), "the event fields that set it, such as customer.signed_up.email"),
-                    Key("classification", Value("word"), "how sensitive it is, such as personal or sensitive"),
-                    Key("description", Value("line"), "what it says"),
-                ),
+        "accounts",
+        Form(
+            "the accounts",
+            (
+                Key("roles", Listing(Value("word"), empty=True), "the roles that persons may have in an account"),
+                Key("attributes", _ATTRIBUTES, "what is known about an account"),
             ),
-            empty=True,
         ),
-        "what is known about a subject",
-        required=True,
+        "the accounts that persons belong to; without it there are none",
     ),
 )
 

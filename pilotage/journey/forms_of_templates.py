@@ -12,6 +12,7 @@ PARAMETER_TYPES = {
     "endpoint": "name",
     "attribute": "word",
     "team": "name",
+    "role": "word",
     "text": "text",
     "condition": "condition",
     "url": "text",

@@ -17,12 +17,26 @@ _STEPS = Listing(Value("step path"), empty=True)
 _AT = Key("at", Value("instant"), "when: local time in the customer's zone, or with an offset")
 _AFTER_START = Key("after", Value("duration"), "how long after the start")
 
+_SAID = (
+    Key("consents", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has agreed to"),
+    Key("refusals", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has refused"),
+)
+
+MEMBER = Form(
+    "the member",
+    (
+        Key("roles", Listing(Value("word"), empty=True), "the roles that the person has in the account"),
+        Key("attributes", Mapped(Anything()), "attributes of the person and their values"),
+        *_SAID,
+    ),
+)
+
 GIVEN = Form(
     "what is given",
     (
-        Key("attributes", Mapped(Anything()), "attributes of the customer and their values"),
-        Key("consents", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has agreed to"),
-        Key("refusals", Mapped(_NAMES, "name"), "for each purpose, the channels that the customer has refused"),
+        Key("attributes", Mapped(Anything()), "attributes of the customer, or of the account, and their values"),
+        *_SAID,
+        Key("members", Mapped(MEMBER, "name"), "of a journey on accounts: who belongs to the account, those longest there first"),
         Key("zone", Value(), "the customer's own IANA zone"),
         Key(
             "arms",
@@ -39,6 +53,7 @@ HAPPENING = Form(
         Key("type", Value("name"), "the event's type", required=True),
         Key("data", Mapped(Anything(), "field", empty=True), "its data, as its contract wants them"),
         Key("of", Value("step path"), "for an event message.*: the send step whose latest message it is about"),
+        Key("by", Value("name"), "the member that it is about; without it, it is about the account itself"),
         Key("after", Value("duration"), "how long after the event before it, or after the start; at once without it"),
         _AT,
     ),

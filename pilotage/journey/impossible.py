@@ -4,6 +4,8 @@ There are three reasons: nothing can block a message; an event that a step waits
 other way leads to the step. What is named here is certain. An edge that is not named may still be impossible.
 """
 
+from msgspec import UNSET
+
 from pilotage.consent.policy import Policy
 from pilotage.decision.rules import counts
 from pilotage.event.time import DAY_US, HOUR_US
@@ -58,7 +60,7 @@ def _cut_off(journey: Journey, impossible: dict[StepEdge, str]) -> dict[StepEdge
 def _can_be_blocked(step: AnyStep, journey: Journey, policy: Policy) -> bool:
     """Whether anything can block the step's message: consent, a suppression, quiet hours, a calendar, a budget, a contact slot, a
     missing address, or, where the step waits for its receipt, a last refusal before it leaves."""
-    if not isinstance(step, Send) or step.on_failure or step.recipient:
+    if not isinstance(step, Send) or step.on_failure or step.recipient or step.role is not UNSET:
         return True
     purpose = next((each for each in policy.purposes if each.name == step.purpose), None)
     if purpose is None or purpose.basis in ("consent", "legitimate_interest"):
@@ -118,7 +120,7 @@ def _stay_us(step: AnyStep) -> int:
             return min(step.timeout_us or LOCAL_DAY_US, LOCAL_DAY_US)
         return step.for_us or step.timeout_us or NEVER_US
     if isinstance(step, Send):
-        return NEVER_US if step.on_failure else step.expires_us
+        return NEVER_US if step.on_failure or step.role is not UNSET else step.expires_us
     if isinstance(step, Call | Enter | Task):
         return step.timeout_us
     return 0 if isinstance(step, AT_ONCE) else NEVER_US

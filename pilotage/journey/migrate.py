@@ -8,6 +8,7 @@ what was sent is not sent again.
 from pilotage.journey.arbitration import DEFERRED
 from pilotage.journey.edges import awaits
 from pilotage.journey.entry import move, standing
+from pilotage.journey.offers import offers
 from pilotage.journey.plan import KEY, AnyStep, Call, Enter, Repeat, Send, Task, Wait
 from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.steps import AWAITING, HELD_OUT, WAITING, already_true, finish, park, sent_before
@@ -133,7 +134,7 @@ def _remaining(work: Work, entry: Entry, timeout_us: int) -> int:
 def _candidate(work: Work, entry: Entry, journey: JourneyProgram, step: Send) -> str:
     """A message that left is not sent again; one that has not is decided when it would have been."""
     if entry.phase == AWAITING:
-        return park(work, entry, AWAITING, 0) if step.on_failure else step.next
+        return park(work, entry, AWAITING, 0) if step.on_failure or offers(journey, step) else step.next
     return ANEW if sent_before(entry, journey, step) else park(work, entry, DEFERRED, entry.deadline_us)
 
 

@@ -132,7 +132,9 @@ class Fragment(msgspec.Struct, frozen=True):
 class Names(msgspec.Struct, frozen=True):
     """All names in force. `journeys` leads from each journey to its stage, `entrances` from each to the event type it
     is entered on, `audiences` are those of audience documents. `zone` is
-    the company's time zone, `zone_attribute` the attribute that holds a customer's own."""
+    the company's time zone, `zone_attribute` the attribute that holds a customer's own. Of documents about accounts they are the
+    names that accounts have: then `members` are the attributes of persons, `roles` what these may be there (None: the document
+    is about persons)."""
 
     contracts: dict[str, Contract]
     events: dict[str, dict[str, Type]]
@@ -154,6 +156,8 @@ class Names(msgspec.Struct, frozen=True):
     assets: Mapping[str, Asset] = {}
     languages: Languages = Languages()
     pools: tuple[str, ...] = ()
+    roles: tuple[str, ...] | None = None
+    members: Mapping[str, Type] = {}
 
 
 def event_fields(contracts: Iterable[Contract]) -> dict[str, dict[str, Type]]:
@@ -205,6 +209,7 @@ class Desk:
             journeys=names.journeys,
             zone=names.zone,
             zone_attribute=names.zone_attribute,
+            account=names.roles is not None,
         )
 
     def condition(self, scalar: Scalar | None, scope: Scope) -> Predicate | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from pilotage.event.envelope import Event
 from pilotage.profile.state import State
 
 
@@ -38,8 +39,8 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `verb` is what was decided: entered, refused, held_out, sent, blocked, deferred, waited, resumed, timed_out, branched,
     decided, assigned, repeated, set, emitted, called, requested, answered, failed, delivered, goal, exited, cancelled,
     consented; migrated to another version (`inputs` say from which version and step), passed (a message sent under an earlier
-    one); of tasks opened, claimed, reminded, escalated, completed, ignored; joined and left speak of an audience, named by
-    `reason`, its version being `version`, and of no journey.
+    one), offered to somebody at an account; of tasks opened, claimed, reminded, escalated, completed, ignored; joined and left speak of
+    an audience, named by `reason`, its version being `version`, and of no journey.
     `rule` names what decided (a policy, an edge, a step's own rule). `inputs` are the values it looked at. `lost` are
     the alternatives that lost, each with its reason. `effect` links it to an action.
     """
@@ -57,13 +58,22 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     effect: bytes = b""
 
 
+class Handed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An event for another subject: for the account of a name or, where there is none, for the person `subject`."""
+
+    event: Event
+    account: str = ""
+    subject: bytes = b""
+
+
 class Outcome(msgspec.Struct, array_like=True, gc=False):
     """The result of one `advance`. `state` is a new state, or the very one given when nothing changed. `wake_at_us` is 0
     when nothing waits for time. `cancelled` are the effect keys of actions that must not leave any more (a revocation,
-    an ended entry)."""
+    an ended entry). `handed` are events for other subjects (None: none)."""
 
     state: State
     actions: list[Action]
     decisions: list[Decision]
     wake_at_us: int
     cancelled: list[bytes]
+    handed: list[Handed] | None = None

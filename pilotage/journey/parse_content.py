@@ -128,8 +128,10 @@ def read_content(scene: Scene, content: str) -> None:
 
 
 def _readable_names(scene: Scene) -> dict[str, Type]:
+    names = scene.desk.names
     return {
-        **{f"customer.{name}": kind for name, kind in scene.desk.names.attributes.items()},
+        **{f"customer.{name}": kind for name, kind in (names.attributes if names.roles is None else names.members).items()},
+        **({} if names.roles is None else {f"account.{name}": kind for name, kind in names.attributes.items()}),
         **{f"trigger.{path}": kind for path, kind in scene.desk.names.events.get(scene.entry, {}).items()},
         "trigger.type": Type.STRING,
         **{f"journey.{name}": kind for name, kind in scene.variables.items()},
@@ -163,6 +165,7 @@ def _unknown_variable(scene: Scene, draft: ContentDraft, name: str) -> tuple[str
         "journey": "the journey has no such variable",
         "brand": f"the brand {draft.brand!r} says no such thing" if draft.brand else "the content names no brand",
         "asset": "there is no such asset",
+        "account": "it does not run on accounts" if scene.desk.names.roles is None else "accounts have no such attribute",
     }
     why = sources.get(root, "templates read customer.…, trigger.…, journey.…, brand.… and asset.…")
     return f"the template reads '{name}' in journey '{scene.journey}', but {why}", suggestion(name, same_root or known, "variables")
@@ -172,4 +175,5 @@ _VARIABLE_NODES: dict[str, Callable[[Type, str], Expr]] = {
     "customer": lambda kind, path: Attribute(kind, path),
     "trigger": lambda kind, path: Field(kind, "trigger", path),
     "journey": lambda kind, path: Variable(kind, path),
+    "account": lambda kind, path: Variable(kind, f"account.{path}"),
 }

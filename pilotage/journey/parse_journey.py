@@ -37,6 +37,7 @@ from pilotage.journey.plan import (
 )
 from pilotage.journey.scalars import duration_or, flag_or, share_or
 from pilotage.journey.scene import Scene
+from pilotage.journey.subjects import ACCOUNT
 from pilotage.journey.variables import type_variables
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Field, Literal, Predicate, Type
@@ -71,6 +72,7 @@ def parse_journey(desk: Desk, reads: dict[str, dict[str, Expr]]) -> Journey | No
         trigger_fields=_trigger_fields(steps, reads),
         variables=tuple(scene.variables.items()),
         in_flight=parse_in_flight(desk, root, steps),
+        subject=UNSET if desk.names.roles is None else ACCOUNT,
     )
 
 

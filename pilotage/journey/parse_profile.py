@@ -3,15 +3,34 @@
 from pilotage.journey.document import Document, Fields, Scalar
 from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.names import ATTRIBUTE_TYPES
-from pilotage.journey.plan import AttributeSpec
+from pilotage.journey.plan import Accounts, AttributeSpec
 from pilotage.predicate.ir import Type
 
 
 def parse_profile(document: Document, events: dict[str, dict[str, Type]], report: Report) -> tuple[AttributeSpec, ...]:
     """The attributes of a profile document, by name; sources are checked against the events' contracts. An attribute whose
     type is not one (which the form's check has reported) counts as text, so that conditions still know it."""
+    return _attributes(document, document.root.map("attributes"), events, report)
+
+
+def parse_accounts(document: Document, events: dict[str, dict[str, Type]], report: Report) -> Accounts | None:
+    """What a profile document says of accounts, with no audiences and features yet; None where there are none."""
+    written = document.root.map("accounts")
+    if written is None:
+        return None
+    return Accounts(roles_of(document), _attributes(document, written.map("attributes"), events, report))
+
+
+def roles_of(document: Document) -> tuple[str, ...]:
+    """The roles that a profile document declares, in order."""
+    written = document.root.map("accounts")
+    return tuple(sorted({item.text for item in written.list("roles") if isinstance(item, Scalar)})) if written else ()
+
+
+def _attributes(
+    document: Document, written: Fields | None, events: dict[str, dict[str, Type]], report: Report
+) -> tuple[AttributeSpec, ...]:
     attributes = []
-    written = document.root.map("attributes")
     for key, value in written.fields if written else ():
         if isinstance(value, Fields):
             kind = ATTRIBUTE_TYPES.get(value.text("type"), Type.STRING)

@@ -69,6 +69,7 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
         on_failure=edge(scene, step, name, "on_failure"),
         priority=_priority(scene, step.scalar("priority")),
         on_lost=UNSET if step.get("on_lost") is None else target(scene, step, "on_lost", ""),
+        role=_role(scene, step, name),
     )
 
 
@@ -96,12 +97,31 @@ def _check_brand(scene: Scene, fields: Fields, draft: ContentDraft, purpose: str
         scene.desk.wrong("C013", fields.key("content"), message, cure)
 
 
+def _role(scene: Scene, step: Fields, name: str) -> str | UnsetType:
+    """The role of whom a journey on accounts sends a message to."""
+    desk, written = scene.desk, step.map("to")
+    roles = desk.names.roles
+    if roles is None:
+        if step.get("to") is not None:
+            message = f"step '{name}' sends to a role, but the journey does not run on accounts"
+            desk.wrong("J038", step.key("to"), message, "remove 'to', or write 'subject: account' in the journey")
+        return UNSET
+    if step.get("to") is None:
+        cure = f"add 'to: {{role: …}}'; {suggestion('', roles, 'roles')}"
+        desk.wrong("J038", step.key("send"), f"step '{name}' does not say who at the account gets the message", cure)
+    role = desk.known("J039", written.scalar("role"), roles, "role", "roles") if written is not None else ""
+    return role or UNSET
+
+
 def _priority(scene: Scene, scalar: Scalar | None) -> Expr | UnsetType:
     desk = scene.desk
     read = desk.expression(scene.judged(scalar), scene.scope)
     if scalar is None or read is None:
         return UNSET
     value = converted(read.expr, Type.NUMBER)
+    if desk.names.roles is not None and (read.attributes or read.features or read.audiences or read.journeys):
+        cure = "read trigger.… and journey.… only, or write a number"
+        desk.wrong("J040", scalar, "among a person's messages nothing is ranked by what its account knows", cure)
     if value is None:
         desk.wrong("E002", scalar, f"the priority is of type {read.expr.type}, not a number", "write a number, such as trigger.price * 0.1")
         return UNSET
@@ -109,7 +129,8 @@ def _priority(scene: Scene, scalar: Scalar | None) -> Expr | UnsetType:
 
 
 def _recipient(scene: Scene, step: Fields, channel: str) -> str:
-    desk, attributes = scene.desk, scene.desk.names.attributes
+    desk, names = scene.desk, scene.desk.names
+    attributes = names.attributes if names.roles is None else names.members
     written = step.scalar("recipient")
     parts = desk.names.channels.get(channel)
     usual = parts.recipient if parts else ""

@@ -21,7 +21,7 @@ def with_substitutes(scene: Scene, fields: Fields, step: Send) -> list[Send]:
         path = f"{step.id}/{channel or item.text('send')}"
         if any(each.id == path for each in steps) or channel == step.channel:
             cure = "name each channel once, in the order in which they are tried"
-            scene.desk.wrong("J037", item.key("send"), f"step '{step.id}' sends on {item.text('send')!r} already", cure)
+            scene.desk.wrong("J041", item.key("send"), f"step '{step.id}' sends on {item.text('send')!r} already", cure)
             continue
         steps.append(msgspec.structs.replace(step, id=path, channel=channel, content=content, recipient=recipient))
     for place, following in enumerate(steps[1:]):

@@ -86,7 +86,8 @@ class Send(Step, frozen=True, tag="send"):
     taken when a policy refuses it or it expires; `on_failure` when the provider finally fails (then the entry waits for
     the receipt). Empty: the entry ends with that reason. `recipient` is the attribute that holds the address. Of candidates that
     are decided at one instant the one with the highest `priority` (a NUMBER; 0 without one, NULL last) comes first. `on_lost` is
-    taken by one that others keep out of its contact slot; without it, it waits for the next."""
+    taken by one that others keep out of its contact slot; without it, it waits for the next. A journey on accounts sends to
+    whoever has a `role`: that person's state decides about the candidate."""
 
     channel: str
     content: str
@@ -97,6 +98,7 @@ class Send(Step, frozen=True, tag="send"):
     on_failure: str = ""
     priority: Expr | UnsetType = UNSET
     on_lost: str | UnsetType = UNSET
+    role: str | UnsetType = UNSET
 
 
 class Wait(Step, frozen=True, tag="wait"):
@@ -282,7 +284,7 @@ class InFlight(msgspec.Struct, frozen=True):
 class Journey(msgspec.Struct, frozen=True):
     """One journey, without prose and owners. `holdout` is the share kept out, in ten-thousandths. `trigger_fields` are
     the trigger's field paths that steps after entry read, kept in the entry. `variables` types the entry variables. Without
-    `in_flight`, entries of earlier versions finish under theirs."""
+    `in_flight`, entries of earlier versions finish under theirs. `subject` is `account` where it runs on accounts."""
 
     name: str
     purpose: str
@@ -295,15 +297,27 @@ class Journey(msgspec.Struct, frozen=True):
     trigger_fields: tuple[tuple[str, Type], ...] = ()
     variables: tuple[tuple[str, Type], ...] = ()
     in_flight: InFlight | UnsetType = UNSET
+    subject: str | UnsetType = UNSET
 
     @property
     def digest(self) -> str:
         return digest(self)
 
 
+class Accounts(msgspec.Struct, frozen=True):
+    """What accounts have of their own: the roles that persons may have there, attributes, audiences in topological order, and the
+    features that journeys and audiences on accounts read."""
+
+    roles: tuple[str, ...] = ()
+    attributes: tuple[AttributeSpec, ...] = ()
+    audiences: tuple[Audience, ...] = ()
+    features: tuple[Feature, ...] = ()
+
+
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Everything `advance` decides by. `zones` is the digest of the time-zone tables it was compiled against, `audiences` are in
-    topological order. What is left out is as it is without: a plan that was stored before there were audiences keeps its name."""
+    topological order, `accounts` are there where the profile has any. What is left out is as it is without: a plan that was stored
+    before there were audiences keeps its name."""
 
     kernel: int
     contracts: tuple[Contract, ...]
@@ -314,6 +328,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     features: tuple[Feature, ...]
     zones: str = ""
     audiences: tuple[Audience, ...] = ()
+    accounts: Accounts | None = None
 
     @property
     def digest(self) -> str:

@@ -4,7 +4,7 @@
 listens to it and nothing for the journeys that do not. Journeys of earlier plans are kept for the entries still in them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -16,11 +16,9 @@ from pilotage.consent.purposes import CONSENT_EVENT
 from pilotage.contract.builtin import (
     AUDIENCE_ENTERED,
     AUDIENCE_LEFT,
-    JOURNEY_ENDED,
+    HANDED_ONLY,
     JOURNEY_REQUESTED,
     MADE_INSIDE,
-    TASK_CLAIMED,
-    TASK_COMPLETED,
 )
 from pilotage.contract.validate import Validator, attribute_name, validator
 from pilotage.decision.rules import ContactRules
@@ -29,29 +27,12 @@ from pilotage.event.zone import Zones
 from pilotage.journey.compiled import Compiled, Condition, Function, signals_of
 from pilotage.journey.graph import repeated
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Decide, Emit, Enter, Journey, Plan, Repeat, Send, Set, Task, Wait
+from pilotage.journey.subjects import KEPT_TO_THEMSELVES, MEMBERSHIP, RECEIPTS, Part, part_of_accounts, part_of_persons
 from pilotage.journey.takeover import Takeover, takeover
 from pilotage.predicate.ir import Call as CallExpr
 from pilotage.predicate.ir import Expr, Feature, Field, Literal, Predicate, Type
 from pilotage.profile.features import widest
-
-RECEIPTS = frozenset(
-    (
-        "message.sent",
-        "message.failed",
-        "message.refused",
-        "message.expired",
-        "message.unknown",
-        "call.answered",
-        "call.failed",
-        JOURNEY_ENDED,
-        "task.opened",
-        "task.failed",
-        TASK_CLAIMED,
-        TASK_COMPLETED,
-    )
-)
-"""The built-in event types that say what became of an action."""
-
+from pilotage.profile.state import State
 
 _AS_DECODED = frozenset((Type.STRING, Type.INTEGER, Type.BOOLEAN))
 """The types whose values a decoder gives in kernel form."""
@@ -95,7 +76,8 @@ class JourneyProgram:
     whether time alone can change one of these. `flips` are the signals of all conditions that time alone can change, empty
     if there are none. `unmet` is the reason why an event does not start an entry whose condition is not true. `audience` is
     the only audience whose events can start one; empty where the condition does not fix it. `key` reads what tells entries apart.
-    `repeated` are the steps that an entry may come to more than once, of a version that entries migrate to."""
+    `repeated` are the steps that an entry may come to more than once, of a version that entries migrate to. `offered` says that it is
+    only what persons know of a journey on accounts: the messages that they are offered."""
 
     __slots__ = (
         "audience",
@@ -111,6 +93,7 @@ class JourneyProgram:
         "key",
         "listens",
         "name",
+        "offered",
         "repeated",
         "standing",
         "steps",
@@ -121,10 +104,11 @@ class JourneyProgram:
         "where",
     )
 
-    def __init__(self, journey: Journey, compiled: Compiled, contents: dict[str, Content]) -> None:
+    def __init__(self, journey: Journey, compiled: Compiled, contents: dict[str, Content], version: str, offered: bool) -> None:
         self.journey = journey
         self.name = journey.name
-        self.version = journey.digest[:16]
+        self.version = version
+        self.offered = offered
         self.content = {step.id: contents[step.content] for step in journey.steps if isinstance(step, Send)}
         self.first = journey.steps[0].id if journey.steps else ""
         self.content_names = {step: f"{content.name}@{content.digest}" for step, content in self.content.items()}
@@ -154,9 +138,13 @@ class JourneyProgram:
 class Handler:
     """What one event type means to a program: how its data are read, and who listens. `attributes` are the names of those it
     feeds, each with its signal and what reads its value from a decoded event; `features` come with filter and worth. Events of
-    the system's `own` come from within only; one that `requests` names the journey to enter."""
+    the system's `own` come from within only; one that `requests` names the journey to enter; one that `relates` is about a person
+    and an account; one that is `handed` over is brought to the person's accounts."""
 
-    __slots__ = ("attributes", "consent", "entrances", "features", "idle", "listened", "own", "receipt", "requests", "signals", "validator")
+    __slots__ = (
+        "attributes", "consent", "entrances", "features", "handed", "idle", "listened", "own", "receipt", "relates", "requests", "signals",
+        "validator",
+    )  # fmt: skip
 
     def __init__(self, event: str, validate: Validator) -> None:
         self.validator = validate
@@ -165,6 +153,8 @@ class Handler:
         self.consent = event == CONSENT_EVENT
         self.own = event in MADE_INSIDE
         self.requests = event == JOURNEY_REQUESTED
+        self.relates = False
+        self.handed = False
         self.features: list[tuple[Feature, Function | None, Function | None]] = []
         self.attributes: list[tuple[str, str, Callable[[Any], Any]]] = []
         self.entrances: list[JourneyProgram] = []
@@ -177,21 +167,30 @@ class Handler:
         self.listened = not listened.isdisjoint((*self.signals, *(signal for _, signal, _ in self.attributes)))
         self.idle = not (self.features or self.attributes or self.entrances or self.receipt or self.requests or self.consent)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anything takes such an event."""
+        return self.listened or not self.idle
+
 
 class Program:
     """Executable plans. Read only after `load`; one per process. `passages` are the signals of the journeys whose entries and
     exits something reads, `journeys` all versions there are, `entered` those of the plan in force by name,
     `schedules` the scheduled ones by audience (their set has a name too); `zone_signal` says that a subject's zone has changed,
     `arbitrates` whether messages are decided in order of priority. `takeovers` say what becomes of entries of earlier versions, by
-    version, where they do not finish under theirs (`takeover_set` names them all)."""
+    version, where they do not finish under theirs (`takeover_set` names them all). `part` is the part of the plan that it executes,
+    that of persons; `accounts` is the program of accounts (None: there are none), and `on_accounts` says that it is one."""
 
     __slots__ = (
-        "arbitrates", "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys",
-        "passages", "plan", "rules", "schedule_set", "schedules", "takeover_set", "takeovers", "zone_signal",
+        "accounts", "arbitrates", "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys",
+        "on_accounts", "part", "passages", "plan", "rules", "schedule_set", "schedules", "takeover_set", "takeovers", "zone_signal",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, environment: str, rules: ContactRules, audiences: Audiences) -> None:
+    def __init__(self, plan: Plan, part: Part, environment: str, rules: ContactRules, audiences: Audiences) -> None:
         self.plan = plan
+        self.part = part.plan
+        self.accounts: Program | None = None
+        self.on_accounts = False
         self.digest = plan.digest
         self.environment = environment
         self.rules = rules
@@ -208,7 +207,16 @@ class Program:
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
         self.flips: frozenset[str] = frozenset()
-        self.channels = frozenset(step.channel for journey in plan.journeys for step in journey.steps if isinstance(step, Send))
+        journeys = (*part.plan.journeys, *(journey for _, journey in part.offered))
+        self.channels = frozenset(step.channel for journey in journeys for step in journey.steps if isinstance(step, Send))
+
+    def of(self, state: State) -> "Program":
+        """The program of a subject: that of accounts for an account, else this."""
+        return self.accounts if self.accounts is not None and state.ties is not None and state.ties.account else self
+
+    def named(self, journey: str) -> "Program | None":
+        """The program in which a journey of the plan in force is entered; None where there is no such journey."""
+        return next((each for each in (self, self.accounts) if each is not None and journey in each.entered), None)
 
 
 def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = ()) -> Program:
@@ -221,25 +229,52 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
     if plan.zones and plan.zones != zones.digest:
         raise ZonesDiffer(f"the plan names zone tables {plan.zones[:12]}, these are {zones.digest[:12]}")
     plans = (plan, *earlier)
-    compiled = _compile(plans, zones)
-    tests = {rule.name: compiled.value(f"suppression/{rule.name}") for rule in plan.policy.suppressions}
-    audiences = compile_audiences(plan.audiences, _features(plans), zones)
+    program = _load(plan, [part_of_persons(each) for each in plans], zones, environment)
+    if any(each.accounts is not None for each in plans):
+        program.accounts = _load(plan, [part_of_accounts(each) for each in plans], zones, environment)
+        program.accounts.on_accounts = True
+        _hand_over(program, program.accounts)
+    return program
+
+
+def _hand_over(program: Program, accounts: Program) -> None:
+    """Find the events of persons that accounts take: only those are handed over."""
+    for event in (*MEMBERSHIP, *HANDED_ONLY):
+        for each in (program, accounts):
+            each.handlers[event].relates, each.handlers[event].idle = True, False
+    for event, handler in program.handlers.items():
+        if event not in KEPT_TO_THEMSELVES and accounts.handlers[event].wanted:
+            handler.handed, handler.idle = True, False
+
+
+def _load(plan: Plan, parts: Sequence[Part], zones: Zones, environment: str) -> Program:
+    """Make the parts of a plan and of those before it executable that are for one kind of subjects."""
+    part, *earlier = (each.plan for each in parts)
+    plans = (part, *earlier)
+    compiled = _compile(parts, zones)
+    tests = {rule.name: compiled.value(f"suppression/{rule.name}") for rule in part.policy.suppressions}
+    audiences = compile_audiences(part.audiences, _features(plans), zones)
     audiences.remember(each.audiences for each in earlier)
-    program = Program(plan, environment, ContactRules(plan.policy, tests, zones), audiences)
-    for each in plans:
-        contents = {content.name: content for content in each.contents}
-        program.contents.update({f"{content.name}@{content.digest}": content for content in each.contents})
-        for journey in each.journeys:
-            version = journey.digest[:16]
+    program = Program(plan, parts[0], environment, ContactRules(part.policy, tests, zones), audiences)
+    for each in parts:
+        contents = {content.name: content for content in each.plan.contents}
+        program.contents.update({f"{content.name}@{content.digest}": content for content in each.plan.contents})
+        for version, journey, offered in _versions(each):
             if version not in program.journeys:
-                program.journeys[version] = JourneyProgram(journey, compiled, contents)
-    program.entered = {journey.name: program.journeys[journey.digest[:16]] for journey in plan.journeys}
+                program.journeys[version] = JourneyProgram(journey, compiled, contents, version, offered)
+    program.entered = {journey.name: program.journeys[journey.digest[:16]] for journey in part.journeys}
     _schedules(program)
     _take_overs(program)
     program.arbitrates |= any(step.priority for journey in program.journeys.values() for step in journey.steps.values())
     program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
     return program
+
+
+def _versions(part: Part) -> Iterator[tuple[str, Journey, bool]]:
+    """The journeys of a part by version, and whether each is there only for the messages that are offered."""
+    yield from ((journey.digest[:16], journey, False) for journey in part.plan.journeys)
+    yield from ((version, journey, True) for version, journey in part.offered)
 
 
 def _schedules(program: Program) -> None:
@@ -257,7 +292,7 @@ def _take_overs(program: Program) -> None:
     """Find out which entries of earlier versions do not finish under theirs."""
     for version, journey in sorted(program.journeys.items()):
         now = program.entered.get(journey.name)
-        found = takeover(journey.journey, now.journey) if now is not None and now is not journey else None
+        found = takeover(journey.journey, now.journey) if now is not None and now is not journey and not journey.offered else None
         if found is not None:
             program.takeovers[version] = found
     pairs = [text for version, found in program.takeovers.items() for text in (version, found.new.digest)]
@@ -273,13 +308,13 @@ def _handlers(program: Program, plans: Sequence[Plan], compiled: Compiled) -> No
         if feature.event in handlers:
             where, value = compiled.optional_value(f"feature/{feature.key}"), compiled.optional_value(f"worth/{feature.key}")
             handlers[feature.event].features.append((feature, where, value))
-    for attribute in program.plan.attributes:
+    for attribute in program.part.attributes:
         for event, path in attribute.sources:
             if event in handlers:
                 read = compiled.value(f"attribute/{attribute.name}/{event}/{path}")
                 reader = _reader(handlers[event], attribute.type, path, read)
                 handlers[event].attributes.append((attribute.name, f"@{attribute.name}", reader))
-    for journey in program.plan.journeys:
+    for journey in program.part.journeys:
         if journey.enter.event in handlers and journey.enter.schedule is UNSET:
             handlers[journey.enter.event].entrances.append(program.journeys[journey.digest[:16]])
     listened = frozenset().union(*(journey.listens for journey in program.journeys.values()))
@@ -354,8 +389,9 @@ def _expressions(step: AnyStep, contents: dict[str, Content]) -> tuple[tuple[str
     return ()
 
 
-def _compile(plans: Sequence[Plan], zones: Zones) -> Compiled:
+def _compile(parts: Sequence[Part], zones: Zones) -> Compiled:
     compiled = Compiled()
+    plans = [part.plan for part in parts]
     features = _features(plans)
     for suppression in plans[0].policy.suppressions:
         compiled.add_value(f"suppression/{suppression.name}", suppression.when.expr, "kept")
@@ -367,16 +403,15 @@ def _compile(plans: Sequence[Plan], zones: Zones) -> Compiled:
     for attribute in plans[0].attributes:
         for event, path in attribute.sources:
             compiled.add_value(f"attribute/{attribute.name}/{event}/{path}", Field(attribute.type, "trigger", path), "payload")
-    for plan in plans:
-        contents = {content.name: content for content in plan.contents}
-        for journey in plan.journeys:
-            _collect(journey, contents, compiled)
+    for part in parts:
+        contents = {content.name: content for content in part.plan.contents}
+        for version, journey, _ in _versions(part):
+            _collect(version, journey, contents, compiled)
     compiled.compile(features, zones)
     return compiled
 
 
-def _collect(journey: Journey, contents: dict[str, Content], compiled: Compiled) -> None:
-    version = journey.digest[:16]
+def _collect(version: str, journey: Journey, contents: dict[str, Content], compiled: Compiled) -> None:
     if journey.enter.where is not None:
         compiled.add_condition(f"{version}/where", journey.enter.where, "payload")
     if journey.enter.key is not UNSET:

@@ -2,8 +2,9 @@
 
 from pilotage.journey.decide_step import run_decide
 from pilotage.journey.nested_steps import run_enter, run_repeat
+from pilotage.journey.offers import run_message
 from pilotage.journey.plan import Branch, Call, Decide, Emit, Enter, Exit, Repeat, Send, Set, Split, Task, Wait
-from pilotage.journey.steps import run_branch, run_call, run_emit, run_exit, run_send, run_set, run_split, run_wait
+from pilotage.journey.steps import run_branch, run_call, run_emit, run_exit, run_set, run_split, run_wait
 from pilotage.journey.task_steps import run_task
 
 RUN = {
@@ -13,7 +14,7 @@ RUN = {
     Set: run_set,
     Emit: run_emit,
     Call: run_call,
-    Send: run_send,
+    Send: run_message,
     Enter: run_enter,
     Repeat: run_repeat,
     Task: run_task,

@@ -40,6 +40,11 @@ SEND = Form(
         Key("content", Value("name"), "the content to send", required=True),
         Key("purpose", Value("name"), "the consent purpose; without it the journey's"),
         Key("recipient", Value("name"), "the profile attribute that holds the address"),
+        Key(
+            "to",
+            Form("the receiver", (Key("role", Value("word"), "the role of the person at the account", required=True),)),
+            "whom a journey on accounts sends it to: somebody at the account, by role",
+        ),
         Key("expires", Value("duration"), "how long the message may still leave; 3d without it"),
         Key("priority", Value("expression"), "which of several messages goes first, the highest; 0 without it"),
         Key(

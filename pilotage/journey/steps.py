@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from pilotage.consent.policy import Slot
+from pilotage.contract.builtin import CANDIDATE_WITHDRAWN
 from pilotage.decision.budget import unexpired
 from pilotage.decision.eligibility import Allowed, Later, Refused, decide
 from pilotage.decision.rules import Candidate
@@ -18,8 +19,9 @@ from pilotage.decision.slot import slot_end
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
 from pilotage.experiment.assignment import arm_index
+from pilotage.journey.answer import answer
 from pilotage.journey.arbitration import DEFERRED, in_slot, rivals, slot_of
-from pilotage.journey.outcome import Action
+from pilotage.journey.outcome import Action, Handed
 from pilotage.journey.parent import tell_parent
 from pilotage.journey.plan import Assignment, Branch, Call, Emit, Exit, Send, Set, Split, Wait
 from pilotage.journey.program import JourneyProgram, StepProgram
@@ -40,7 +42,17 @@ ENDED = "\0ended"
 
 
 def finish(work: Work, entry: Entry, reason: str, rule: str, cancel: bool, inputs: dict[str, Any] | None = None) -> None:
-    """End an entry. With `cancel`, its messages that were not handed over yet do not leave any more."""
+    """End an entry. With `cancel`, its messages that were not handed over yet do not leave any more, and what it has offered somebody
+    is withdrawn. The end of a message that was offered is the account's to know."""
+    journey = work.program.journeys[entry.version]
+    if journey.offered:
+        if cancel:
+            work.cancel_entry(entry, reason)
+        work.drop(entry)
+        answer(work, entry, reason)
+        return
+    if cancel and entry.claimed and entry.awaited and isinstance(journey.steps[entry.step].step, Send):
+        _withdraw_offer(work, entry, reason)
     work.decide(entry, "exited", reason, rule, inputs)
     if cancel:
         work.cancel_entry(entry, reason)
@@ -51,6 +63,14 @@ def finish(work: Work, entry: Entry, reason: str, rule: str, cancel: bool, input
     work.passed(entry.journey)
     if entry.parent:
         tell_parent(work, entry.parent, entry.journey, reason)
+
+
+def _withdraw_offer(work: Work, entry: Entry, reason: str) -> None:
+    """Tell the person whom the entry has offered a message that it is needed no more."""
+    effect = entry.awaited.hex()
+    data, identifiers = encode_json({"effect": effect, "reason": reason}), {"person": entry.claimed}
+    event = Event(key128(entry.awaited, "withdrawn").hex(), "pilotage/account", CANDIDATE_WITHDRAWN, work.now, data, identifiers)
+    work.hand(Handed(event, subject=bytes.fromhex(entry.claimed)))
 
 
 def park(work: Work, entry: Entry, phase: int, deadline_us: int) -> str:
@@ -210,13 +230,27 @@ def run_send(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
     if sent_before(entry, journey, step):
         work.decide(entry, "passed", f"{step.content} was sent under an earlier version", "migrate")
         return step.next
-    slot, expires_us = slot_of(work, entry, step), work.now + step.expires_us
+    expires_us, ended = expiry(work, journey, step)
+    if ended:
+        return blocked(work, entry, program, f"the rights of {ended} have ended", f"asset:{ended}")
+    return await_slot(work, entry, journey, program, expires_us)
+
+
+def expiry(work: Work, journey: JourneyProgram, step: Send) -> tuple[int, str]:
+    """When a new candidate of a step expires, with the rights of what it shows at the latest; and the asset, if any, whose rights have
+    ended already."""
     rights = journey.content[step.id].rights
-    if rights:
-        until_us, asset = min((until_us, asset) for asset, until_us in rights)
-        if until_us <= work.now:
-            return blocked(work, entry, program, f"the rights of {asset} have ended", f"asset:{asset}")
-        expires_us = min(expires_us, until_us)
+    if not rights:
+        return work.now + step.expires_us, ""
+    until_us, asset = min((until_us, asset) for asset, until_us in rights)
+    return min(work.now + step.expires_us, until_us), asset if until_us <= work.now else ""
+
+
+def await_slot(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram, expires_us: int) -> str:
+    """Decide a new candidate that expires at `expires_us`, or let it wait for the end of its contact slot."""
+    step = program.step
+    assert isinstance(step, Send)
+    slot = slot_of(work, entry, step)
     if slot is None:
         return attempt_send(work, entry, journey, program, expires_us)
     return _defer(

@@ -11,7 +11,7 @@ from typing import Any
 from pilotage.audience.program import journey_signal
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
-from pilotage.journey.outcome import Action, Decision
+from pilotage.journey.outcome import Action, Decision, Handed
 from pilotage.journey.plan import KEY
 from pilotage.journey.program import Program
 from pilotage.profile.state import Entry, Reservation, State
@@ -42,12 +42,13 @@ class Derived:
 class Work:
     """What one `advance` is building. `now` is the instant being decided: the event's, or the one something was due. `old` is
     the state as it came, `moves` how many entries were replaced or dropped since, `signals` what has been taken so far.
-    `derived` (None: nothing yet) waits to be taken, `ended` are the passages (see `program`) that the event at hand has ended. `cause`
-    names the external event at hand (empty: the passing of time), `turns` counts the audience events it has led to."""
+    `derived` (None: nothing yet) waits to be taken, `ended` are the passages (see `program`) that the event at hand has ended. `handed`
+    (None: nothing yet) is for other subjects. `cause` names the external event at hand (empty: the passing of time), `turns` counts the
+    audience events it has led to."""
 
     __slots__ = (
-        "actions", "cancelled", "cause", "chain", "changed", "decisions", "derived", "ended", "moves", "now", "old", "program", "signals",
-        "state", "turns",
+        "actions", "cancelled", "cause", "chain", "changed", "decisions", "derived", "ended", "handed", "moves", "now", "old", "program",
+        "signals", "state", "turns",
     )  # fmt: skip
 
     def __init__(self, program: Program, state: State, now: int) -> None:
@@ -71,6 +72,7 @@ class Work:
             state.schedules,
             state.schedule_us,
             state.schedule_set,
+            state.ties,
         )
         self.changed = False
         self.moves = 0
@@ -79,6 +81,7 @@ class Work:
         self.decisions: list[Decision] = []
         self.cancelled: list[bytes] = []
         self.derived: deque[Derived] | None = None
+        self.handed: list[Handed] | None = None
         self.chain: tuple[str, ...] = ()
         self.ended: frozenset[str] = NOTHING
         self.cause = ""
@@ -137,6 +140,12 @@ class Work:
             self.derived = deque()
         self.derived.append(derived)
 
+    def hand(self, handed: Handed) -> None:
+        """Have another subject told of an event."""
+        if self.handed is None:
+            self.handed = []
+        self.handed.append(handed)
+
     def passed(self, journey: str) -> None:
         """The subject has entered or left a journey: whatever reads that is told, after what is happening now. This is not counted:
         a chain without an end emits, sets an attribute or moves the subject between audiences."""
@@ -168,8 +177,10 @@ class Work:
         return key128(self.program.environment, entry.id, path, count)
 
     def cancel_entry(self, entry: Entry, reason: str) -> None:
-        """Cancel the messages of an ended entry's journey that were not handed over; where entries have keys, only its own."""
-        if self.program.journeys[entry.version].key is None:
+        """Cancel the messages of an ended entry's journey that were not handed over; where there may be several entries of it, only its
+        own."""
+        journey = self.program.journeys[entry.version]
+        if journey.key is None and not journey.offered:
             self.cancel_pending(reason, journey=entry.journey)
             return
         effects = (

@@ -21,7 +21,8 @@ class Scope(msgspec.Struct, frozen=True):
     is NULL for events without it. With neither there is no event at hand. `variables` types the entry's variables.
     `purposes` are the declared purposes, each with the channels consent can be given on (empty: any). `audiences` are the
     names of audiences, `journeys` the stage of each journey by its name. `zone` is the IANA zone of subjects without one of
-    their own, `zone_attribute` the attribute that holds a subject's own (empty, or not declared: none does).
+    their own, `zone_attribute` the attribute that holds a subject's own (empty, or not declared: none does). `account` says that the
+    subject is an account, which gives no consents.
     """
 
     attributes: dict[str, Type] = {}
@@ -34,6 +35,7 @@ class Scope(msgspec.Struct, frozen=True):
     journeys: dict[str, str] = {}
     zone: str = "UTC"
     zone_attribute: str = ""
+    account: bool = False
 
 
 class Unresolved(LookupError):
@@ -128,6 +130,9 @@ def _one_type(path: str, types: dict[str, Type]) -> Type:
 
 def consent_pair(scope: Scope, purpose: str, channel: str) -> None:
     """Raises `Unresolved` where the purpose is not declared or consent to it cannot be given on the channel."""
+    if scope.account:
+        cure = "leave it out: the person that a message goes to is asked for consent"
+        raise Unresolved("an account gives no consents, its members do", cure)
     channels = scope.purposes.get(purpose)
     if channels is None:
         raise Unresolved(f"there is no purpose {purpose}", suggestion(purpose, scope.purposes, "purposes"))

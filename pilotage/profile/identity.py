@@ -18,6 +18,9 @@ from pilotage.event.envelope import Event
 _LINKING = (CUSTOMER_IDENTIFIED, CUSTOMER_ALIASED)
 _WEAK = ("anonymous_id", "previous_id")
 _STRONG_ORDER = {"email": 0, "phone": 1}
+ACCOUNT_ID = "account_id"
+"""The identifier of an account. An event that names a person too is that person's."""
+_PERSONS = ("user_id", "anonymous_id", "email", "phone")
 
 
 class Resolution(msgspec.Struct, frozen=True, gc=False):
@@ -63,6 +66,17 @@ def resolve(secret: bytes, event: Event, linked: Callable[[bytes], bytes | None]
     return Resolution(_by_other(secret, event))
 
 
+def account_of(event: Event) -> str:
+    """The account that an event is about; empty where it is about a person."""
+    account = event.identifiers.get(ACCOUNT_ID, "")
+    return "" if account and any(event.identifiers.get(kind) for kind in _PERSONS) else account
+
+
+def account_subject(secret: bytes, account: str) -> bytes:
+    """The subject id of an account."""
+    return subject_id(secret, ACCOUNT_ID, account)
+
+
 def _links(
     secret: bytes, identifiers: dict[str, str], subject: bytes, linked: Callable[[bytes], bytes | None]
 ) -> tuple[tuple[bytes, bytes], ...]:
@@ -73,7 +87,7 @@ def _links(
 
 def _by_other(secret: bytes, event: Event) -> bytes:
     """The subject of the strongest other identifier: e-mail, then phone, then the rest by name."""
-    for kind in sorted(event.identifiers, key=lambda kind: (_STRONG_ORDER.get(kind, 2), kind)):
+    for kind in sorted(event.identifiers, key=lambda kind: (_STRONG_ORDER.get(kind, 2), kind != ACCOUNT_ID, kind)):
         value = normalised(kind, event.identifiers[kind])
         if value and kind not in _WEAK:
             return subject_id(secret, kind, value)

@@ -50,7 +50,8 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     fields that the journey reads later. `awaited` is the effect key whose receipt the entry waits for, `expires_us` when
     its deferred candidate expires, `goal_us` when its goal was first reached (0: not yet). `rounds`
     counts the rounds begun of the repeats that it is in, by their steps. `parent` is the effect key of the step of another entry
-    that awaits the end of this one. `claimed` is the person who has taken on the task that it waits for. Of an entry that has
+    that awaits the end of this one. `claimed` is the person who has taken on the task that it waits for, or whom it has
+    offered a message; of a message that was offered, the account. Of an entry that has
     migrated, `origins` are the step paths that effect keys are made with, where they are not the steps' own ids, and `sent` the
     contents sent under earlier versions.
     """
@@ -77,6 +78,16 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     sent: list[str] = []
 
 
+class Ties(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Whom a subject belongs with: of a person the `accounts`, each with the person's roles there in order; of an account its own
+    name, `account` (empty: a person), and who has which of the `roles`: for each role the members by subject id in hex, each with
+    the instant since when."""
+
+    account: str = ""
+    accounts: dict[str, list[str]] = {}
+    roles: dict[str, dict[str, int]] = {}
+
+
 class State(msgspec.Struct, array_like=True, gc=False):
     """Everything known about one subject. `features` are what `profile.features` keeps, by key.
 
@@ -86,8 +97,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     audiences that the subject was asked about; it is empty before the first. `keyed` are the passages through journeys whose
     entries have keys (see `journey.program`), each with the instant at which it was last entered; only those that re-entry rules
     still read. `schedules` are the next instants at which the subject may enter scheduled journeys, by journey, `schedule_us` the
-    earliest of them (0: none), `schedule_set` names the set of schedules that they are of. New sections go to the end: a state stored
-    without them is read as one where they are empty.
+    earliest of them (0: none), `schedule_set` names the set of schedules that they are of. `ties` are those between persons and
+    accounts (None: none). New sections go to the end: a state stored without them is read as one where they are empty.
     """
 
     subject: bytes
@@ -106,15 +117,21 @@ class State(msgspec.Struct, array_like=True, gc=False):
     schedules: dict[str, int] = {}
     schedule_us: int = 0
     schedule_set: bytes = b""
+    ties: Ties | None = None
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(State)
 
 
+_UNTIED = b"\xdc" + (len(State.__struct_fields__) - 1).to_bytes(2, "big")
+"""How the MessagePack array of a state without ties begins."""
+
+
 def encode_state(state: State) -> bytes:
-    """The canonical bytes of a state."""
-    return _encoder.encode(state)
+    """The canonical bytes of a state. Without ties it is an array without them, as before there were accounts."""
+    raw = _encoder.encode(state)
+    return raw if state.ties is not None else _UNTIED + raw[3:-1]
 
 
 def decode_state(raw: bytes) -> State:

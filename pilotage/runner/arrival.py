@@ -30,12 +30,15 @@ class Limits(msgspec.Struct, frozen=True):
 
 class Arrival(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An event and the subject it is about. `received_us` 0 means now; replay gives the instant itself. A `probe` only asks
-    whether the event was applied before (then it is a duplicate); it is never applied itself."""
+    whether the event was applied before (then it is a duplicate); it is never applied itself. What a shard handed over
+    carries that shard's number, `sender`, and its `sequence` (0: it was not handed over); it is applied if no later one was."""
 
     subject: bytes
     event: Event
     received_us: int = 0
     probe: bool = False
+    sender: int = 0
+    sequence: int = 0
 
 
 class Result(msgspec.Struct, frozen=True, array_like=True):
@@ -50,13 +53,14 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
 class Sealed(msgspec.Struct, frozen=True):
     """One group commit: write `batch` durably, then call `committed`. Only after that hand out the rest: `actions` to
     dispatch, `cancelled` (subject, effect) that must not leave, and the segment's decisions. `marker` is set when the
-    batch also moves the marker."""
+    batch also moves the marker; `parcels` is how many it made ready for other subjects."""
 
     batch: Batch
     segment: Segment
     actions: list[Action]
     cancelled: list[tuple[bytes, bytes]]
     marker: Marker | None = None
+    parcels: int = 0
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):

@@ -163,6 +163,24 @@ class Front:
             await self._lane.write(rows)
         return result
 
+    async def deliver(self, work: Work) -> None:
+        """Bring what subjects handed over to the owners of their shards; returns when it is durable. What the kernel refuses is kept
+        in the quarantine. Raises `Unavailable` when some of it may not have arrived: bring all of it again."""
+        self._refuse_closed()
+        arrivals = [arrival for each in work.values() for arrival in each]
+        numbers = [number for number, each in work.items() for _ in each]
+        routes = self._route(arrivals, numbers)
+        results = await _results(numbers, [owner.submit(part, urgent=True) for owner, part, _ in routes])
+        refused = [
+            self._refused_by_kernel(arrival.event, result.error)
+            for arrival, result in zip(arrivals, results, strict=True)
+            if result.error is not None
+        ]
+        if refused:
+            rows = Batch()
+            self.quarantine.add(rows, refused)
+            await self._lane.write(rows)
+
     async def resubmit(self, numbers: Sequence[int]) -> Resubmitted:
         """Put quarantined events through again, in the order they were received, after a fix.
 

@@ -85,6 +85,11 @@ def action_key(subject: bytes, effect: bytes) -> bytes:
     return _KEY.pack(partition_of(subject), ACTION, subject, effect)
 
 
+def rows_of(subject: bytes) -> tuple[bytes, bytes]:
+    """The keys [start, stop) under which a subject's actions lie."""
+    return action_key(subject, bytes(16)), action_key(subject, b"\xff" * 16) + b"\0"
+
+
 def partition_range(partition: int) -> tuple[bytes, bytes]:
     """The keys [start, stop) under which a virtual partition's rows lie; for a range of them take the first's start and
     the last's stop."""

@@ -16,8 +16,8 @@ import msgspec
 from pilotage.decision.eligibility import Later, Refused, Verdict
 from pilotage.event.envelope import Event
 from pilotage.event.time import SECOND_US
-from pilotage.journey.outcome import Action
-from pilotage.profile.identity import Unidentified, resolve
+from pilotage.journey.outcome import Action, Handed
+from pilotage.profile.identity import Unidentified, account_subject, resolve
 from pilotage.profile.state import State
 from pilotage.runner.arrival import Arrival, Result, Sealed
 from pilotage.runner.delivery import expires, within_expiry
@@ -112,6 +112,7 @@ class Replay:
         self._taken = dict.fromkeys(self._shards, (0, 0))
         self._rows: dict[int, list[Row]] = {number: [] for number in self._shards}
         self._order = itertools.count()
+        self._carried: list[Handed] = []
         self._pending: list[tuple[int, int, Action]] = []
         self._open: dict[bytes, Action] = {}
         self._horizon_us = min(self._due.values(), default=NEVER_US)
@@ -148,6 +149,7 @@ class Replay:
             woken = [number for number, due_us in self._due.items() if due_us <= at_us]
             for number in woken:
                 self._wake(number, at_us)
+            self._deliver(at_us)
             if not woken:
                 self._hand_over(*heapq.heappop(self._pending))
             self._look_ahead()
@@ -222,11 +224,23 @@ class Replay:
         self._ungrouped += 1
         if self._ungrouped >= self._group_events:
             self.commit()
+        self._deliver(now_us)
         return result
+
+    def _deliver(self, at_us: int) -> None:
+        """Bring what was handed over to whoever it is for, at the very instant; in an order that does not depend on whose shard
+        came first."""
+        while self._carried:
+            carried, self._carried = sorted(self._carried, key=_parcel_order), []
+            for handed in carried:
+                subject = account_subject(self._secret, handed.account) if handed.account else handed.subject
+                result = self._apply(subject, handed.event, at_us)
+                if result.error is not None:
+                    self._refuse(quarantined_event(handed.event, at_us, "kernel", str(result.error)))
 
     def _gather(self, number: int, shard: Shard) -> None:
         """Take note of what a shard decided just now, and of when it wants to be woken."""
-        actions, dropped_now = shard.made()
+        actions, dropped_now, handed = shard.made()
         taken, dropped = self._taken[number]
         if len(actions) > taken or len(dropped_now) > dropped:
             self._taken[number] = (len(actions), len(dropped_now))
@@ -234,6 +248,9 @@ class Replay:
                 self._await(max(action.not_before_us, self.now_us), action)
             for subject, effect in dropped_now[dropped:]:
                 self._cancel(number, subject, effect)
+        if handed:
+            self._carried += (each for _, each in handed)
+            handed.clear()
         self._due[number] = _due_us(shard)
         self._look_ahead()
 
@@ -303,6 +320,12 @@ def _fate(verdict: Verdict, action: Action, at_us: int) -> tuple[Status, str]:
     if isinstance(verdict, Refused):
         return Status.REFUSED, verdict.reason
     return Status.SENT, ""
+
+
+def _parcel_order(handed: Handed) -> tuple[str, ...]:
+    """By who handed it over; what one subject did stays in its order."""
+    identifiers = handed.event.identifiers
+    return tuple(f"{kind}={identifiers[kind]}" for kind in sorted(identifiers, reverse=True))
 
 
 def _due_us(shard: Shard) -> int:

@@ -22,17 +22,19 @@ from pilotage.profile.state import State, encode_state
 from pilotage.runner import question as asked
 from pilotage.runner.arrival import Advance, Limits, Sealed
 from pilotage.runner.clock import Clock
+from pilotage.runner.courier import Courier, within
 from pilotage.runner.delivery import channel_name
 from pilotage.runner.digests import digests_of, unite
 from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.engine import Engine
 from pilotage.runner.history.backfill import Backfill, Filler
 from pilotage.runner.history.historian import Historian, HistoryLimits
-from pilotage.runner.history.progress import ShardBackfill
+from pilotage.runner.history.progress import ShardBackfill, last_filled
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment, segments_from
 from pilotage.runner.outbox import ActionRow
 from pilotage.runner.pace import EngineLimits
+from pilotage.runner.parcels import AccountSubject
 from pilotage.runner.rocks import Memory, RocksStore
 from pilotage.runner.shard import Shard
 from pilotage.runner.store import Store
@@ -70,7 +72,8 @@ class Equipment(msgspec.Struct):
     methods are the ports of a dispatcher and whose `telemetry` is its meter; without it, actions only pile up in the outbox.
     `environment` names whose stores these are. `history` is the data folder whose history these shards keep; without it they keep
     none. `filler` says how the past of features is filled in. `freshness` names what a program wants each subject to have met,
-    and says whether a state has not; without it nobody is swept for. `switches` are the kill switches that are set.
+    and says whether a state has not; without it nobody is swept for. `switches` are the kill switches that are set. `account_subject` gives
+    the subject id of an account; without it, what subjects hand over only piles up.
     """
 
     environment: str
@@ -86,6 +89,7 @@ class Equipment(msgspec.Struct):
     filler: "Callable[[asked.FillFeatures], Filler] | None" = None
     freshness: Callable[[Any], Freshness] | None = None
     switches: Switches = Switches()
+    account_subject: AccountSubject | None = None
 
 
 class Station:
@@ -108,13 +112,15 @@ class Station:
         for shard in shards:
             self.telemetry.restore(shard.number, shard.store)
         self.dispatcher = equipment.make_dispatcher(self) if equipment.make_dispatcher is not None else None
+        self.courier = self._make_courier(equipment.account_subject) if equipment.account_subject is not None else None
         self.historian = self._make_historian(equipment.history) if equipment.history is not None else None
         self._watch: asyncio.Task[None] | None = None
 
     @property
     def failure(self) -> BaseException | None:
         """Why it stopped by itself, or None."""
-        return self.engine.failure or (self.dispatcher.fault if self.dispatcher is not None else None)
+        parts = (self.engine.failure, *(part.fault for part in (self.dispatcher, self.courier) if part is not None))
+        return next((fault for fault in parts if fault is not None), None)
 
     async def start(self) -> None:
         """Begin to take events and to hand over; returns when what an earlier process left has been taken up."""
@@ -126,6 +132,8 @@ class Station:
         self._watch = asyncio.create_task(self._watch_faults(), name="station")
         if self.dispatcher is not None:
             await self.dispatcher.resume()
+        if self.courier is not None:
+            self.courier.start()
         self._sweep()
         self.ready = self.failure is None
 
@@ -136,6 +144,8 @@ class Station:
             self._watch.cancel()
         if self.dispatcher is not None:
             await self.dispatcher.stop(grace_s)
+        if self.courier is not None:
+            await self.courier.stop()
         for background in (self.backfill, self.sweep):
             if background is not None:
                 await background.stop()
@@ -198,11 +208,16 @@ class Station:
             self.engine.note(number, ("meta", RESTING_KEY, noted))
         if self.historian is not None:
             self.historian.committed(number, len(sealed.segment.records))
+        if sealed.parcels and self.courier is not None:
+            self.courier.ready(number)
         if self.dispatcher is not None:
             if sealed.actions:
                 self.dispatcher.add(sealed.actions)
             if sealed.cancelled:
                 self.dispatcher.cancel(sealed.cancelled)
+
+    def _make_courier(self, account_subject: AccountSubject) -> Courier:
+        return Courier(self.engine.shards, within(self.engine), account_subject, self.engine.note)
 
     def _make_historian(self, data: Path) -> Historian:
         stores = {number: shard.store for number, shard in self.engine.shards.items()}
@@ -219,6 +234,8 @@ class Station:
         waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(asyncio.shield(self.engine.closed))]
         if self.dispatcher is not None:
             waits.append(asyncio.ensure_future(self.dispatcher.stopped.wait()))
+        if self.courier is not None:
+            waits.append(asyncio.ensure_future(self.courier.stopped.wait()))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -356,11 +373,17 @@ class Station:
     def _sweep(self) -> None:
         """Let everybody meet what the program in force brings, unless they all have."""
         digest, outdated = self._equipment.freshness(self.program) if self._equipment.freshness is not None else NOTHING_NEW
-        self.sweep = Sweep(self.engine, digest, outdated) if digest else None
+        if not digest:
+            forget_sweep(self.engine)
+        pasts = any(self._put_aside_before(shard) for shard in self.engine.shards.values())
+        self.sweep = Sweep(self.engine, digest, outdated, pasts=pasts) if digest or pasts else None
         if self.sweep is not None:
             self.sweep.start()
-        else:
-            forget_sweep(self.engine)
+
+    def _put_aside_before(self, shard: Shard) -> bool:
+        """Whether pasts wait in a shard, and not because the plan in force is the one that records for another."""
+        filled = last_filled(shard.store) if shard.pasts.waiting else None
+        return filled is not None and filled.plan != shard.plan
 
 
 _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {

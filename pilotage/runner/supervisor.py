@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from pilotage.runner.courier import Deliver
 from pilotage.runner.question import Question, decode_answer, encode
 from pilotage.runner.store import StoreFull
 from pilotage.runner.ticket import EVENT_BYTES, Answers, Work
@@ -24,6 +25,7 @@ from pilotage.runner.wire import (
     Applied,
     Ask,
     Assignment,
+    Delivered,
     Failed,
     Frame,
     Ready,
@@ -35,6 +37,7 @@ from pilotage.runner.wire import (
     open_wire,
     results,
 )
+from pilotage.runner.wire import Deliver as Parcels
 from pilotage.source.sink import Overloaded, Unavailable
 
 log = structlog.get_logger("pilotage.supervisor")
@@ -77,7 +80,7 @@ class _Sent:
 
 class Remote:
     """A worker process as the front sees it. `ready` says whether its shards can be reached now, `restarts` how often it
-    was started again."""
+    was started again. `deliver` brings what its subjects hand over to whoever it is for."""
 
     def __init__(self, assignment: Assignment, on_fatal: Callable[[BaseException], None]) -> None:
         self.numbers = frozenset(assignment.numbers)
@@ -93,6 +96,8 @@ class Remote:
         self._events = 0
         self._bytes = 0
         self._last_words: Failed | None = None
+        self.deliver: Deliver | None = None
+        self._delivering: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -155,6 +160,10 @@ class Remote:
         if isinstance(body, Failed):
             self._last_words = body
             return
+        if isinstance(body, Parcels):
+            self._delivering.add(task := asyncio.create_task(self._deliver(frame.number, body, self._wire), name="deliver"))
+            task.add_done_callback(self._delivering.discard)
+            return
         sent = self._sent.pop(frame.number, None)
         if sent is None:
             return
@@ -162,6 +171,19 @@ class Remote:
         self._bytes -= sent.size_bytes
         if not sent.future.done():
             _resolve(sent, body)
+
+    async def _deliver(self, number: int, parcels: Parcels, wire: Wire | None) -> None:
+        """Bring what the worker's subjects handed over to whoever it is for, and tell the worker when it has arrived."""
+        refusal = ""
+        try:
+            if self.deliver is None:
+                raise Unavailable("the front is being started")
+            await self.deliver(parcels.work)
+        except (Overloaded, Unavailable, OSError) as fault:
+            refusal = str(fault) or type(fault).__name__
+        with contextlib.suppress(WireBroken):
+            if wire is not None:
+                wire.send(number, Delivered(refusal))
 
     async def _keep(self) -> None:
         """Start, serve, and start again until stopped."""

@@ -51,6 +51,12 @@ class Stop(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """Finish what was taken, then end."""
 
 
+class Delivered(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """What a worker asked to have delivered under this number is durable, or why it may not be."""
+
+    refusal: str = ""
+
+
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag=11):
     """The worker's first frame: its shards have recovered. `took_s` is how long that took."""
 
@@ -100,15 +106,21 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag=15):
     code: int
 
 
-Request = Submit | Ask | Stop | Assignment
-Reply = Ready | Applied | Answered | Refused | Failed
+class Deliver(msgspec.Struct, frozen=True, array_like=True, tag=16):
+    """Bring arrivals that subjects of a worker's shards handed over to whoever owns their shards; numbered by the worker."""
+
+    work: dict[int, list[Arrival]]
+
+
+Request = Submit | Ask | Stop | Assignment | Delivered
+Reply = Ready | Applied | Answered | Refused | Failed | Deliver
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True):
     """A numbered request or reply; 0 for what nobody asked for."""
 
     number: int
-    body: Submit | Ask | Stop | Assignment | Ready | Applied | Answered | Refused | Failed
+    body: Submit | Ask | Stop | Assignment | Delivered | Ready | Applied | Answered | Refused | Failed | Deliver
 
 
 class WireBroken(ConnectionError):

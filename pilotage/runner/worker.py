@@ -6,6 +6,7 @@ written, or when the front is gone; whatever it acknowledged is on disk by then.
 
 import asyncio
 import importlib
+import itertools
 import signal
 import socket
 import sys
@@ -18,7 +19,7 @@ from pilotage.runner.question import decode_question, encode
 from pilotage.runner.rocks import StoreLocked
 from pilotage.runner.station import Equipment, Station, open_station, open_stores
 from pilotage.runner.store import StoreFull
-from pilotage.runner.ticket import Answers
+from pilotage.runner.ticket import Answers, Work
 from pilotage.runner.wire import (
     EXIT_BUSY,
     EXIT_FAULT,
@@ -27,10 +28,13 @@ from pilotage.runner.wire import (
     Applied,
     Ask,
     Assignment,
+    Deliver,
+    Delivered,
     Failed,
     Frame,
     Ready,
     Refused,
+    Reply,
     Stop,
     Submit,
     Wire,
@@ -52,6 +56,8 @@ class Worker:
         self.wire: Wire | None = None
         self.station: Station | None = None
         self._asking: set[asyncio.Task[None]] = set()
+        self._order = itertools.count(1)
+        self._delivering: dict[int, asyncio.Future[None]] = {}
 
     def take(self, frame: Frame) -> None:
         """One frame from the front."""
@@ -64,6 +70,8 @@ class Worker:
             task.add_done_callback(self._asking.discard)
         elif isinstance(body, Assignment):
             self.assignment.set_result(body)
+        elif isinstance(body, Delivered):
+            self._delivered(frame.number, body)
         elif isinstance(body, Stop):
             self.end()
 
@@ -72,10 +80,28 @@ class Worker:
         if not self.ending.done():
             self.ending.set_result(None)
 
-    def reply(self, number: int, body: "Ready | Applied | Answered | Refused | Failed") -> None:
+    def reply(self, number: int, body: Reply) -> None:
         """Send, unless the front is gone."""
         if self.wire is not None and not self.wire.closed.done():
             self.wire.send(number, body)
+
+    async def deliver(self, work: Work) -> None:
+        """Have the front bring what was handed over to whoever it is for; `Unavailable` when some of it may not have arrived."""
+        if self.wire is None or self.wire.closed.done():
+            raise Unavailable("the front is gone")
+        number = next(self._order)
+        done = self._delivering[number] = asyncio.get_running_loop().create_future()
+        self.wire.send(number, Deliver(work))
+        await done
+
+    def _delivered(self, number: int, body: Delivered) -> None:
+        done = self._delivering.pop(number)
+        if done.done():
+            return
+        if body.refusal:
+            done.set_exception(Unavailable(body.refusal))
+        else:
+            done.set_result(None)
 
     def _submit(self, number: int, body: Submit) -> None:
         try:
@@ -132,6 +158,8 @@ async def _serve(worker: Worker, assignment: Assignment) -> int:
     begun_s = time.monotonic()
     stores = open_stores(Path(assignment.folder), assignment.numbers)
     station = await open_station(stores, equipment_of(assignment))
+    if station.courier is not None:
+        station.courier.deliver = worker.deliver
     await station.start()
     worker.station = station
     worker.reply(0, Ready(time.monotonic() - begun_s))

@@ -79,6 +79,10 @@ class Customer(msgspec.Struct, frozen=True):
     member: bool
     consents: tuple[tuple[str, str], ...]
 
+    def stays_away(self, at_us: int) -> bool:
+        """Whether organic visits have ended by an instant."""
+        return bool(self.dormant_us) and at_us > self.dormant_us
+
 
 def make_customer(draws: Draws, number: int, start_us: int) -> Customer:
     """The customer of a number: the same for the same seed, in any world that starts at the same instant."""

@@ -84,7 +84,7 @@ def _run_journey(document: Document, stage: Stage, names: Names, report: Report)
     results = []
     for test in parse_tests(document, names, report):
         trial = stage.run(test)
-        differences = Judge(test, trial, journey, names.attributes, names.zones).differences()
+        differences = Judge(test, trial, journey, names.attributes_of(journey), names.zones).differences()
         story = tuple(timeline(trial, Clock(names.zones, test.zone), journey.name)) if differences else ()
         passed |= passed_edges(journey, trial.decisions)
         results.append(TrialResult(test, differences, story))

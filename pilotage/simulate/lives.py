@@ -20,6 +20,9 @@ PLAN_CENTS = 3900
 NOTICE_US = 14 * DAY_US
 """How long before a membership ends billing says so."""
 
+SETTLED_US = 4 * MINUTE_US
+"""How soon after a customer has come it is known what the customer has agreed to."""
+
 LATE = 0.08
 """The share of parcels that arrive late."""
 
@@ -29,7 +32,8 @@ CAUSES = {"delayed": "late delivery", "arrived": "damaged goods"}
 
 
 class Life(msgspec.Struct):
-    """One customer with his timelines. `messages` counts them by journey, `said` numbers his events."""
+    """One customer with his timelines. `messages` counts them by journey, `said` numbers his events, `traded` those there are because of a
+    company."""
 
     customer: Customer
     factual: Timeline
@@ -37,6 +41,7 @@ class Life(msgspec.Struct):
     without: dict[str, Timeline] = {}
     messages: dict[str, int] = {}
     said: int = 0
+    traded: int = 0
 
     def timelines(self) -> list[Timeline]:
         """All courses of this life, the factual one first."""
@@ -96,7 +101,7 @@ def _card(customer: Customer) -> dict[str, Any]:
 def visit(scene: Scene, key: str, at_us: int) -> None:
     """An organic visit, and the plan of the next; dormant customers stop coming."""
     customer = scene.life.customer
-    if customer.dormant_us and at_us > customer.dormant_us:
+    if customer.stays_away(at_us):
         return
     scene.later(visit_us(scene.draws, customer, int(key) + 1, at_us), "visit", str(int(key) + 1))
     if scene.unit("store", key) < 0.08:

@@ -21,11 +21,12 @@ from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.forms_of_tests import CALL_FATES, NO_FATE, SEND_FATES, TASK_FATES
 from pilotage.journey.plan import AnyStep, Call, Decide, Journey, Plan, Send, Split, Task
 from pilotage.journey.scalars import END, Unreadable, duration_or, flag_or, instant_of
+from pilotage.journey.subjects import on_accounts
 from pilotage.journey.values import kernel_value
 from pilotage.predicate.ir import Type
 from pilotage.predicate.texts import pairs, texts
 from pilotage.simulate.parse_expectation import ExpectationReader
-from pilotage.simulate.tests import DocumentTest, Fate, Happening
+from pilotage.simulate.tests import DocumentTest, Fate, Happening, Member
 
 START = datetime(2026, 3, 2, 10)
 """When a test starts that does not say so: a Monday morning, on the customer's own clock."""
@@ -36,13 +37,18 @@ _validator = lru_cache(maxsize=1024)(validator)
 
 
 class Names(msgspec.Struct, frozen=True):
-    """What tests may refer to."""
+    """What tests may refer to; `attributes` are those of persons."""
 
     plan: Plan
     zones: Zones
     contracts: dict[str, Contract]
     attributes: dict[str, Type]
     journeys: dict[str, Journey]
+    of_accounts: dict[str, Type] = {}
+
+    def attributes_of(self, journey: Journey) -> dict[str, Type]:
+        """The attributes of what a journey runs on."""
+        return self.of_accounts if on_accounts(journey) else self.attributes
 
 
 def names_of(plan: Plan, zones: Zones) -> Names:
@@ -53,6 +59,7 @@ def names_of(plan: Plan, zones: Zones) -> Names:
         contracts={contract.event: contract for contract in plan.contracts},
         attributes={attribute.name: attribute.type for attribute in plan.attributes},
         journeys={journey.name: journey for journey in plan.journeys},
+        of_accounts={each.name: each.type for each in plan.accounts.attributes} if plan.accounts is not None else {},
     )
 
 
@@ -78,6 +85,9 @@ class _Reader:
         self.document, self.journey, self.names, self.report = document, journey, names, report
         self.steps = {step.id: step for step in journey.steps if step.id != END}
         self.zone = names.plan.policy.zone
+        self.known_attributes = names.attributes_of(journey)
+        self.on_account = on_accounts(journey)
+        self.members: tuple[Member, ...] = ()
         self.start_us = 0
         self.wrongs = 0
 
@@ -109,11 +119,14 @@ class _Reader:
         return self.start_us + duration_or(after, 0) if after is not None else default
 
     def attributes(self, written: Fields | None) -> dict[str, Any]:
-        """Attributes in kernel representation."""
+        """Attributes in kernel representation, of what the journey runs on."""
+        return self._attributes(written, self.known_attributes)
+
+    def _attributes(self, written: Fields | None, kinds: dict[str, Type]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in written.fields if written else ():
-            if self.known(key, self.names.attributes, "attribute", "attributes") in self.names.attributes:
-                found[key.text] = self._attribute(key, value, self.names.attributes[key.text])
+            if self.known(key, kinds, "attribute", "attributes") in kinds:
+                found[key.text] = self._attribute(key, value, kinds[key.text])
         return found
 
     def _attribute(self, key: Scalar, tree: Tree, kind: Type) -> Any:
@@ -136,6 +149,7 @@ class _Reader:
         local_us = self.names.zones.instant_of(instant_us(START), self.zone)
         self.start_us = self.instant(start) if start else local_us
         until = written.scalar("until")
+        self.members = self._members(given)
         test = DocumentTest(
             journey=self.journey.name,
             path=self.document.path,
@@ -152,6 +166,8 @@ class _Reader:
             events=self._events(written),
             fates=self._fates(written),
             until_us=self.start_us + duration_or(until, 0) if until else 0,
+            members=self.members,
+            on_account=self.on_account,
         )
         if test.held_out and not self.journey.holdout:
             self.wrong("T006", given.key("held_out"), "the journey has no holdout", "remove 'held_out', or give the journey a 'holdout'")
@@ -159,12 +175,34 @@ class _Reader:
             self.wrong("T006", until, "an event comes after the test's end", "let 'until' be later, or remove the event")
         return None if self.wrongs else test
 
+    def _members(self, given: Fields) -> tuple[Member, ...]:
+        """Who belongs to the account; what the account is said to have agreed to is no word of anybody's."""
+        written = given.map("members")
+        if not self.on_account:
+            if written is not None:
+                self.wrong("T006", given.key("members"), "the journey does not run on accounts", "remove 'members'")
+            return ()
+        for key in ("consents", "refusals"):
+            if given.get(key) is not None:
+                self.wrong("T006", given.key(key), "an account gives no consents, its members do", f"write '{key}' for a member")
+        roles = self.names.plan.accounts.roles if self.names.plan.accounts is not None else ()
+        return tuple(
+            Member(
+                name=key.text,
+                roles=tuple(self.known(item, roles, "role", "roles") for item in value.list("roles") if isinstance(item, Scalar)),
+                attributes=self._attributes(value.map("attributes"), self.names.attributes),
+                consents=self._consents(value),
+            )
+            for key, value in (written.fields if written else ())
+            if isinstance(value, Fields)
+        )
+
     def _take_zone(self, given: Fields, attributes: dict[str, Any]) -> None:
         """The customer's zone: the one given, or what the attribute that holds it says, or the company's."""
         attribute, written = self.names.plan.policy.zone_attribute, given.scalar("zone")
         if written is not None:
             self.known(written, self.names.zones.names, "time zone", "zones")
-            if attribute not in self.names.attributes:
+            if attribute not in self.known_attributes:
                 cure = f"declare {attribute!r} in profile.yaml, or leave 'zone' out"
                 self.wrong("T006", given.key("zone"), f"customers have no zone of their own: there is no attribute {attribute!r}", cure)
             attributes[attribute] = written.text
@@ -230,10 +268,20 @@ class _Reader:
             if not about:
                 self.wrong("T006", item.key("of"), f"{type!r} is about no message", "remove 'of'")
         data = item.map("data")
-        happening = Happening(at_us, type, _object(data), of.text if of else "", item.place)
+        happening = Happening(at_us, type, _object(data), of.text if of else "", item.place, self._by(item))
         if about == bool(happening.of):
             self._check_data(happening, data, item)
         return happening
+
+    def _by(self, item: Fields) -> str:
+        """The member of the account whom an event is about."""
+        by = item.scalar("by")
+        if by is None:
+            return ""
+        if not self.on_account:
+            self.wrong("T006", item.key("by"), "the journey does not run on accounts", "remove 'by'")
+            return ""
+        return self.known(by, [member.name for member in self.members], "member", "members")
 
     def _check_data(self, happening: Happening, data: Fields | None, item: Fields) -> None:
         contract = self.names.contracts.get(happening.type)

@@ -27,6 +27,8 @@ APPEALS = {
     "growth.offers.cart_recovery": "cart",
     "growth.offers.next_best_offer": "order",
     "growth.offers.replenishment": "order",
+    "adoption.accounts.unused_seats": "app",
+    "renewal.accounts.contract_ending": "order",
     "renewal.lifecycle.membership": "renewal",
     "renewal.offers.approved_discount": "renewal",
     "advocacy.feedback.review_request": "review",

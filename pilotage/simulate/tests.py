@@ -13,13 +13,24 @@ Place = tuple[int, int]
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """An event of a test. `of` is the send step whose latest message it is about; its effect key is filled in when it happens."""
+    """An event of a test. `of` is the send step whose latest message it is about; its effect key is filled in when it happens. `by` is
+    the member of the account that it is about (empty: the account or customer itself)."""
 
     at_us: int
     type: str
     data: dict[str, Any]
     of: str
     place: Place
+    by: str = ""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A person who belongs to the account of a test, as a customer of a test is given."""
+
+    name: str
+    roles: tuple[str, ...]
+    attributes: dict[str, Any]
+    consents: dict[tuple[str, str], bool]
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -71,7 +82,7 @@ class Expectation(msgspec.Struct, frozen=True):
 
 class DocumentTest(msgspec.Struct, frozen=True):
     """One test of a journey. `consents` leads from (purpose, channel) to what the customer said before the start. `until_us` is 0
-    where the test ends when nothing is left to happen."""
+    where the test ends when nothing is left to happen. A journey `on_account` has `members`, those longest there first."""
 
     journey: str
     path: str
@@ -88,3 +99,5 @@ class DocumentTest(msgspec.Struct, frozen=True):
     events: tuple[Happening, ...] = ()
     fates: dict[str, Fate] = {}
     until_us: int = 0
+    members: tuple[Member, ...] = ()
+    on_account: bool = False

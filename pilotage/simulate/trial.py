@@ -12,7 +12,6 @@ from functools import cache
 
 import msgspec
 
-from pilotage.consent.purposes import consent_key
 from pilotage.contract.validate import ContractBroken
 from pilotage.decision.eligibility import Later, Refused
 from pilotage.event.digest import key128
@@ -29,9 +28,10 @@ from pilotage.journey.program import Program, load
 from pilotage.journey.recheck import recheck_action
 from pilotage.journey.work import TooManyDerived
 from pilotage.predicate.error import NumberOverflow
-from pilotage.profile.state import Grant, State
+from pilotage.profile.state import State
 from pilotage.runner.delivery import expires, within_expiry
 from pilotage.runner.outbox import CANCELLED_REASON
+from pilotage.simulate.scenery import account_state, grants, member_id, member_state
 from pilotage.simulate.tests import DocumentTest, Fate, Happening
 
 SUBJECTS_MAX = 200_000
@@ -124,11 +124,14 @@ def _suits(test: DocumentTest, journey: Journey, subject: bytes) -> bool:
 
 
 class _Run:
-    """One customer on a clock of his own."""
+    """One customer on a clock of his own, or an account with its members."""
 
     def __init__(self, program: Program, test: DocumentTest, subject: bytes) -> None:
-        self.program, self.test = program, test
-        self.state = State(subject, attributes=dict(test.attributes), consents=_grants(test))
+        self.program, self.test, self.subject = program, test, subject
+        self.states = {subject: State(subject, attributes=dict(test.attributes), consents=grants(test.consents, test.start_us))}
+        if test.on_account:
+            self.states[subject] = account_state(subject, test)
+            self.states |= {member_id(each.name): member_state(each, test.start_us) for each in test.members}
         self.queue: list[tuple[int, int, Happening | Receipt]] = []
         self.pending: dict[bytes, Action] = {}
         self.latest: dict[str, Action] = {}
@@ -151,15 +154,16 @@ class _Run:
             if self.queue and self.queue[0][0] == at_us:
                 self._take(heapq.heappop(self.queue)[2], at_us)
             else:
-                self._advance(wake_event(at_us), at_us)
-        inside = any(entry.journey == self.test.journey for entry in self.state.entries)
+                self._advance(next(each for each, state in self.states.items() if wake_at(state) == at_us), wake_event(at_us), at_us)
+        inside = any(entry.journey == self.test.journey for entry in self.states[self.subject].entries)
         if self._next_us() and inside and not self.test.until_us and not self.problem:
             self.problem = "the entry does not come to rest within three years; write 'until'"
-        return Trial(tuple(self.decisions), tuple(self.actions), self.state, tuple(self.timeline), self.problem)
+        return Trial(tuple(self.decisions), tuple(self.actions), self.states[self.subject], tuple(self.timeline), self.problem)
 
     def _next_us(self) -> int:
         """The next instant at which anything happens or is due; 0 if there is none."""
-        queued_us, wake_us = self.queue[0][0] if self.queue else 0, wake_at(self.state)
+        queued_us = self.queue[0][0] if self.queue else 0
+        wake_us = min((at_us for state in self.states.values() if (at_us := wake_at(state))), default=0)
         return min(queued_us, wake_us) if queued_us and wake_us else queued_us or wake_us
 
     def _queue(self, at_us: int, thing: Happening | Receipt) -> None:
@@ -170,41 +174,47 @@ class _Run:
         if isinstance(thing, Receipt):
             self._receive(thing, at_us)
             return
-        data = thing.data
+        data, subject = thing.data, member_id(thing.by) if thing.by else self.subject
         if thing.of:
             action = self.latest.get(thing.of)
             if action is None:
                 self.problem = f"step '{thing.of}' has sent nothing by the time of {thing.type}"
                 return
+            subject = action.subject
             data = {"channel": action.target, "purpose": action.purpose, "journey": action.journey, **data, "effect": action.effect.hex()}
         shown = " ".join(f"{name}={value}" for name, value in thing.data.items())
-        about = f" of {thing.of}" if thing.of else ""
-        self._advance(self._event(thing.type, at_us, msgspec.json.encode(data)), at_us, f"{thing.type}{about} {shown}".rstrip())
+        about = (f" of {thing.of}" if thing.of else "") + (f" by {thing.by}" if thing.by else "")
+        event = self._event(thing.type, at_us, msgspec.json.encode(data))
+        self._advance(subject, event, at_us, f"{thing.type}{about} {shown}".rstrip())
 
     def _event(self, type: str, at_us: int, data: bytes) -> Event:
         self.number += 1
         return Event(f"e{self.number}", "test", type, at_us, data, {})
 
-    def _advance(self, event: Event, at_us: int, shown: str = "") -> None:
+    def _advance(self, subject: bytes, event: Event, at_us: int, shown: str = "") -> None:
+        """Advance a subject, and then at the same instant whoever it hands anything over to."""
         try:
-            outcome = advance(self.program, self.state, event, at_us)
+            outcome = advance(self.program, self.states[subject], event, at_us)
         except _REFUSALS as refusal:
             self.timeline.append(Moment(at_us, shown or event.type))
             self.problem = f"the event is refused: {refusal}"
             return
         before = [decision for decision in outcome.decisions if decision.at_us < at_us]
-        self._note(before)
+        self._note(subject, before)
         if shown:
             self.timeline.append(Moment(at_us, shown))
-        self._note(outcome.decisions[len(before) :])
-        self.state = outcome.state
+        self._note(subject, outcome.decisions[len(before) :])
+        self.states[subject] = outcome.state
         for action in outcome.actions:
             self._hand_over(action, at_us)
         for effect in outcome.cancelled:
             self._cancel(effect, at_us)
+        for handed in outcome.handed or ():
+            self._advance(self.subject if handed.account else handed.subject, handed.event, at_us)
 
-    def _note(self, decisions: Sequence[Decision]) -> None:
-        self.decisions += (decision for decision in decisions if decision.journey == self.test.journey)
+    def _note(self, subject: bytes, decisions: Sequence[Decision]) -> None:
+        if subject == self.subject:
+            self.decisions += (decision for decision in decisions if decision.journey == self.test.journey)
         self.timeline += (Moment(decision.at_us, "", decision) for decision in decisions)
 
     def _hand_over(self, action: Action, at_us: int) -> None:
@@ -224,7 +234,7 @@ class _Run:
         if action.effect not in self.pending:
             return
         if action.kind == "send" and fate.fate == "sent":
-            verdict = recheck_action(self.program, self.state, action, at_us)
+            verdict = recheck_action(self.program, self.states[action.subject], action, at_us)
             if expires(action, at_us):
                 fate = Fate("expired", reason="expired before it could leave")
             elif isinstance(verdict, Later):
@@ -234,18 +244,13 @@ class _Run:
                 fate = Fate("refused", reason=verdict.reason)
         del self.pending[action.effect]
         type = f"{'message' if action.kind == 'send' else action.kind}.{fate.fate}"
-        self._advance(self._event(type, at_us, _told(action, fate)), at_us, f"{type} of {action.step}")
+        self._advance(action.subject, self._event(type, at_us, _told(action, fate)), at_us, f"{type} of {action.step}")
 
     def _cancel(self, effect: bytes, at_us: int) -> None:
         """An action that must not leave any more, and has not: it comes back as refused, a call as failed."""
         action = self.pending.get(effect)
         if action is not None:
             self._queue(at_us, Receipt(action, Fate("refused" if action.kind == "send" else "failed", reason=CANCELLED_REASON)))
-
-
-def _grants(test: DocumentTest) -> dict[str, Grant]:
-    """What the customer said before the start, as the state keeps it."""
-    return {consent_key(*key): Grant(granted, test.start_us - 1) for key, granted in test.consents.items()}
 
 
 def _told(action: Action, fate: Fate) -> bytes:

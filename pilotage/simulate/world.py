@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from pilotage.simulate.companies import COMPANY_EVENTS, TRADE, contract_decided, contract_ending, contracted, seat_of, takes_seat, uses_seat
 from pilotage.simulate.customers import Customer, make_customer
 from pilotage.simulate.draws import Draws
-from pilotage.simulate.lives import OCCURRENCES, Life, Scene
+from pilotage.simulate.lives import OCCURRENCES, SETTLED_US, Life, Scene
 from pilotage.simulate.responses import APPEALS, Effect, Reaction, Tally, Timeline, react
 from pilotage.simulate.sources import SYSTEM_OF, Faults, RawEvent, deliveries
 
@@ -73,8 +74,21 @@ class World:
             if event is not None:
                 yield event
             else:
-                OCCURRENCES[occurrence](self._scenes[number], key, at_us)
+                self._happen(number, occurrence, key, at_us)
         self.now_us = max(self.now_us, until_us)
+
+    def _happen(self, number: int, occurrence: str, key: str, at_us: int) -> None:
+        """Let something happen to a customer, and to the company that he buys for."""
+        scene = self._scenes[number]
+        if occurrence in _OF_COMPANIES:
+            _OF_COMPANIES[occurrence](scene, key, at_us)
+            return
+        comes = occurrence == "visit" and not scene.life.customer.stays_away(at_us)
+        OCCURRENCES[occurrence](scene, key, at_us)
+        if occurrence == "joined":
+            takes_seat(scene, at_us + SETTLED_US)
+        elif comes:
+            uses_seat(scene, key, at_us)
 
     def message(self, customer: str, effect: str, channel: str, journey: str, step: str, at_us: int, purpose: str = "") -> Reaction:
         """Report that a message (its effect key in hex) was handed over at `at_us`: schedules how its customer responds.
@@ -141,12 +155,20 @@ class World:
 
     def _say(self, number: int, at_us: int, type: str, data: dict[str, Any], known: bool) -> None:
         life = self._lives[number]
-        life.said += 1
         identifiers = {"anonymous_id": life.customer.anonymous_id}
-        if known:
+        seat = seat_of(number) if type in COMPANY_EVENTS else None
+        if type in TRADE:
+            life.traded += 1
+            name = f"{number:06d}-b{life.traded}"
+        else:
+            life.said += 1
+            name = f"{number:06d}-{life.said}"
+        if seat is not None:
+            identifiers = {"account_id": seat.company}
+        elif known:
             identifiers = {"user_id": life.customer.user_id} | (identifiers if type == "customer.identified" else {})
         source = SYSTEM_OF.get(type, "mailbox")
-        event = RawEvent(source, type, f"{number:06d}-{life.said}", at_us, at_us, identifiers, data)
+        event = RawEvent(source, type, name, at_us, at_us, identifiers, data)
         for delivery in deliveries(self._draws, self._faults, number, event):
             self._queued += 1
             heappush(self._queue, (delivery.arrives_us, self._queued, number, "", "", delivery))
@@ -154,6 +176,10 @@ class World:
     def _later(self, number: int, at_us: int, occurrence: str, key: str) -> None:
         self._queued += 1
         heappush(self._queue, (at_us, self._queued, number, occurrence, key, None))
+
+
+_OF_COMPANIES = {"contracted": contracted, "contract_ending": contract_ending, "contract_decided": contract_decided}
+"""What can happen to companies, by name."""
 
 
 def _life(customer: Customer) -> Life:

@@ -23,7 +23,7 @@ from pilotage.source.body import BodyBroken, BodyMalformed, body_fault, check_te
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
 
-IDENTIFIER_ATTRIBUTES = {"userid": "user_id", "anonymousid": "anonymous_id", "email": "email", "phone": "phone"}
+IDENTIFIER_ATTRIBUTES = {"userid": "user_id", "anonymousid": "anonymous_id", "email": "email", "phone": "phone", "accountid": "account_id"}
 """Extension attributes that identify whom an event is about, and the identifier each becomes."""
 
 _NAME = re.compile(r"[a-z0-9]+")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pilotage.contract.builtin import FEATURES_FILLED, builtin_contracts
+from pilotage.contract.builtin import FEATURES_FILLED, HANDED_ONLY, builtin_contracts
 from pilotage.contract.model import Contract
 from pilotage.contract.validate import DECODE_ERRORS, Validator, broken, validator
 from pilotage.event.envelope import Event
@@ -70,7 +70,10 @@ class Intake:
         self.segment_names = dict(segment_names or {})
         in_force = builtin_contracts({contract.event: contract for contract in contracts})
         self.validators: dict[str, Validator] = {event: validator(contract) for event, contract in in_force.items()}
-        self._checks: dict[str, Callable[[bytes], Any]] = {event: each.decode_valid for event, each in self.validators.items()}
+        self._inside = HANDED_ONLY if HANDED_ONLY <= in_force.keys() else frozenset[str]()
+        self._checks: dict[str, Callable[[bytes], Any]] = {
+            event: each.decode_valid for event, each in self.validators.items() if event not in self._inside
+        }
 
     def segment(self, kind: str, body: bytes, source: str, received_us: int, traceparent: str = "") -> Admitted:
         """Take in a body of the Segment endpoint `kind`; `BodyMalformed` or `BodyBroken` if it is wrong as a whole."""
@@ -195,7 +198,7 @@ class Intake:
         return self._at_plausible_time(event, received_us)
 
     def _undeclared(self, event: Event) -> None:
-        if event.type == FEATURES_FILLED:
+        if event.type == FEATURES_FILLED or event.type in self._inside:
             raise _Refusal("undeclared", "$", f"{event.type} is made by the system itself", "send an event type of your own")
         if self.policy.undeclared == "drop":
             raise _Dropped

@@ -1,4 +1,4 @@
-"""A history to run in many ways: the demo's customers, its twenty journeys, and the receipts of what they were sent.
+"""A history to run in many ways: the demo's customers, its 22 journeys, and the receipts of what they were sent.
 
 It is made once by a replay in memory. What every way of running gets is the log of that replay without its wake-ups:
 subjects, received instants and events, receipts included, ordered as received; and at the end a word about everybody, so

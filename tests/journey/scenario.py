@@ -37,6 +37,8 @@ CONTRACTS = (
     _contract("complaint.opened", text="string"),
     _contract("app.opened", version="string"),
     _contract("cart.recovered", total="number"),
+    _contract("seat.used", feature="string"),
+    _contract("account.updated", plan="string", seats="integer"),
 )
 
 PROFILE = """
@@ -79,16 +81,16 @@ text: "{{ trigger.price }} {{ journey.n }}"
 PLAIN = CONTENT.replace("name: note", "name: plain").replace("{{ trigger.price }} {{ journey.n }}", "hi")
 
 
-def compile_documents(*texts: str) -> Plan:
+def compile_documents(*texts: str, profile: str = PROFILE, roles: tuple[str, ...] | None = None) -> Plan:
     """The plan of documents; an assertion with the findings if they have errors."""
     report = Report()
     documents: list[Document] = []
-    for number, text in enumerate((PROFILE, POLICY, PLAIN, *texts)):
+    for number, text in enumerate((profile, POLICY, PLAIN, *texts)):
         document = read_document(dedent(text).encode(), f"d{number}.yaml", report)
         assert document is not None, report.findings
         documents.append(document)
     surroundings = Surroundings(
-        contracts=tuple(builtin_contracts({contract.event: contract for contract in CONTRACTS}).values()),
+        contracts=tuple(builtin_contracts({contract.event: contract for contract in CONTRACTS}, roles).values()),
         channels={
             "email": ChannelParts(frozenset({"subject", "text"}), frozenset({"subject", "text", "mjml", "html"}), "email"),
             "push": ChannelParts(frozenset({"subject", "text"}), frozenset({"subject", "text"})),

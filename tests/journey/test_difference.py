@@ -4,7 +4,11 @@ import pytest
 
 from pilotage.journey.difference import Change, PlanDifference, PolicyEffect, compare_plans
 from pilotage.journey.flowchart import flowchart
+from tests.journey import company
 from tests.journey.sample import FILES, JOURNEY, changed, plan_of
+from tests.journey.scenario import compile_documents
+from tests.journey.test_accounts import on_account
+from tests.journey.test_advance import journey as on_person
 
 
 def difference(path: str, old: str, new: str) -> PlanDifference:
@@ -205,3 +209,20 @@ def test_a_schedule_is_compared_by_when_it_comes() -> None:
             "audience=all cron=09:00, 18:00 on days 1, 15 or weekdays 1 zone=subject",
         )
     ] == fields(journey)
+
+
+def test_what_is_said_of_accounts_is_compared() -> None:
+    """A role that is asked, a condition on accounts, an attribute of theirs and a role are changes like any other."""
+    ask = "{{id: ask, send: email, content: plain, to: {{role: {}}}, on_blocked: end}}"
+    busy = "exit: [{{when: \"count('seat.used', '30d', event.feature = 'x') >= {}\", reason: busy}}]"
+    audience = "schema: 1\nkind: audience\nname: busy\nowner: x\nsubject: account\nwhen: \"count('seat.used', '7d') > {}\""
+    old = company.plan_of(on_account(ask.format("admin"), extra=busy.format(3)), audience.format(1))
+    new = company.plan_of(on_account(ask.format("billing"), extra=busy.format(4)), audience.format(2))
+    changes = {change.kind: change for change in compare_plans(old, new).changes}
+    assert {"journey", "audience of accounts"} == set(changes)
+    said = [(each.field, each.old, each.new) for inner in changes["journey"].inner for each in inner.fields]
+    assert ("role", "admin", "billing") in said
+    assert any(each.field == "exit" or "exit" in each.field for each in changes["journey"].fields)
+    without = compile_documents(on_person("{id: rest, wait: {for: 2d}}"))
+    kinds = {(change.how, change.kind) for change in compare_plans(without, new).changes}
+    assert {("added", "role"), ("added", "attribute of accounts"), ("added", "audience of accounts")} <= kinds

@@ -7,8 +7,11 @@ import msgspec
 import pytest
 
 from pilotage.app.workspace import load
+from pilotage.contract.builtin import account_contracts
 from pilotage.contract.model import Contract, FieldSpec
-from pilotage.journey.findings import RULES, WARNINGS
+from pilotage.journey.document import read_document
+from pilotage.journey.findings import RULES, WARNINGS, Report
+from pilotage.simulate.document_tests import run_tests
 from pilotage.source.almanac import packaged_almanac
 from tests.journey.sample import SURROUNDINGS, compiled, text, texts
 from tests.journey.scenario import ZONES
@@ -21,11 +24,10 @@ BLOCKS = [block for block in blocks(PAGE) if block.language == "yaml"]
 DOCUMENTS = {f"{block.line}.yaml": block.text + "\n" for block in BLOCKS if "\nkind: " in block.text}
 PARTS = [block for block in BLOCKS if not block.text.startswith("schema:")]
 IDENTIFIED = Contract("customer.identified", "1", (text("email"), text("first_name"), text("tier"), FieldSpec("age", "integer")))
-AROUND = msgspec.structs.replace(
-    SURROUNDINGS,
-    almanac=packaged_almanac(ROOT, ZONES),
-    contracts=(*(each for each in SURROUNDINGS.contracts if each.event != IDENTIFIED.event), IDENTIFIED),
-)
+SIGNED = Contract("contract.signed", "1", (text("plan"), FieldSpec("seats", "integer"), FieldSpec("months", "integer")))
+OWN = (IDENTIFIED, SIGNED, Contract("contract.ended", "1", ()), Contract("seat.used", "1", ()))
+DECLARED = {each.event: each for each in (*SURROUNDINGS.contracts, *OWN)} | account_contracts(("admin", "billing"))
+AROUND = msgspec.structs.replace(SURROUNDINGS, almanac=packaged_almanac(ROOT, ZONES), contracts=tuple(DECLARED.values()))
 JOURNEY = next(path for path, source in DOCUMENTS.items() if "\nkind: journey" in source)
 STORIES = [block for block in blocks(PAGE) if block.language == "story"]
 UNLIMITED = DOCUMENTS[JOURNEY].replace("holdout: 5%\n", "")
@@ -75,6 +77,18 @@ def test_stories_go_as_the_page_says(story: Block) -> None:
     plans = [compiled(documents, around)[0] for documents in (told_about(story), taken_over_by(story))]
     assert plans[0] is not None and plans[1] is not None
     assert story.text == (told(plans[1], story.text, plans[0]) if TAKES_OVER in story.text else told(plans[0], story.text))
+
+
+def test_the_tests_of_the_pages_journeys_pass() -> None:
+    """What a journey on the page says must come of what happens, comes of it."""
+    around = msgspec.structs.replace(AROUND, zones=ZONES.names, zones_digest=ZONES.digest)
+    plan, _ = compiled(DOCUMENTS, around)
+    assert plan is not None
+    report = Report()
+    documents = [document for path, source in DOCUMENTS.items() if (document := read_document(source.encode(), path, report))]
+    results = [each for each in run_tests(documents, plan, ZONES, report) if each.results]
+    assert ([], {"renewal.contract.remind": 2}) == (texts(report.findings), {each.journey: len(each.results) for each in results})
+    assert [] == [(each.what, each.expected, each.actual) for one in results for result in one.results for each in result.differences]
 
 
 def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:

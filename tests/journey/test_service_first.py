@@ -125,7 +125,7 @@ def test_a_channel_is_tried_once() -> None:
     assert [
         text
         for text in texts(findings)
-        if text.startswith("journeys/cart.yaml:13:") and "J037" in text and "; name each channel once" in text
+        if text.startswith("journeys/cart.yaml:13:") and "J041" in text and "; name each channel once" in text
     ]
 
 

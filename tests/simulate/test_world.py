@@ -99,7 +99,7 @@ def test_only_broken_events_break_their_contract(events: list[RawEvent]) -> None
     declared = {}
     for path in sorted((DEMO / "contracts").glob("*.odcs.yaml")):
         declared.update({contract.event: contract for contract in read_odcs(path.read_text(), path.name).contracts})
-    validators = {name: validator(contract) for name, contract in builtin_contracts(declared).items()}
+    validators = {name: validator(contract) for name, contract in builtin_contracts(declared, ("billing", "admin")).items()}
     for event in events:
         raw = msgspec.json.encode(event.data)
         if event.fault == "broken":

@@ -24,6 +24,7 @@ from msgspec import Meta, Struct
 import pilotage
 from pilotage.app import views
 from pilotage.app.audience_api import AUDIENCES, BODIES
+from pilotage.app.content_api import CONTENTS
 from pilotage.app.description import describe_bodies
 from pilotage.app.desk import At, Desk, front_of, records_of
 from pilotage.app.entry_api import EntryRequest, request_entry
@@ -265,7 +266,7 @@ def make_api(desk: Desk) -> Litestar:
 
 def _routers() -> list[ControllerRouterHandler]:
     handlers = [get_in_flight, list_subjects, find_subject, get_subject, get_timeline, list_quarantine, get_quarantined, resubmit, discard]
-    handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES, *TASKS, *SWITCHES]
+    handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES, *TASKS, *SWITCHES, *CONTENTS]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]
 

@@ -12,7 +12,7 @@ from pilotage.app.desk import At, Desk, front_of, records_of
 from pilotage.app.lists import LISTED_MAX, Listing, list_events
 from pilotage.app.pacing import Repeats
 from pilotage.app.problems import documented
-from pilotage.journey.forms import BASES
+from pilotage.journey.forms_of_policies import BASES
 
 _USUAL = documented(400, 401, 429, 503)
 _KNOWN = _USUAL | documented(404)

@@ -8,9 +8,13 @@ from pilotage.app.exits import NEGATIVE, OK
 from pilotage.app.options import AsJson
 from pilotage.app.terminal import console, print_json
 from pilotage.app.workspace import WorkspaceInvalid, compile_workspace, errors, load
+from pilotage.event.time import moment
 from pilotage.journey.findings import Finding, Report, Severity
+from pilotage.journey.parse_brand import report_rights
+from pilotage.journey.parse_calendar import report_ends
 from pilotage.predicate.solver.contradictions import EXAMINED, Examiner
 from pilotage.predicate.solver.problem import World
+from pilotage.runner.clock import SystemClock
 from pilotage.simulate.document_tests import report_failures, run_tests
 from pilotage.source.zones import packaged_zones
 
@@ -35,6 +39,9 @@ def check_command(folder: Path = Path("."), *, json: AsJson = False) -> int:
         compiled = compile_workspace(workspace, zones, examiner)
         report, plan = Report(), compiled.plan
         report.extend(compiled.findings)
+        now_us = SystemClock().now_us()
+        report_ends(workspace.documents, moment(now_us).date(), report)
+        report_rights(workspace.documents, now_us, report)
         results = run_tests(workspace.documents, plan, zones, report) if plan is not None else ()
         report_failures(results, report)
         findings = report.findings

@@ -18,6 +18,7 @@ from pilotage.app.workspace import Workspace, load
 from pilotage.audience.membership import unknown
 from pilotage.channel import console, inbox, smtp, webhook
 from pilotage.channel.channel import Channel, Message
+from pilotage.channel.coupons import COUPONS, Coupons
 from pilotage.channel.links import Links
 from pilotage.channel.registry import Build, build_channels, rate_limits
 from pilotage.channel.services import Services
@@ -34,6 +35,7 @@ from pilotage.profile.state import State
 from pilotage.runner.allow import AllowList
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.compose import WEBHOOK, Composer
+from pilotage.runner.coupons import CouponBook
 from pilotage.runner.delivery import Ports
 from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.folder import read_environment, read_plans, read_secret, read_zones
@@ -99,7 +101,7 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
     links = Links(origin, (link_secret(read_secret(folder)),))
 
     def make_dispatcher(station: Station) -> Dispatcher:
-        ports = _ports(station, workspace, links, clock)
+        ports = _ports(station, workspace, links, clock, CouponBook(folder))
         return Dispatcher(ports, clock, rate_limits(workspace.channels, workers), meter=station.telemetry)
 
     return Equipment(
@@ -162,7 +164,7 @@ def make_channels(bindings: Mapping[str, Mapping[str, Any]], services: Services)
     return channels
 
 
-def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock) -> Ports:
+def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock, book: CouponBook) -> Ports:
     async def inbox_put(rows: Sequence[tuple[bytes, bytes]]) -> None:
         await station.engine.commit_rows(rows, "inbox")
 
@@ -179,6 +181,9 @@ def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock) -
     def task_scan(start: bytes, stop: bytes) -> Any:
         return station.engine.shards[shard_of_key(start)].store.scan("task", start, stop)
 
+    async def issue(pool: str, effect: str) -> str | None:
+        return await book.issue_soon(pool, effect, clock.now_us())
+
     composer = Composer(lambda name: station.program.contents.get(name), contact_class, links)
     allow = AllowList(workspace.environment.production, workspace.environment.allow)
     channels = make_channels(workspace.channels, Services(clock.now_us, workspace.endpoints, inbox_put, inbox_scan))
@@ -191,7 +196,7 @@ def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock) -
         compose=_traced(station, composer.message),
         contact_class=contact_class,
         paused=station.paused,
-        channels={**channels, TASKS: Tasks(task_put, task_scan, clock.now_us, onward)},
+        channels={**channels, TASKS: Tasks(task_put, task_scan, clock.now_us, onward), COUPONS: Coupons(issue)},
         allow=allow,
     )
 

@@ -19,11 +19,13 @@ from pilotage.journey.findings import Finding, Report, Severity, suggestion
 from pilotage.journey.forms import FORMS
 from pilotage.journey.names import Fragment
 from pilotage.journey.parse_fragment import parse_fragment
+from pilotage.journey.playbook import Playbook, parse_playbook
 from pilotage.journey.shape import check
 from pilotage.journey.template import BadSetting, Template, instantiated, parse_template
 from pilotage.simulate.document_tests import report_failures, run_tests
 
 FOLDER = "library"
+PLAYBOOKS = "playbooks"
 FRAGMENTS = "fragments"
 """Where fragments lie: in the library, and in a workspace."""
 
@@ -86,6 +88,54 @@ def template_named(name: str) -> Template:
             f"no template is called {name!r}", USAGE, suggestion(name, known, "templates") + "; 'pilotage new --list' tells of each"
         )
     return found[0]
+
+
+def playbooks() -> tuple[Playbook, ...]:
+    """The playbooks that come with Pilotage, by name."""
+    report = Report()
+    documents = _documents(resources.files("pilotage") / FOLDER / PLAYBOOKS, PLAYBOOKS, report)
+    found = [parse_playbook(document, report) for document in documents]
+    _expect_sound(report)
+    return tuple(sorted((each for each in found if each is not None), key=lambda each: each.name))
+
+
+def playbook_named(name: str) -> Playbook:
+    """The playbook of a name, or of a file."""
+    if Path(name).is_file():
+        report = Report()
+        document = read_document(Path(name).read_bytes(), name, report)
+        found = parse_playbook(document, report) if document is not None else None
+        if found is None:
+            raise Trouble("\n".join(finding.text for finding in report.findings), NO_INPUT, "correct the playbook")
+        return found
+    known = {each.name: each for each in playbooks()}
+    if name not in known:
+        cure = suggestion(name, known, "playbooks") + "; 'pilotage new --list' tells of each"
+        raise Trouble(f"no playbook is called {name!r}", USAGE, cure)
+    return known[name]
+
+
+def begin_all(workspace: Workspace, playbook: Playbook, settings: Mapping[str, str], zones: Zones) -> Begun:
+    """All journeys of a playbook and its document, tried together in their workspace. A setting is for each template that has it."""
+    contracts = {contract.event: contract for contract in compile_workspace(workspace, zones).contracts}
+    documents = {f"{PLAYBOOKS}/{playbook.name}.yaml": playbook.source}
+    templates = [(part, template_named(part.template)) for part in playbook.parts]
+    stray = set(settings) - {parameter.name for _, template in templates for parameter in template.parameters}
+    if stray:
+        raise Trouble(
+            f"no template of {playbook.name} has a parameter {min(stray)!r}",
+            USAGE,
+            suggestion(min(stray), {each.name for _, template in templates for each in template.parameters}, "parameters"),
+        )
+    for part, template in templates:
+        own = {parameter.name for parameter in template.parameters}
+        given = {**part.settings, **{key: value for key, value in settings.items() if key in own}}
+        try:
+            added = instantiated(template, part.name, workspace.company, given, contracts)
+        except BadSetting as bad:
+            raise Trouble(f"{part.template}: {bad}", USAGE, bad.cure) from bad
+        documents |= added
+    return _tried(workspace, documents, zones)
 
 
 def fragment_named(name: str) -> Fragment:

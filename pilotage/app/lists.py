@@ -14,7 +14,7 @@ from pilotage.app.exits import NO_INPUT, USAGE, Trouble
 from pilotage.contract.builtin import LIST_CHANGED
 from pilotage.event.digest import key128
 from pilotage.event.envelope import Event
-from pilotage.journey.forms import BASES
+from pilotage.journey.forms_of_policies import BASES
 from pilotage.journey.plan import Plan
 from pilotage.predicate.scope import suggestion
 from pilotage.profile.identity import normalised

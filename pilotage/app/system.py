@@ -19,6 +19,7 @@ import uvicorn
 
 from pilotage.app.access import RUNNING_FILE, Access, Running, api_token
 from pilotage.app.api import make_api
+from pilotage.app.coupons import fill_pools
 from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_secret
 from pilotage.app.exits import BUSY, CONFIG, FAULT, STORE_FULL, UNAVAILABLE, Trouble
 from pilotage.app.planning import unplanned
@@ -29,6 +30,10 @@ from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
 from pilotage.channel.hits import LinkServer
 from pilotage.channel.links import Links
 from pilotage.event.envelope import Event
+from pilotage.event.time import moment
+from pilotage.journey.findings import Report
+from pilotage.journey.parse_brand import report_rights
+from pilotage.journey.parse_calendar import report_ends
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder
 from pilotage.runner.front import Front
@@ -280,6 +285,7 @@ def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None
     try:
         now_us = (clock or SystemClock()).now_us()
         put_in_force(folder, compiled.plan, packaged_zones(), now_us, short_history=options.short_history)
+        fill_pools(Path(workspace.folder), workspace.documents, folder.path)
         bound = listening or listen(options.host, options.port)
         return System(options, workspace, compiled, folder, clock or SystemClock(), bound)
     except BaseException:
@@ -293,6 +299,12 @@ def runnable(path: Path, environ: Mapping[str, str]) -> tuple[Workspace, Compile
     compiled = compile_workspace(workspace, packaged_zones())
     if compiled.plan is None:
         raise unplanned(compiled)
+    ends = Report()
+    now_us = SystemClock().now_us()
+    report_ends(workspace.documents, moment(now_us).date(), ends)
+    report_rights(workspace.documents, now_us, ends)
+    for finding in ends.findings:
+        log.warning("what ends", finding=finding.text)
     if workspace.unset:
         names = ", ".join(workspace.unset)
         raise Trouble(f"these environment variables are not set: {names}", CONFIG, "set them, or give each a value as ${NAME:-value}")

@@ -7,12 +7,14 @@ and makes the plan. Nothing of the bindings reaches the plan but the names of en
 
 import re
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import msgspec
 
 from pilotage.app.bindings import check_endpoints, parts_of_channels
+from pilotage.app.coupons import check_pools
 from pilotage.channel.render import lint
 from pilotage.channel.template import variables_of
 from pilotage.contract.builtin import builtin_contracts
@@ -22,6 +24,7 @@ from pilotage.contract.odcs import ContractFile, read_odcs
 from pilotage.contract.validate import field_kinds
 from pilotage.event.time import DAY_US
 from pilotage.event.zone import Zones
+from pilotage.journey.almanac import NO_ALMANAC, Almanac
 from pilotage.journey.compile import compile_plan
 from pilotage.journey.document import Document, Fields, Scalar, Tree, read_document, text_place
 from pilotage.journey.findings import Finding, Report, Severity
@@ -40,8 +43,14 @@ PROFILE_FILE = "profile.yaml"
 CONTRACT_SUFFIX = ".odcs.yaml"
 FOLDERS = {
     "policies": "policy",
+    "calendars": "calendar",
     "audiences": "audience",
     "content": "content",
+    "brands": "brand",
+    "assets": "asset",
+    "seeds": "seeds",
+    "coupons": "coupons",
+    "playbooks": "playbook",
     "catalogues": "catalogue",
     "fragments": "fragment",
     "journeys": "journey",
@@ -147,14 +156,25 @@ def compile_workspace(workspace: Workspace, zones: Zones, examine: Examine | Non
         zones_digest=zones.digest,
         zone=workspace.zone,
         examine=examine,
+        almanac=_almanac(workspace, zones),
     )
     check_endpoints(workspace.endpoints, workspace.settings, report)
     _check_zone(workspace, zones, report)
     _check_markup(workspace.documents, report)
+    check_pools(Path(workspace.folder), workspace.documents, report)
     plan, findings = compile_plan(workspace.documents, surroundings)
     report.extend(findings)
     segment_names = {name: event for file in workspace.contract_files for name, event in file.segment_names.items()}
     return Compiled(None if report.failed else plan, report.findings, contracts, segment_names)
+
+
+def _almanac(workspace: Workspace, zones: Zones) -> Almanac:
+    """What is known of the world's days. It is loaded only where a calendar may ask: that takes half a second, more than most
+    commands."""
+    if all(document.kind != "calendar" for document in workspace.documents):
+        return NO_ALMANAC
+    almanac: Almanac = import_module("pilotage.source.almanac").packaged_almanac(Path(workspace.folder), zones)
+    return almanac
 
 
 def errors(findings: Iterable[Finding]) -> int:
@@ -342,11 +362,17 @@ def _check_markup(documents: Iterable[Document], report: Report) -> None:
     for document in documents:
         if document.kind != "content":
             continue
-        parts = {key.text: value for key, value in document.root.fields if isinstance(value, Scalar) and isinstance(value.value, str)}
-        markup = {name: scalar.text for name, scalar in parts.items() if name in ("mjml", "html", "body")}
-        for problem in lint(Content(document.name, document.root.text("channel"), markup)):
-            if problem.rule == "liquid" and problem.part != "body":
-                continue
-            rule = "C008" if problem.rule in ("liquid", "mjml") else "C007"
-            place = text_place(document, parts[problem.part], problem.line, problem.column)
-            report.add(rule, document.path, place, problem.message, problem.cure)
+        others = document.root.map("locales")
+        for fields in (document.root, *(each for _, each in (others.fields if others else ()) if isinstance(each, Fields))):
+            _check_parts(document, fields, report)
+
+
+def _check_parts(document: Document, fields: Fields, report: Report) -> None:
+    parts = {key.text: value for key, value in fields.fields if isinstance(value, Scalar) and isinstance(value.value, str)}
+    markup = {name: scalar.text for name, scalar in parts.items() if name in ("mjml", "html", "body")}
+    for problem in lint(Content(document.name, document.root.text("channel"), markup)):
+        if problem.rule == "liquid" and problem.part != "body":
+            continue
+        rule = "C008" if problem.rule in ("liquid", "mjml") else "C007"
+        place = text_place(document, parts[problem.part], problem.line, problem.column)
+        report.add(rule, document.path, place, problem.message, problem.cure)

@@ -21,7 +21,8 @@ class Fate(StrEnum):
 
 class Message(msgspec.Struct, frozen=True):
     """A message ready to leave. `parts` are the rendered templates by name. `idempotency_key` is the effect key in hex
-    and never changes between attempts. `attempt` counts from 1. `headers` are extra headers (unsubscribe, trace)."""
+    and never changes between attempts. `attempt` counts from 1. `headers` are extra headers (unsubscribe, trace).
+    `sender` is whom it comes from, where that is not what the channel's settings say."""
 
     idempotency_key: str
     recipient: str
@@ -33,6 +34,7 @@ class Message(msgspec.Struct, frozen=True):
     step: str
     purpose: str
     target: str = ""
+    sender: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True):

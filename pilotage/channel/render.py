@@ -16,6 +16,7 @@ import msgspec
 from css_inline import CSSInliner, InlineError
 
 from pilotage.channel.template import TemplateBroken, fill, nested, variables_of
+from pilotage.journey.languages import templates_in
 from pilotage.journey.plan import Content
 
 __all__ = ["Problem", "RenderFailed", "TemplateBroken", "lint", "render", "variables_of"]
@@ -69,12 +70,20 @@ def render(content: Content, variables: Mapping[str, Any]) -> dict[str, str]:
     by dotted name. `RenderFailed` names the template that failed."""
     tree = nested(variables)
     parts: dict[str, str] = {}
-    for name, template in content.templates.items():
+    for name, template in templates_for(content, variables).items():
         try:
             parts["html" if name == "mjml" else name] = _part(content.channel, name, template, tree)
         except (TemplateBroken, InlineError, OSError) as fault:
             raise RenderFailed(name, str(fault)) from fault
     return parts
+
+
+def templates_for(content: Content, variables: Mapping[str, Any]) -> Mapping[str, str]:
+    """The templates in the language that the customer reads, as far as the content has it."""
+    if not content.locales or not content.locale:
+        return content.templates
+    locale = variables.get(content.locale)
+    return templates_in(locale if isinstance(locale, str) else "", content.templates, content.locales, dict(content.fallback or ()))
 
 
 def _part(channel: str, name: str, template: str, tree: Mapping[str, Any]) -> str:

@@ -67,13 +67,14 @@ class Smtp:
         """Hand the mail to the server. A refusal by code 4yz may be tried again, one by 5yz may not."""
         try:
             recipient = _address(message.recipient)
-            mail = compose(message, self._settings, self._sender, recipient, self._now_us())
+            sender = _address(message.sender) if message.sender else self._sender
+            mail = compose(message, self._settings, sender, recipient, self._now_us())
         except (UnsafeMail, ValueError, HeaderParseError) as fault:
             return Receipt(Fate.FAILED, reason=f"the mail cannot be written: {fault}")
-        wide = not (recipient.addr_spec.isascii() and self._sender.addr_spec.isascii())
+        wide = not (recipient.addr_spec.isascii() and sender.addr_spec.isascii())
         raw = mail.as_bytes(policy=SMTPUTF8 if wide else SMTP)
         try:
-            client = await self._ready(recipient.addr_spec, wide)
+            client = await self._ready(sender.addr_spec, recipient.addr_spec, wide)
         except aiosmtplib.SMTPAuthenticationError as fault:
             return Receipt(Fate.RETRY, reason=f"the server refused the login: SMTP {fault.code}")
         except SMTPResponseException as fault:
@@ -86,17 +87,17 @@ class Smtp:
             return Receipt(Fate.FAILED, reason=str(fault))
         return await self._data(client, raw)
 
-    async def _ready(self, recipient: str, wide: bool) -> aiosmtplib.SMTP:
+    async def _ready(self, sender: str, recipient: str, wide: bool) -> aiosmtplib.SMTP:
         """A connection on which the envelope is accepted: a kept one, or a new one where the server has closed those."""
         while self._idle:
             client = self._idle.pop()
             try:
-                await self._envelope(client, recipient, wide)
+                await self._envelope(client, sender, recipient, wide)
                 return client
             except (aiosmtplib.SMTPServerDisconnected, ConnectionError):
                 continue  # it had rested too long; nothing was handed over
         client = await self._connect()
-        await self._envelope(client, recipient, wide)
+        await self._envelope(client, sender, recipient, wide)
         return client
 
     async def _connect(self) -> aiosmtplib.SMTP:
@@ -114,14 +115,14 @@ class Smtp:
         await client.connect()
         return client
 
-    async def _envelope(self, client: aiosmtplib.SMTP, recipient: str, wide: bool) -> None:
+    async def _envelope(self, client: aiosmtplib.SMTP, sender: str, recipient: str, wide: bool) -> None:
         encoding = "utf-8" if wide else "ascii"
         try:
             if wide and client.last_ehlo_response is None:
                 await client.ehlo()
             if wide and not client.supports_extension("smtputf8"):
                 raise aiosmtplib.SMTPNotSupported("the server does not take addresses beyond ASCII (SMTPUTF8)")
-            await client.mail(self._sender.addr_spec, options=["SMTPUTF8"] if wide else None, encoding=encoding)
+            await client.mail(sender, options=["SMTPUTF8"] if wide else None, encoding=encoding)
             await client.rcpt(recipient, encoding=encoding)
         except SMTPResponseException:
             await self._reset(client)

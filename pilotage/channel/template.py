@@ -118,7 +118,9 @@ def variables_of(template: str) -> set[str]:
         raise _broken(template, fault) from fault
     unknown = sorted(set(analysis.filters) - set(_PLAIN.filters))
     if unknown:
-        raise TemplateBroken(f"unknown filter {unknown[0]!r}; see the list of filters in docs/channel.md")
+        before = template[: analysis.filters[unknown[0]][0].index]
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        raise TemplateBroken(f"unknown filter {unknown[0]!r}; see the list of filters in docs/channel.md", line, column)
     return {_dotted(variable.segments) for found in analysis.globals.values() for variable in found}
 
 

@@ -64,9 +64,32 @@ class Slot(msgspec.Struct, frozen=True):
     channels: tuple[str, ...] = ()
 
 
+class Closing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A span [start, end) of a calendar, for the subjects in some countries (empty: all). Its ends are wall times in the subject's
+    zone, in microseconds as if they were UTC; those of a `fixed` one are instants, the same for everybody."""
+
+    start_us: int
+    end_us: int
+    reason: str
+    countries: tuple[str, ...] = ()
+    fixed: bool = False
+
+
+class Calendar(msgspec.Struct, frozen=True):
+    """Spans in which nothing of these classes leaves on these channels (empty: all). They are listed one by one, as they were when
+    the plan was made: no table of holidays is asked later."""
+
+    name: str
+    classes: tuple[str, ...]
+    channels: tuple[str, ...]
+    closings: tuple[Closing, ...]
+
+
 class Policy(msgspec.Struct, frozen=True):
     """All contact policies of a plan. `zone` is the IANA zone of subjects whose own is unknown; `zone_attribute` the
-    profile attribute that holds a subject's own. `slots` are left out of the stored form where there are none."""
+    profile attribute that holds a subject's own; `country` and `country_attribute` are the same for countries, where there are
+    calendars. Of messages decided at one instant those of the class named earlier in `order` go first, whatever their priority.
+    What came after the first release is left out of the stored form where it is not used."""
 
     purposes: tuple[Purpose, ...] = ()
     quiet_hours: tuple[QuietHours, ...] = ()
@@ -75,3 +98,7 @@ class Policy(msgspec.Struct, frozen=True):
     zone: str = "UTC"
     zone_attribute: str = "timezone"
     slots: tuple[Slot, ...] | UnsetType = UNSET
+    calendars: tuple[Calendar, ...] | UnsetType = UNSET
+    country: str | UnsetType = UNSET
+    country_attribute: str | UnsetType = UNSET
+    order: tuple[str, ...] | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""The one ordered decision about a candidate message: consent, suppression, quiet hours, budgets.
+"""The one ordered decision about a candidate message: consent, suppression, quiet hours and calendars, budgets.
 
 `decide` is asked when the candidate arises and whenever it is decided anew; `recheck` is asked by the dispatcher just
 before the message leaves, and looks at everything but the budgets, in which the message already has its place.
@@ -8,6 +8,7 @@ import msgspec
 
 from pilotage.consent.purposes import refusal
 from pilotage.decision.budget import HELD, over_budget
+from pilotage.decision.calendar import Closings, closed_until
 from pilotage.decision.quiet import quiet_until
 from pilotage.decision.rules import Candidate, ContactRules, Standing
 from pilotage.profile.state import State
@@ -82,8 +83,32 @@ def _forbidden(rules: ContactRules, standing: Standing, state: State, candidate:
 
 
 def _quiet(rules: ContactRules, standing: Standing, state: State, now_us: int) -> Verdict:
-    if standing.quiet_hours:
-        until_us, name = quiet_until(standing.quiet_hours, rules.zones, rules.zone_of(state), now_us)
-        if name:
-            return Later(at_us=until_us, rule=f"quiet_hours:{name}", reason=f"quiet hours {name}")
-    return ALLOWED
+    if standing.closings is not None:
+        return _closed(rules, standing, standing.closings, state, now_us)
+    return _after_the_night(rules, standing, rules.zone_of(state), now_us) if standing.quiet_hours else ALLOWED
+
+
+def _closed(rules: ContactRules, standing: Standing, closings: Closings, state: State, now_us: int) -> Verdict:
+    """The first instant that quiet hours and calendars both allow: what ends in the night waits for the morning, and the morning of
+    a holiday for that of the day after."""
+    zone, country = rules.zone_of(state), rules.country_of(state)
+    found = _after_the_night(rules, standing, zone, now_us)
+    while True:
+        at_us = found.at_us if isinstance(found, Later) else now_us
+        until_us, name, reason = closed_until(closings, rules.zones, zone, country, at_us)
+        if not name:
+            return found
+        found = _after(found, Later(until_us, f"calendar:{name}", f"calendar {name}: {reason}" if reason else f"calendar {name}"))
+        found = _after(found, _after_the_night(rules, standing, zone, until_us))
+
+
+def _after(one: Verdict, other: Verdict) -> Verdict:
+    """The later of two verdicts that follow each other: its rule decides, and its reason names both."""
+    if not isinstance(one, Later) or not isinstance(other, Later):
+        return one if isinstance(one, Later) else other
+    return Later(other.at_us, other.rule, one.reason if other.reason in one.reason else f"{one.reason}, then {other.reason}")
+
+
+def _after_the_night(rules: ContactRules, standing: Standing, zone: str, at_us: int) -> Verdict:
+    until_us, name = quiet_until(standing.quiet_hours, rules.zones, zone, at_us)
+    return Later(at_us=until_us, rule=f"quiet_hours:{name}", reason=f"quiet hours {name}") if name else ALLOWED

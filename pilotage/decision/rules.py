@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Slot, Suppression
+from pilotage.decision.calendar import Closings
 from pilotage.event.zone import Zones
 from pilotage.profile.state import State
 
@@ -37,6 +39,7 @@ class Standing(msgspec.Struct, frozen=True):
     quiet_hours: tuple[QuietHours, ...]
     budgets: tuple[Budget, ...]
     slot: Slot | None = None
+    closings: Closings | None = None
 
 
 class ContactRules:
@@ -64,6 +67,9 @@ class ContactRules:
         if purpose is None:
             raise UnknownPurpose(f"purpose {purpose_name!r} is in no policy; declare it under `purposes`")
         contact_class, policy = purpose.contact_class, self.policy
+        calendars = tuple(
+            each for each in policy.calendars or () if contact_class in each.classes and (not each.channels or channel in each.channels)
+        )
         return Standing(
             purpose=purpose,
             suppressions=tuple((rule, self._tests[rule.name]) for rule in policy.suppressions if contact_class in rule.classes),
@@ -74,16 +80,26 @@ class ContactRules:
             slot=next(
                 (slot for slot in self.slots if contact_class in slot.classes and (not slot.channels or channel in slot.channels)), None
             ),
+            closings=Closings(calendars) if calendars else None,
         )
+
+    def rank(self, purpose: str) -> int:
+        """How many classes go before that of a purpose, whatever the priority; 0 where the policy names no order."""
+        known, order = self.purposes.get(purpose), self.policy.order
+        if known is None or order is UNSET:
+            return 0
+        return order.index(known.contact_class) if known.contact_class in order else len(order)
+
+    def country_of(self, state: State) -> str:
+        """The subject's country as ISO 3166-1 has it, or the company's where it is unknown; empty where both are."""
+        policy = self.policy
+        country = state.attributes.get(policy.country_attribute) if policy.country_attribute is not UNSET else None
+        return country.upper() if isinstance(country, str) and country else policy.country or ""
 
     def zone_of(self, state: State) -> str:
         """The subject's IANA zone, or the company's where it is unknown or not a zone."""
         zone = state.attributes.get(self.policy.zone_attribute)
         return zone if isinstance(zone, str) and zone in self.zones else self.policy.zone
-
-
-def _waits(slot: Slot, channel: str, purpose: Purpose) -> bool:
-    return purpose.contact_class in slot.classes and (not slot.channels or channel in slot.channels)
 
 
 def counts(budget: Budget, channel: str, purpose: Purpose, journey: str) -> bool:

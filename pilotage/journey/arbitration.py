@@ -60,10 +60,11 @@ def rivals(work: Work, entry: Entry) -> tuple[str, ...]:
 
 
 def _order(work: Work, entry: Entry) -> tuple[int, int, str, str, bytes]:
-    if _send(work, entry) is None:
+    step = _send(work, entry)
+    if step is None:
         return 0, 0, entry.journey, entry.step, entry.id
     priority = _priority(work, entry)
-    return 1, _LAST if priority is None else -priority, entry.journey, entry.step, entry.id
+    return 1 + work.program.rules.rank(step.purpose), _LAST if priority is None else -priority, entry.journey, entry.step, entry.id
 
 
 def _send(work: Work, entry: Entry) -> Send | None:

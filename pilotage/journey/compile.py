@@ -13,15 +13,18 @@ from pilotage.audience.model import Audience
 from pilotage.contract.builtin import HANDED_ONLY, MEMBER_JOINED, MEMBER_LEFT
 from pilotage.contract.model import Contract
 from pilotage.journey.document import Document
-from pilotage.journey.findings import Finding, Report
+from pilotage.journey.findings import Finding, Report, suggestion
 from pilotage.journey.forms import FORMS
 from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, event_fields
 from pilotage.journey.parse_audience import parse_audiences
+from pilotage.journey.parse_brand import check_brands, parse_asset, parse_brand
+from pilotage.journey.parse_calendar import COUNTRY_ATTRIBUTE, parse_calendars
 from pilotage.journey.parse_content import finished_content, parse_content
 from pilotage.journey.parse_entrance import entered_on
 from pilotage.journey.parse_fragment import parse_fragment
 from pilotage.journey.parse_journey import parse_journey
-from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy
+from pilotage.journey.parse_languages import check_languages, parse_languages
+from pilotage.journey.parse_policy import ZONE_ATTRIBUTE, parse_policy, with_brands, with_calendars
 from pilotage.journey.parse_profile import parse_accounts, parse_profile
 from pilotage.journey.plan import KERNEL, Accounts, AttributeSpec, Content, Journey, Plan
 from pilotage.journey.shape import check
@@ -29,7 +32,21 @@ from pilotage.journey.subjects import ACCOUNT, MEMBERSHIP, PERSONAL
 from pilotage.predicate.ir import Expr, Predicate, Type
 from pilotage.profile.features import derive
 
-DOCUMENT_KINDS = ("audience", "catalogue", "content", "fragment", "journey", "policy", "profile")
+DOCUMENT_KINDS = (
+    "asset",
+    "audience",
+    "brand",
+    "calendar",
+    "catalogue",
+    "content",
+    "coupons",
+    "fragment",
+    "journey",
+    "playbook",
+    "policy",
+    "profile",
+    "seeds",
+)
 """The kinds of documents a plan is made of."""
 
 NEVER_ON_ACCOUNTS = frozenset((*MEMBERSHIP, *HANDED_ONLY, *PERSONAL)) - {MEMBER_JOINED, MEMBER_LEFT}
@@ -62,12 +79,21 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
         zone=_written(sorts["policy"], "zone") or surroundings.zone,
         zone_attribute=_written(sorts["policy"], "zone_attribute") or ZONE_ATTRIBUTE,
         examine=surroundings.examine,
+        brands={document.name: parse_brand(document) for document in sorts["brand"]},
+        assets={document.name: parse_asset(document, report) for document in sorts["asset"]},
+        pools=tuple(sorted(document.name for document in sorts["coupons"])),
+        languages=parse_languages(sorts["policy"], report),
     )
     policy_desks = [Desk(document, names, report) for document in sorts["policy"]]
-    policy = parse_policy(policy_desks, surroundings.zone)
+    brand_desks = [Desk(document, names, report) for document in sorts["brand"]]
+    check_brands(brand_desks)
+    policy = with_brands(parse_policy(policy_desks, surroundings.zone), policy_desks, brand_desks)
+    country_attribute = _written(sorts["policy"], "country_attribute") or COUNTRY_ATTRIBUTE
+    calendars = parse_calendars([Desk(document, names, report) for document in sorts["calendar"]], surroundings.almanac, country_attribute)
+    policy = with_calendars(policy, calendars, policy_desks, country_attribute)
     of_persons, of_accounts = _by_subject(sorts, accounts, names, report)
     journey_desks = _desks(sorts["journey"], of_persons, of_accounts, report)
-    journeys, contents = _journeys(journey_desks, drafts, report)
+    journeys, contents = _journeys(journey_desks, names, report)
     audience_desks = _desks(sorts["audience"], of_persons, of_accounts, report)
     audiences = parse_audiences([desk for desk in audience_desks if desk.names is of_persons])
     on_accounts = parse_audiences([desk for desk in audience_desks if desk.names is not of_persons])
@@ -194,13 +220,19 @@ def _contents(documents: Sequence[Document], surroundings: Surroundings, report:
     return {draft.name: draft for draft in drafts if draft is not None}
 
 
-def _journeys(desks: Sequence[Desk], drafts: dict[str, ContentDraft], report: Report) -> tuple[tuple[Journey, ...], tuple[Content, ...]]:
+def _journeys(desks: Sequence[Desk], names: Names, report: Report) -> tuple[tuple[Journey, ...], tuple[Content, ...]]:
     """The journeys by name, and the contents they send; a content that none sends is reported and left out."""
-    reads: dict[str, dict[str, Expr]] = defaultdict(dict)
+    drafts, reads = names.contents, defaultdict[str, dict[str, Expr]](dict)
     journeys = [journey for desk in desks if (journey := parse_journey(desk, reads)) is not None]
+    for draft in drafts.values():
+        check_languages(draft, names, report)
+        if draft.brand and draft.brand not in names.brands:
+            place = draft.document.root.key("brand").place
+            cure = suggestion(draft.brand, names.brands, "brands")
+            report.add("C014", draft.document.path, place, f"unknown brand {draft.brand!r}", cure)
     for name in sorted(set(drafts) - set(reads)):
         document = drafts[name].document
         message = f"no journey uses the content {name!r}"
         report.add("C006", document.path, document.root.key("name").place, message, "use it in a send step, or remove it")
-    contents = tuple(finished_content(drafts[name], reads[name]) for name in sorted(reads))
+    contents = tuple(finished_content(drafts[name], reads[name], names) for name in sorted(reads))
     return tuple(sorted(journeys, key=lambda journey: journey.name)), contents

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from pilotage.event.cron import Cron
-from pilotage.event.time import duration_text
+from pilotage.event.time import duration_text, moment
 from pilotage.journey.plan import AnyStep, Arm, Assignment, Content, Edge, Enter, InFlight, Journey, Option, Task
 from pilotage.predicate.canonical import canonical
-from pilotage.predicate.ir import Feature, Predicate
+from pilotage.predicate.ir import Feature, Literal, Predicate
 from pilotage.predicate.ir import Node as ExpressionNode
 from pilotage.predicate.text import canonical_text, expression_text
 
@@ -85,8 +85,14 @@ def kind_of(step: AnyStep) -> str:
 
 
 def described_content(content: Content) -> Description:
-    """A content: its channel, and its parts as written."""
-    return {"channel": content.channel, **content.templates}
+    """A content: its channel, its parts as written, in each language, and what it says of its brand and shows."""
+    found = {"channel": content.channel, "sender": content.sender or "", **content.templates}
+    for locale, parts in content.locales or ():
+        found |= {f"{part} ({locale})": text for part, text in parts.items()}
+    found |= {f"language instead of {locale}": other for locale, other in content.fallback or ()}
+    found |= {f"rights of {asset}": f"until {moment(until_us):%Y-%m-%d %H:%M} UTC" for asset, until_us in content.rights or ()}
+    found |= {name: str(value.value) for name, value in content.variables if isinstance(value, Literal)}
+    return {name: text for name, text in found.items() if text}
 
 
 def _leads(name: str) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from pilotage.consent.policy import Policy
+from pilotage.consent.policy import Calendar, Policy
 from pilotage.decision.rules import counts
+from pilotage.event.time import moment
 from pilotage.journey.described import Description, described, described_content, described_journey, described_step, ways_of
 from pilotage.journey.plan import Accounts, AnyStep, Journey, Plan, Send
 from pilotage.predicate.ir import Feature
@@ -77,6 +78,7 @@ def compare_plans(old: Plan, new: Plan) -> PlanDifference:
         *_compared("quiet hours", *(_named(policy.quiet_hours, {}) for policy in policies)),
         *_compared("budget", *(_named(policy.budgets, {}) for policy in policies)),
         *_compared("contact slot", *(_named(policy.slots or (), {}) for policy in policies)),
+        *_compared("calendar", *({each.name: _calendar(each) for each in policy.calendars or ()} for policy in policies)),
         *_compared("suppression", *(_named(policy.suppressions, {}) for policy in policies)),
         *_compared("attribute", *(_named(plan.attributes, {}) for plan in (old, new))),
         *_compared("attribute of accounts", *(_named(each.attributes, {}) for each in accounts)),
@@ -99,7 +101,24 @@ def _settings(old: Plan, new: Plan) -> Iterable[Change]:
 
 
 def _zones(policy: Policy) -> Description:
-    return {"zone": policy.zone, "zone attribute": policy.zone_attribute}
+    said = {
+        "country": policy.country or "",
+        "country attribute": policy.country_attribute or "",
+        "order of classes": ", ".join(policy.order or ()),
+    }
+    return {"zone": policy.zone, "zone attribute": policy.zone_attribute, **{name: text for name, text in said.items() if text}}
+
+
+def _calendar(calendar: Calendar) -> Description:
+    """A calendar's spans, those of one reason together."""
+    found: Description = described(calendar, {}, ("name", "closings"))
+    for each in calendar.closings:
+        ends = (f"{moment(us):%Y-%m-%d %H:%M}" for us in (each.start_us, each.end_us))
+        where = f" UTC{'' if each.fixed else ' on their clock'}".replace(" UTC on", " on")
+        text = f"{' to '.join(ends)}{where}{' in ' if each.countries else ''}{', '.join(each.countries)}"
+        name = each.reason or "closed"
+        found[name] = f"{found[name]}; {text}" if name in found else text
+    return found
 
 
 def _named(parts: Iterable[Any], features: Mapping[str, Feature]) -> dict[str, Description]:
@@ -208,7 +227,9 @@ def _rules(policy: Policy, journey: Journey, step: Send) -> Description:
     budgets = [each for each in policy.budgets if counts(each, step.channel, purpose, journey.name)]
     slots = [each for each in policy.slots or () if kind in each.classes and (not each.channels or step.channel in each.channels)]
     suppressions = [each for each in policy.suppressions if kind in each.classes]
+    calendars = [each for each in policy.calendars or () if kind in each.classes and (not each.channels or step.channel in each.channels)]
     said = {"purpose": purpose.name, "class": kind, "basis": purpose.basis}
     for sort, rules in (("quiet hours", quiet), ("budgets", budgets), ("contact slots", slots), ("suppressions", suppressions)):
         said[sort] = "; ".join(sorted(f"{each.name} ({_flat(each, _SCOPE)})" for each in rules))
+    said["calendars"] = "; ".join(each.name for each in calendars)
     return {name: text for name, text in said.items() if text}

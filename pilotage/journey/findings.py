@@ -59,7 +59,7 @@ RULES = {
     "D020": "a list or map is empty",
     "D021": "a number is out of its range",
     "D022": "a schedule is not well-formed",
-    "D023": "a date and time is not well-formed",
+    "D023": "a date or time is not well-formed",
     "E001": "a condition or value cannot be read",
     "E002": "a value has another type than what it is assigned to",
     "E003": "a condition is never true",
@@ -106,6 +106,7 @@ RULES = {
     "J038": "a message of a journey on accounts does not say whom it goes to, or one of persons does",
     "J039": "unknown role",
     "J040": "a message to somebody at an account is ranked by what the account knows",
+    "J041": "a message is sent on the same channel twice",
     "F001": "unknown fragment",
     "F002": "unknown version of a fragment",
     "F003": "a fragment contains itself",
@@ -123,6 +124,16 @@ RULES = {
     "C006": "no journey uses a content",
     "C007": "a template's markup would lose something or shut somebody out",
     "C008": "a template's markup cannot be read",
+    "C009": "the end of rights is not an instant",
+    "C010": "a content shows an asset whose rights have ended",
+    "C011": "the rights of an asset end soon",
+    "C012": "a content lacks a language",
+    "C013": "a brand's content is sent for a purpose that is not the brand's",
+    "C014": "unknown brand",
+    "C015": "customers' languages are not known",
+    "Q001": "unknown coupon pool",
+    "Q002": "the codes of a coupon pool cannot be read",
+    "Q003": "a coupon code stands twice",
     "P001": "unknown time zone",
     "P002": "quiet hours begin and end at the same time",
     "P003": "two policy rules have the same name",
@@ -130,6 +141,14 @@ RULES = {
     "P005": "unknown journey in a policy",
     "P006": "a marketing purpose rests on a basis that does not allow marketing",
     "P007": "messages would wait for two contact slots",
+    "P008": "a purpose belongs to two brands",
+    "B001": "a calendar names no days",
+    "B002": "unknown country",
+    "B003": "the file of a calendar cannot be read",
+    "B004": "a calendar does not say from when to when it knows its days",
+    "B005": "a span of a calendar ends before it begins",
+    "B006": "a calendar's days end soon",
+    "B007": "a calendar's days have ended",
     "U001": "an audience has no owner",
     "U002": "an audience does not say who is in it",
     "U003": "audiences are made of each other",
@@ -160,11 +179,31 @@ RULES = {
     "W006": "a secret is written into a file of a production workspace",
     "W007": "the settings of a channel or endpoint are not what it needs",
 }
-"""Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, P policies, U audiences, A
-attributes, K contracts, T tests, L templates, W workspaces."""
+"""Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, Q coupons, P policies, B
+calendars, U audiences, A attributes, K contracts, T tests, L templates, W workspaces."""
 
 WARNINGS = frozenset(
-    {"E003", "E004", "E005", "E006", "J001", "J002", "J003", "J021", "F008", "U001", "C006", "C007", "P006", "K003", "T008", "W003", "W006"}
+    (
+        "E003",
+        "E004",
+        "E005",
+        "E006",
+        "J001",
+        "J002",
+        "J003",
+        "J021",
+        "F008",
+        "U001",
+        "C006",
+        "C007",
+        "C011",
+        "P006",
+        "B006",
+        "K003",
+        "T008",
+        "W003",
+        "W006",
+    )
 )
 """The rules whose findings are warnings; all others are errors."""
 

@@ -3,22 +3,21 @@
 This is the language as data. `shape.check` reports departures from it, `schema` publishes it to editors.
 """
 
-from pilotage.journey.forms_of_templates import TEMPLATE_KEYS
+from pilotage.journey.forms_of_contents import ASSET_KEYS, BRAND_KEYS, CONTENT_KEYS, COUPONS_KEYS, SEEDS_KEYS
+from pilotage.journey.forms_of_policies import CALENDAR_KEYS, POLICY_KEYS
+from pilotage.journey.forms_of_templates import PLAYBOOK_KEYS, TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.parameters import PARAMETER_TYPES, parametric
 from pilotage.journey.shape import Either, Form, Key, Later, Listing, Mapped, Shape, Value
 from pilotage.journey.step_forms import STEP, TYPES
 from pilotage.journey.subjects import ACCOUNT, PERSON
 
-CLASSES = ("marketing", "service", "transactional")
-BASES = ("consent", "legitimate_interest", "contract", "legal_obligation", "vital_interest")
 STAGES = ("acquisition", "onboarding", "adoption", "renewal", "growth", "advocacy", "service")
 ATTRIBUTE_TYPES = (*TYPES, "list", "map")
 EXISTING = ("include", "exclude")
 SUBJECTS = (PERSON, ACCOUNT)
 
 _NAMES = Listing(Value("name"))
-_CLASSES = Listing(Value(choices=CLASSES))
 
 
 def _head(kind: str, *keys: Key) -> Form:
@@ -192,99 +191,9 @@ CATALOGUE = _head(
     ),
 )
 
-_REQUIRED_NAME = Key("name", Value("word"), "its name", required=True)
-_CHANNELS = Key("channels", _NAMES, "only on these channels; without it on all")
+POLICY = _head("policy", *POLICY_KEYS)
 
-POLICY = _head(
-    "policy",
-    Key("name", Value("name"), "the policy's name", required=True),
-    Key("zone", Value(), "the IANA zone of subjects whose own is unknown"),
-    Key("zone_attribute", Value("name"), "the profile attribute that holds a subject's zone; timezone without it"),
-    Key(
-        "purposes",
-        Mapped(
-            Form(
-                "the purpose",
-                (
-                    Key("class", Value(choices=CLASSES), "the class of its messages", required=True),
-                    Key("basis", Value(choices=BASES), "the legal basis (GDPR art. 6)", required=True),
-                    Key("description", Value("line"), "what it covers, in words a customer understands"),
-                ),
-            ),
-            "name",
-        ),
-        "why people are contacted",
-    ),
-    Key(
-        "quiet_hours",
-        Listing(
-            Form(
-                "the quiet hours",
-                (
-                    _REQUIRED_NAME,
-                    Key("classes", _CLASSES, "the classes that keep quiet", required=True),
-                    _CHANNELS,
-                    Key("from", Value("time"), "when they begin, in the subject's zone", required=True),
-                    Key("to", Value("time"), "when they end", required=True),
-                ),
-            ),
-            empty=True,
-        ),
-        "daily spans in which nothing leaves",
-    ),
-    Key(
-        "budgets",
-        Listing(
-            Form(
-                "the budget",
-                (
-                    _REQUIRED_NAME,
-                    Key("limit", Value("count"), "at most so many messages", required=True),
-                    Key("window", Value("duration"), "in any window of this length", required=True),
-                    Key("classes", _CLASSES, "only messages of these classes"),
-                    _CHANNELS,
-                    Key("purposes", _NAMES, "only messages of these purposes"),
-                    Key("journeys", _NAMES, "only messages of these journeys"),
-                ),
-            ),
-            empty=True,
-        ),
-        "how many messages a subject may get",
-    ),
-    Key(
-        "slots",
-        Listing(
-            Form(
-                "the slot",
-                (
-                    _REQUIRED_NAME,
-                    Key("length", Value("duration"), "how long a slot is", required=True),
-                    Key("classes", _CLASSES, "the classes of messages that wait for slots", required=True),
-                    Key("limit", Value("count"), "how many messages leave at the end of a slot; 1 without it"),
-                    _CHANNELS,
-                ),
-            ),
-            empty=True,
-        ),
-        "the instants at which messages are decided together, the best of them first",
-    ),
-    Key(
-        "suppress",
-        Listing(
-            Form(
-                "the suppression",
-                (
-                    _REQUIRED_NAME,
-                    Key("when", Value("condition"), "while it is not false, messages are blocked", required=True),
-                    Key("classes", _CLASSES, "the classes it blocks", required=True),
-                    Key("reason", Value(), "the reason recorded"),
-                ),
-            ),
-            empty=True,
-        ),
-        "conditions under which nothing leaves",
-    ),
-)
+CALENDAR = _head("calendar", *CALENDAR_KEYS)
 
 AUDIENCE = _head(
     "audience",
@@ -327,12 +236,16 @@ PROFILE = _head(
     ),
 )
 
-CONTENT = _head(
-    "content",
-    Key("name", Value("name"), "the content's name", required=True),
-    Key("channel", Value("name"), "the channel it is written for", required=True),
-)
+CONTENT = _head("content", *CONTENT_KEYS)
 CONTENT = Form(CONTENT.title, CONTENT.keys, more=Value("line"))
+
+ASSET = _head("asset", *ASSET_KEYS)
+
+COUPONS = _head("coupons", *COUPONS_KEYS)
+
+SEEDS = _head("seeds", *SEEDS_KEYS)
+
+BRAND = _head("brand", *BRAND_KEYS)
 
 _ENDPOINT = Form(
     "the endpoint",
@@ -403,15 +316,23 @@ WORKSPACE = Form(
 
 TEMPLATE = _head("template", *TEMPLATE_KEYS)
 
+PLAYBOOK = _head("playbook", *PLAYBOOK_KEYS)
+
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
     "catalogue": CATALOGUE,
     "audience": AUDIENCE,
     "policy": POLICY,
+    "calendar": CALENDAR,
     "profile": PROFILE,
     "content": CONTENT,
+    "asset": ASSET,
+    "brand": BRAND,
+    "seeds": SEEDS,
+    "coupons": COUPONS,
     "template": TEMPLATE,
+    "playbook": PLAYBOOK,
     "pilotage": WORKSPACE,
 }
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

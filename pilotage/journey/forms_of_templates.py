@@ -52,6 +52,56 @@ CONTENT_OF_TEMPLATE = Form(
     ),
 )
 
+PLAYBOOK_KEYS = (
+    Key("name", Value("name"), "the playbook's name", required=True),
+    Key("guide", Value(), "when to use it, what it needs, where to begin", required=True),
+    Key(
+        "kpis",
+        Listing(
+            Form(
+                "the key figure",
+                (
+                    Key("kpi", Value("name"), "the figure, as the goals of its journeys name it", required=True),
+                    Key("meaning", Value(), "what it means", required=True),
+                    Key("target", Value(), "what it should come to", required=True),
+                ),
+            )
+        ),
+        "the figures to watch",
+        required=True,
+    ),
+    Key(
+        "templates",
+        Listing(
+            Form(
+                "the part",
+                (
+                    Key("template", Value("name"), "the template to begin from", required=True),
+                    Key("name", Value("name"), "the journey's name; the template's without it"),
+                    Key("set", Mapped(Value("setting"), "word"), "what is set for it"),
+                ),
+            )
+        ),
+        "the journeys that belong together",
+        required=True,
+    ),
+    Key(
+        "runbook",
+        Listing(
+            Form(
+                "the rule",
+                (
+                    Key("when", Value(), "what happens", required=True),
+                    Key("do", Value(), "what to do then", required=True),
+                    Key("who", Value(), "who does it", required=True),
+                ),
+            )
+        ),
+        "what to do when something goes wrong",
+        required=True,
+    ),
+)
+
 TEMPLATE_KEYS = (
     Key("name", Value("name"), "stage.purpose.name", required=True),
     Key("guide", Value(), "when to use it, what it needs, what to watch", required=True),

@@ -58,8 +58,8 @@ def _cut_off(journey: Journey, impossible: dict[StepEdge, str]) -> dict[StepEdge
 
 
 def _can_be_blocked(step: AnyStep, journey: Journey, policy: Policy) -> bool:
-    """Whether anything can block the step's message: consent, a suppression, quiet hours, a budget, a contact slot, a missing address, or,
-    where the step waits for its receipt, a last refusal before it leaves."""
+    """Whether anything can block the step's message: consent, a suppression, quiet hours, a calendar, a budget, a contact slot, a
+    missing address, or, where the step waits for its receipt, a last refusal before it leaves."""
     if not isinstance(step, Send) or step.on_failure or step.recipient or step.role is not UNSET:
         return True
     purpose = next((each for each in policy.purposes if each.name == step.purpose), None)
@@ -69,8 +69,9 @@ def _can_be_blocked(step: AnyStep, journey: Journey, policy: Policy) -> bool:
     quiet = step.expires_us < DAY_US and any(
         kind in rule.classes and (not rule.channels or step.channel in rule.channels) for rule in policy.quiet_hours
     )
+    closed = any(kind in rule.classes and (not rule.channels or step.channel in rule.channels) for rule in policy.calendars or ())
     budgets = any(counts(budget, step.channel, purpose, journey.name) for budget in policy.budgets)
-    return quiet or budgets or _waits_for_slots(step, kind, policy) or any(kind in rule.classes for rule in policy.suppressions)
+    return quiet or closed or budgets or _waits_for_slots(step, kind, policy) or any(kind in rule.classes for rule in policy.suppressions)
 
 
 def _waits_for_slots(step: Send, kind: str, policy: Policy) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 
 from pilotage.contract.model import Contract
 from pilotage.contract.validate import field_kinds
+from pilotage.journey.almanac import NO_ALMANAC, Almanac
 from pilotage.journey.document import Document, Fields, Node, Scalar, inner_place, text_place
 from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.plan import Assignment
@@ -55,7 +56,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What lies around the documents. `variables_of` gives the dotted names a template reads, and raises ValueError
     (with `line` and `column`, where it knows them) if it is
     not well-formed. `zone` is the company's own; `zones_digest` names the zone tables in force. `examine`, if given, looks at
-    each condition for what is doubtful about it; it has no part in the plan."""
+    each condition for what is doubtful about it; it has no part in the plan. `almanac` knows the world's days, for calendars."""
 
     contracts: tuple[Contract, ...]
     channels: Mapping[str, ChannelParts]
@@ -65,16 +66,46 @@ class Surroundings(msgspec.Struct, frozen=True):
     zones_digest: str = ""
     zone: str = "UTC"
     examine: Examine | None = None
+    almanac: Almanac = NO_ALMANAC
 
 
 class ContentDraft(msgspec.Struct, frozen=True):
-    """A content as written: its parts with their places, and for each dotted name its templates read, one place."""
+    """A content as written: its parts with their places, in each of its other languages too, and for each dotted name its templates
+    read, one place."""
 
     document: Document
     name: str
     channel: str
     templates: dict[str, Scalar]
     reads: dict[str, tuple[Scalar, int]]
+    locales: dict[str, dict[str, Scalar]] = {}
+    brand: str = ""
+
+
+class Brand(msgspec.Struct, frozen=True):
+    """A brand as written: its own purposes, whom its e-mails come from, and what templates read of it by name."""
+
+    document: Document
+    purposes: frozenset[str]
+    sender: str
+    values: dict[str, str]
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """An asset as written: what templates read of it by name, and the instant from which it may not be shown (None: never)."""
+
+    document: Document
+    values: dict[str, str]
+    until_us: int | None
+
+
+class Languages(msgspec.Struct, frozen=True):
+    """In which languages customers are written to: the attribute that holds theirs, the languages that every content must have, and
+    which language stands in for another."""
+
+    attribute: str = "locale"
+    required: tuple[str, ...] = ()
+    fallback: dict[str, str] = {}
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -121,6 +152,10 @@ class Names(msgspec.Struct, frozen=True):
     zone: str = "UTC"
     zone_attribute: str = ""
     examine: Examine | None = None
+    brands: Mapping[str, Brand] = {}
+    assets: Mapping[str, Asset] = {}
+    languages: Languages = Languages()
+    pools: tuple[str, ...] = ()
     roles: tuple[str, ...] | None = None
     members: Mapping[str, Type] = {}
 

@@ -13,7 +13,7 @@ from pilotage.journey.accounts import holders_of
 from pilotage.journey.outcome import Handed
 from pilotage.journey.plan import Send
 from pilotage.journey.program import JourneyProgram, StepProgram
-from pilotage.journey.steps import AWAITING, blocked, park, run_send, sent_before
+from pilotage.journey.steps import AWAITING, blocked, expiry, park, run_send, sent_before
 from pilotage.journey.work import Work
 from pilotage.predicate.ir import Variable
 from pilotage.profile.state import Entry
@@ -34,8 +34,11 @@ def run_message(work: Work, entry: Entry, journey: JourneyProgram, program: Step
     if sent_before(entry, journey, step):
         work.decide(entry, "passed", f"{step.content} was sent under an earlier version", "migrate")
         return step.next
+    expires_us, ended = expiry(work, journey, step)
+    if ended:
+        return blocked(work, entry, program, f"the rights of {ended} have ended", f"asset:{ended}")
     entry.rounds = {name: count for name, count in entry.rounds.items() if name != step.id}
-    return offer(work, entry, journey, program, work.now + step.expires_us, f"nobody has the role {step.role}")
+    return offer(work, entry, journey, program, expires_us, f"nobody has the role {step.role}")
 
 
 def offers(journey: JourneyProgram, step: Send) -> bool:

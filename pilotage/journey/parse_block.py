@@ -11,7 +11,8 @@ from pilotage.journey.document import Fields, Node
 from pilotage.journey.graph import restless, timeless_cycles, unreachable, ways_out
 from pilotage.journey.names import Desk
 from pilotage.journey.parse_steps import parse_step
-from pilotage.journey.plan import AnyStep, Exit, Repeat
+from pilotage.journey.parse_substitutes import with_substitutes
+from pilotage.journey.plan import AnyStep, Exit, Repeat, Send
 from pilotage.journey.scalars import END
 from pilotage.journey.scene import Scene
 from pilotage.journey.targets import fallbacks, target
@@ -47,7 +48,8 @@ def _steps(scene: Scene, block: Block, places: dict[str, Place]) -> list[AnyStep
             continue
         if isinstance(parsed, Repeat) and item.inner is not None:
             parsed = msgspec.structs.replace(parsed, body=first(item.inner))
-        steps.append(parsed)
+        steps += with_substitutes(scene, item.fields, parsed) if isinstance(parsed, Send) else [parsed]
+        places.update({each.id: (scene.desk, item.fields.key("id")) for each in steps if each.id not in places})
         if item.inner is not None:
             steps += _steps(msgspec.structs.replace(scene, end=block.path + item.name), item.inner, places)
     return steps

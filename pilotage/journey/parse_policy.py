@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, UnsetType
 
-from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Slot, Suppression
+from pilotage.consent.policy import Budget, Calendar, Policy, Purpose, QuietHours, Slot, Suppression
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
-from pilotage.journey.forms import BASES, CLASSES
+from pilotage.journey.forms_of_policies import BASES, CLASSES
 from pilotage.journey.names import Desk
+from pilotage.journey.parse_brand import budgets_of
 from pilotage.journey.scalars import count_or, duration_or, minute_or
 
 _Rule = TypeVar("_Rule", Purpose, QuietHours, Budget, Slot, Suppression)
@@ -51,7 +53,47 @@ def parse_policy(desks: Sequence[Desk], zone: str) -> Policy:
         zone=_setting(desks, "zone", _known_zone) or zone,
         zone_attribute=_setting(desks, "zone_attribute", _known_attribute) or ZONE_ATTRIBUTE,
         slots=slots or UNSET,
+        order=_order(desks),
     )
+
+
+def with_calendars(policy: Policy, calendars: tuple[Calendar, ...], desks: Sequence[Desk], country_attribute: str) -> Policy:
+    """The policy with its calendars, if there are any, and what says in which country a customer is."""
+    country = _setting(desks, "country", lambda desk, scalar: True)
+    _setting(desks, "country_attribute", _known_attribute)
+    if not calendars:
+        return policy
+    return msgspec.structs.replace(policy, calendars=calendars, country=country, country_attribute=country_attribute)
+
+
+def _order(desks: Sequence[Desk]) -> tuple[str, ...] | UnsetType:
+    """The order of classes, which only one policy, or all alike, may name; classes that it leaves out come last."""
+    orders = [(desk, node) for desk in desks if (node := desk.document.root.get("order")) is not None]
+    found = [tuple(item.text for item in desk.document.root.list("order") if isinstance(item, Scalar)) for desk, _ in orders]
+    for (desk, node), order in zip(orders, found, strict=True):
+        if order != found[0]:
+            desk.wrong("P004", node, f"'order' is another in {orders[0][0].document.path}", "keep one of them")
+        if len(set(order)) < len(order):
+            desk.wrong("D016", node, "a class stands twice in the order", "name each class once")
+    return found[0] if found else UNSET
+
+
+def with_brands(policy: Policy, desks: Sequence[Desk], brands: Sequence[Desk]) -> Policy:
+    """The policy with the budgets of brands beside its own."""
+    known = {budget.name for budget in policy.budgets}
+    added: list[Budget] = []
+    for desk, name, budget in budgets_of(brands):
+        if budget.name in known:
+            desk.wrong("P003", name, f"the budget {budget.name!r} is declared already", "rename or remove one")
+        known.add(budget.name)
+        added.append(budget)
+    return msgspec.structs.replace(policy, budgets=_by_name((*policy.budgets, *added))) if added else policy
+
+
+def _of_brands(desk: Desk, item: Fields) -> set[str]:
+    """The purposes of the brands that a budget counts together."""
+    names = _known(desk, item, "brands", "C014", desk.names.brands, "brand")
+    return {purpose for name in names for purpose in desk.names.brands[name].purposes}
 
 
 def _items(desks: Sequence[Desk], key: str) -> list[tuple[Desk, Fields]]:
@@ -102,7 +144,7 @@ def _budget(desk: Desk, item: Fields) -> Budget:
         window_us=duration_or(item.scalar("window"), 1),
         channels=_channels(desk, item),
         classes=_texts(item, "classes"),
-        purposes=_known(desk, item, "purposes", "J005", desk.names.purposes, "purpose"),
+        purposes=tuple(sorted({*_known(desk, item, "purposes", "J005", desk.names.purposes, "purpose"), *_of_brands(desk, item)})),
         journeys=_known(desk, item, "journeys", "P005", desk.names.journeys, "journey"),
     )
 

@@ -13,7 +13,7 @@ from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.journey.assignments import assign, kept, pairs
 from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
-from pilotage.journey.names import SCALAR_TYPES, converted
+from pilotage.journey.names import SCALAR_TYPES, ContentDraft, converted
 from pilotage.journey.parse_content import read_content
 from pilotage.journey.parse_decide import parse_decide
 from pilotage.journey.parse_task import parse_approve, parse_task
@@ -24,6 +24,8 @@ from pilotage.journey.step_forms import STEP
 from pilotage.journey.targets import edge, led_to, target
 from pilotage.predicate.ir import Expr, Literal, Type
 
+COUPON_VARIABLE = "coupon"
+"""The entry variable that holds a code where the step names none."""
 SEND_EXPIRES_US = 3 * DAY_US
 CALL_EXPIRES_US = DAY_US
 CALL_TIMEOUT_US = 30 * SECOND_US
@@ -47,28 +49,21 @@ def parse_step(scene: Scene, step: Fields, path: str, following: str) -> AnyStep
 
 def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
     desk, names = scene.desk, scene.desk.names
-    channel = desk.known("J016", step.scalar("send"), names.channels, "channel", "channels")
-    content = desk.known("J017", step.scalar("content"), names.contents, "content", "contents")
     if step.scalar("purpose") is None and not scene.purposed:
         desk.wrong("J020", step, f"step '{name}' has no purpose, nor has the journey", "add 'purpose' to the journey or the step")
     purpose = desk.known("J005", step.scalar("purpose"), names.purposes, "purpose", "purposes") or scene.purpose
+    channel, content, recipient = parse_message(scene, step, purpose)
     blocked = edge(scene, step, name, "on_blocked")
     if not blocked:
         message = f"step '{name}' does not say what happens when a policy blocks it"
         desk.wrong("J021", step, message, "add 'on_blocked' with a step, or 'on_blocked: end'")
-    draft = names.contents.get(content)
-    if draft is not None and channel and draft.channel != channel:
-        message = f"content {content!r} is written for channel {draft.channel!r}, not {channel!r}"
-        desk.wrong("J018", step.key("content"), message, "send it on its own channel, or write a content for this one")
-    if draft is not None:
-        read_content(scene, content)
     return Send(
         id=name,
         next=onward,
         channel=channel,
         content=content,
         purpose=purpose,
-        recipient=_recipient(scene, step, channel),
+        recipient=recipient,
         expires_us=duration_or(step.scalar("expires"), SEND_EXPIRES_US),
         on_blocked="" if blocked == END else blocked,
         on_failure=edge(scene, step, name, "on_failure"),
@@ -76,6 +71,30 @@ def _send(scene: Scene, step: Fields, name: str, onward: str) -> Send | None:
         on_lost=UNSET if step.get("on_lost") is None else target(scene, step, "on_lost", ""),
         role=_role(scene, step, name),
     )
+
+
+def parse_message(scene: Scene, fields: Fields, purpose: str) -> tuple[str, str, str]:
+    """The channel, the content and the attribute that holds the address, of what is sent by a step or in its place."""
+    desk, names = scene.desk, scene.desk.names
+    channel = desk.known("J016", fields.scalar("send"), names.channels, "channel", "channels")
+    content = desk.known("J017", fields.scalar("content"), names.contents, "content", "contents")
+    draft = names.contents.get(content)
+    if draft is not None and channel and draft.channel != channel:
+        message = f"content {content!r} is written for channel {draft.channel!r}, not {channel!r}"
+        desk.wrong("J018", fields.key("content"), message, "send it on its own channel, or write a content for this one")
+    if draft is not None:
+        read_content(scene, content)
+        _check_brand(scene, fields, draft, purpose)
+    return channel, content, _recipient(scene, fields, channel)
+
+
+def _check_brand(scene: Scene, fields: Fields, draft: ContentDraft, purpose: str) -> None:
+    """Report a brand's content that is sent under the consent given to another."""
+    brand = scene.desk.names.brands.get(draft.brand)
+    if brand is not None and purpose and purpose not in brand.purposes:
+        message = f"content {draft.name!r} is the brand {draft.brand!r}'s, which has no purpose {purpose!r}"
+        cure = f"send it for a purpose of its own ({', '.join(sorted(brand.purposes))}), or write a content for this one"
+        scene.desk.wrong("C013", fields.key("content"), message, cure)
 
 
 def _role(scene: Scene, step: Fields, name: str) -> str | UnsetType:
@@ -286,6 +305,22 @@ def _call(scene: Scene, step: Fields, name: str, onward: str) -> Call:
     )
 
 
+def _coupon(scene: Scene, step: Fields, name: str, onward: str) -> Call:
+    """A coupon is the answer to a call that the system itself takes, so that it comes as an event and is the same for ever."""
+    desk = scene.desk
+    pool = desk.known("Q001", step.scalar("coupon"), desk.names.pools, "coupon pool", "coupon pools")
+    return Call(
+        id=name,
+        next=onward,
+        endpoint=f"coupons/{pool}",
+        returns=((step.text("as", COUPON_VARIABLE), "code", Type.STRING),),
+        timeout_us=duration_or(step.scalar("timeout"), CALL_EXPIRES_US),
+        expires_us=duration_or(step.scalar("timeout"), CALL_EXPIRES_US),
+        on_failure=edge(scene, step, name, "on_failure"),
+        on_timeout=edge(scene, step, name, "on_timeout"),
+    )
+
+
 def _enter(scene: Scene, step: Fields, name: str, onward: str) -> Enter:
     desk, outcomes = scene.desk, step.map("outcomes")
     journey = desk.known("J030", step.scalar("journey"), desk.names.entrances, "journey", "journeys")
@@ -324,6 +359,7 @@ _PARSERS: dict[str, Callable[[Scene, Fields, str, str], AnyStep | None]] = {
     "set": _set,
     "emit": _emit,
     "call": _call,
+    "coupon": _coupon,
     "journey": _enter,
     "task": parse_task,
     "approve": parse_approve,

@@ -32,12 +32,20 @@ class AttributeSpec(msgspec.Struct, frozen=True):
 
 class Content(msgspec.Struct, frozen=True):
     """One message content: its channel and its named templates (e-mail: subject, mjml or html, text; in-app: title,
-    body; webhook: body). `variables` are the expressions of what the templates read, by dotted name."""
+    body; webhook: body). `variables` are the expressions of what the templates read, by dotted name. `locales` are its templates in
+    other languages, `locale` the variable that holds the customer's, `fallback` leads from a language to the one that stands in for it.
+    `sender` is whom an e-mail comes from, `rights` are the assets it shows, each with the instant from which it may not be shown. What
+    came after the first release is left out of the stored form where it is not used."""
 
     name: str
     channel: str
     templates: dict[str, str]
     variables: tuple[tuple[str, Expr], ...] = ()
+    locale: str | UnsetType = UNSET
+    locales: tuple[tuple[str, dict[str, str]], ...] | UnsetType = UNSET
+    fallback: tuple[tuple[str, str], ...] | UnsetType = UNSET
+    sender: str | UnsetType = UNSET
+    rights: tuple[tuple[str, int], ...] | UnsetType = UNSET
 
     @property
     def digest(self) -> str:

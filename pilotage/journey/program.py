@@ -202,7 +202,7 @@ class Program:
         self.schedule_set = b""
         self.takeovers: dict[str, Takeover] = {}
         self.takeover_set = b""
-        self.arbitrates = bool(rules.slots)
+        self.arbitrates = bool(rules.slots or rules.policy.order)
         self.zone_signal = f"@{plan.policy.zone_attribute}"
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}

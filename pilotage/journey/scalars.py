@@ -6,7 +6,7 @@ editor may check it with. Conditions and expressions are only required to be tex
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,12 +25,15 @@ DURATION = r"P.+|([0-9]+ *(ms|[smhdw]) *)+"
 END = "end"
 """What a document calls the end of its steps; no step may have this id."""
 INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+\-][0-9]{2}:[0-9]{2})?"
+LOCALE = r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 DURATION_MAX_US = 100 * 366 * 86_400_000_000
 
 _T = TypeVar("_T")
 _SHARE = re.compile(SHARE)
 _TIME = re.compile(TIME)
 _INSTANT = re.compile(INSTANT)
+_DAY = re.compile(DAY)
 
 
 class Unreadable(ValueError):
@@ -116,6 +119,21 @@ def instant_of(scalar: Scalar) -> datetime:
         return datetime.fromisoformat(scalar.text)
     except ValueError as fault:
         raise Unreadable(f"{shown(scalar)} is not a date and time: {fault}") from None
+
+
+def day_of(scalar: Scalar) -> date:
+    """A date."""
+    if not isinstance(scalar.value, str) or not _DAY.fullmatch(scalar.text):
+        raise Unreadable(f"{shown(scalar)} is not a date")
+    try:
+        return date.fromisoformat(scalar.text)
+    except ValueError as fault:
+        raise Unreadable(f"{shown(scalar)} is not a date: {fault}") from None
+
+
+def day_or_instant_of(scalar: Scalar) -> date:
+    """A date (which is no datetime), or a date and time of day."""
+    return day_of(scalar) if _DAY.fullmatch(scalar.text) else instant_of(scalar)
 
 
 def count_of(scalar: Scalar) -> int:
@@ -210,6 +228,11 @@ SCALAR_KINDS: dict[str, ScalarKind] = {
     "time": ScalarKind("D019", "write hours and minutes, such as 09:00 or 21:30", _pattern(TIME), minute_of),
     "cron": ScalarKind("D022", "write minute, hour, day of month, month and weekday, such as 0 9 * * mon-fri", {"type": "string"}, cron_of),
     "instant": ScalarKind("D023", "write a date and time such as 2026-03-02T10:00", _pattern(INSTANT), instant_of),
+    "locale": ScalarKind("D015", "write a language by BCP 47, such as de or de-AT", _pattern(LOCALE), _matching(LOCALE, "a language")),
+    "day": ScalarKind("D023", "write a date such as 2026-12-24", _pattern(DAY), day_of),
+    "day or instant": ScalarKind(
+        "D023", "write a date such as 2026-12-24, or with a time such as 2026-12-24T14:00", _pattern(f"{DAY}|{INSTANT}"), day_or_instant_of
+    ),
     "count": ScalarKind("D021", "write a whole number from 1 on", {"type": "integer", "minimum": 1, "maximum": 1_000_000}, count_of),
     "integer": ScalarKind("D011", "write a whole number", {"type": "integer"}, integer_of),
     "number": ScalarKind("D011", "write a number", {"type": "number"}, number_of),
@@ -235,6 +258,11 @@ def share_or(scalar: Scalar | None, default: int) -> int:
 def cron_or(scalar: Scalar | None) -> Cron | None:
     """The cron expression of a scalar; None where it is missing or, already reported, unreadable."""
     return _or(scalar, cron_of, None)
+
+
+def day_or_instant(scalar: Scalar | None) -> date | None:
+    """The date, or date and time, of a scalar; None where it is missing or, already reported, unreadable."""
+    return _or(scalar, day_or_instant_of, None)
 
 
 def minute_or(scalar: Scalar | None, default: int) -> int:

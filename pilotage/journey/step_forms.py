@@ -47,6 +47,20 @@ SEND = Form(
         ),
         Key("expires", Value("duration"), "how long the message may still leave; 3d without it"),
         Key("priority", Value("expression"), "which of several messages goes first, the highest; 0 without it"),
+        Key(
+            "instead",
+            Listing(
+                Form(
+                    "the substitute",
+                    (
+                        Key("send", Value("name"), "the channel to send on instead", required=True),
+                        Key("content", Value("name"), "the content to send there", required=True),
+                        Key("recipient", Value("name"), "the profile attribute that holds the address there"),
+                    ),
+                )
+            ),
+            "what is sent instead, the first that may leave, when the message is blocked or loses its slot",
+        ),
         _edge("on_lost", "where to go when others take the contact slot; without it the message waits for the next"),
         _edge("on_blocked", "where to go when a policy refuses the message, or it expires"),
         _edge("on_failure", "where to go when the provider finally fails"),
@@ -76,6 +90,18 @@ CALL = Form(
         Key("expires", Value("duration"), "how long the call may still be made; 1d without it"),
         _edge("on_failure", "where to go when the call finally fails"),
         _edge("on_timeout", "where to go when no answer came in time"),
+        _NEXT,
+    ),
+)
+
+COUPON = Form(
+    "step",
+    (
+        Key("coupon", Value("name"), "the coupon pool to take a code of", required=True),
+        Key("as", Value("word"), "the entry variable that holds it; coupon without it"),
+        Key("timeout", Value("duration"), "how long to wait for it; 1d without it"),
+        _edge("on_failure", "where to go when no code is left"),
+        _edge("on_timeout", "where to go when none came in time"),
         _NEXT,
     ),
 )
@@ -234,6 +260,7 @@ STEP: Variants = Variants(
             ),
         ),
         CALL,
+        COUPON,
         ENTER,
         TASK,
         APPROVE,

@@ -230,7 +230,20 @@ def run_send(work: Work, entry: Entry, journey: JourneyProgram, program: StepPro
     if sent_before(entry, journey, step):
         work.decide(entry, "passed", f"{step.content} was sent under an earlier version", "migrate")
         return step.next
-    return await_slot(work, entry, journey, program, work.now + step.expires_us)
+    expires_us, ended = expiry(work, journey, step)
+    if ended:
+        return blocked(work, entry, program, f"the rights of {ended} have ended", f"asset:{ended}")
+    return await_slot(work, entry, journey, program, expires_us)
+
+
+def expiry(work: Work, journey: JourneyProgram, step: Send) -> tuple[int, str]:
+    """When a new candidate of a step expires, with the rights of what it shows at the latest; and the asset, if any, whose rights have
+    ended already."""
+    rights = journey.content[step.id].rights
+    if not rights:
+        return work.now + step.expires_us, ""
+    until_us, asset = min((until_us, asset) for asset, until_us in rights)
+    return min(work.now + step.expires_us, until_us), asset if until_us <= work.now else ""
 
 
 def await_slot(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram, expires_us: int) -> str:

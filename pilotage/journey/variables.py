@@ -35,11 +35,18 @@ def settings_of(steps: Iterable[tuple[Desk, Fields]]) -> list[Setting]:
         for key, value in variables.fields if variables else ():
             if isinstance(value, Scalar):
                 found.append(Setting(desk, key, value=value))
+        if (pool := step.scalar("coupon")) is not None:
+            found.append(Setting(desk, step.scalar("as") or _named("coupon", pool), kind=Type.STRING))
         returned = step.map("returns")
         for key, value in returned.fields if returned else ():
             if isinstance(value, Fields) and value.text("type") in SCALAR_TYPES:
                 found.append(Setting(desk, key, kind=SCALAR_TYPES[value.text("type")]))
     return found
+
+
+def _named(name: str, place: Scalar) -> Scalar:
+    """A name that nobody wrote, at the place where it comes from."""
+    return msgspec.structs.replace(place, value=name, text=name)
 
 
 def type_variables(

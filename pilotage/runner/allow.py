@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from pilotage.channel.coupons import PREFIX
 from pilotage.journey.outcome import Action
 
 NOT_ALLOWED = "not on the allow list of a non-production environment"
@@ -23,9 +24,13 @@ class AllowList(msgspec.Struct, frozen=True):
     local: frozenset[str] = LOCAL_CHANNELS
 
     def allows(self, action: Action) -> bool:
-        """Whether the action may reach its recipient, or for a call its endpoint, in this environment. The list of tasks is the
-        environment's own."""
-        if action.kind == "task" or (action.kind == "send" and action.target in self.local):
+        """Whether the action may reach its recipient, or for a call its endpoint, in this environment. The list of tasks and the
+        book of coupons are the environment's own."""
+        if (
+            action.kind == "task"
+            or (action.kind == "call" and action.target.startswith(PREFIX))
+            or (action.kind == "send" and action.target in self.local)
+        ):
             return True
         if action.kind == "call":
             return self.reaches(f"call:{action.target}")

@@ -48,7 +48,13 @@ class Composer:
             step=action.step,
             purpose=action.purpose,
             target=action.target if action.kind == "call" else "",
+            sender=self._sender(action),
         )
+
+    def _sender(self, action: Action) -> str:
+        """Whom a content's brand has the message come from."""
+        content = self._content_of(action.content) if action.kind == "send" else None
+        return (content.sender or "") if content is not None else ""
 
     def _body(self, action: Action) -> tuple[dict[str, str], dict[str, str]]:
         return {"body": msgspec.json.encode(action.variables).decode()}, {}

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from pilotage.channel.channel import Channel, Fate, Message, Receipt
+from pilotage.channel.coupons import COUPONS, PREFIX
 from pilotage.channel.render import RenderFailed
 from pilotage.channel.tasks import TASKS
 from pilotage.decision.eligibility import Later, Refused, Verdict
@@ -53,8 +54,15 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 def channel_name(action: Action) -> str:
-    """The channel an action goes through: a send's target, the webhook channel for calls, the list of tasks."""
+    """The channel an action goes through: a send's target, the webhook channel for calls, the list of tasks, the book of coupons."""
+    if asks_for_coupon(action):
+        return COUPONS
     return {"call": WEBHOOK, "task": TASKS}.get(action.kind, action.target)
+
+
+def asks_for_coupon(action: Action) -> bool:
+    """Whether the call asks for a code of a coupon pool, and goes to no other system."""
+    return action.kind == "call" and action.target.startswith(PREFIX)
 
 
 def queue_name(action: Action) -> str:
@@ -127,9 +135,10 @@ def unknown(ports: Ports, row: ActionRow, reason: str, now_us: int) -> ActionRow
 
 
 def may_repeat(ports: Ports, action: Action) -> bool:
-    """Whether an action that may have left is handed over again: never a marketing message; a service or transactional
-    one always, since missing it is worse than seeing it twice; a call where the receiver drops repeats; a task, which is listed once."""
-    if action.kind == "task":
+    """Whether an action that may have left is handed over again: never a marketing message; a service or transactional one always,
+    since missing it is worse than seeing it twice; a call where the receiver drops repeats; a task, which is listed once; a coupon,
+    which stays the one of its key."""
+    if action.kind == "task" or asks_for_coupon(action):
         return True
     if action.kind == "send":
         return ports.contact_class(action.purpose) != "marketing"

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from pilotage.app.cli import invoke
-from pilotage.app.library import begin, library, template_named
+from pilotage.app.exits import USAGE, Trouble
+from pilotage.app.library import begin, begin_all, library, playbook_named, playbooks, template_named
 from pilotage.app.starter import init
 from pilotage.app.workspace import Workspace, load
 from pilotage.journey.forms import STAGES
@@ -61,6 +62,62 @@ def test_the_template_on_the_page_works(shop: Workspace, tmp_path: Path) -> None
     begun = begin(shop, template, "service.delivery.shipped", {}, packaged_zones())
     assert [] == [finding.text for finding in begun.findings]
     assert ["journeys/shipped.yaml", "content/shipped-note.yaml"] == list(begun.documents)
+
+
+PLAYBOOKS = {playbook.name: playbook for playbook in playbooks()}
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_every_playbook_begins_all_its_journeys_together(name: str, shop: Workspace) -> None:
+    """With the templates' defaults a playbook's journeys make one plan without a finding, all their tests pass beside each other, and its
+    figures are what their goals count."""
+    playbook = PLAYBOOKS[name]
+    begun = begin_all(shop, playbook, {}, packaged_zones())
+    assert [] == [finding.text for finding in begun.findings]
+    assert f"playbooks/{name}.yaml" in begun.documents
+    assert len(playbook.parts) == sum(path.startswith("journeys/") for path in begun.documents) >= 3
+    told = "".join(begun.documents.values())
+    assert all(f"kpi: {figure.kpi}," in told or f"kpi: {figure.kpi}}}" in told for figure in playbook.kpis)
+    assert f"| `{name}` | {playbook.description} |" in PAGE
+
+
+def test_there_are_playbooks_with_runbooks() -> None:
+    """At least three playbooks come with Pilotage, each with figures, targets, and what to do when something goes wrong."""
+    assert len(PLAYBOOKS) >= 3
+    assert all(len(each.runbook) >= 3 and each.kpis and len(each.guide) > 200 for each in PLAYBOOKS.values())
+
+
+def test_a_setting_of_a_playbook_is_for_each_template_that_has_it(shop: Workspace) -> None:
+    """What is set goes to all templates of the playbook that know it; what none knows is refused with what there is."""
+    begun = begin_all(shop, PLAYBOOKS["shop_year"], {"team": "crm"}, packaged_zones())
+    journeys = [text for path, text in begun.documents.items() if path.startswith("journeys/")]
+    assert 3 == sum("owner: {responsible: crm}" in text for text in journeys)
+    with pytest.raises(Trouble, match="no template of shop_year has a parameter 'taem'") as caught:
+        begin_all(shop, PLAYBOOKS["shop_year"], {"taem": "crm"}, packaged_zones())
+    assert "did you mean 'team'?" in caught.value.cure
+
+
+def test_a_playbook_comes_whole_or_not_at_all(refill: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Where one of its journeys misses something nothing is written; an unknown playbook is told with those there are."""
+    folder = Path(refill[-1])
+    before = sorted(folder.rglob("*"))
+    assert 1 == invoke(["new", "playbook", "membership", "--workspace", str(folder)])
+    assert "nothing was written" in capsys.readouterr().out
+    assert before == sorted(folder.rglob("*"))
+    assert USAGE == invoke(["new", "playbook", "membershp", "--workspace", str(folder)])
+    assert "did you mean 'membership'?" in capsys.readouterr().err
+
+
+def test_a_playbook_of_ones_own_is_a_file(tmp_path: Path, shop: Workspace) -> None:
+    """A playbook in a file names journeys of its own and sets what they need."""
+    source = (ROOT / "pilotage" / "library" / "playbooks" / "shop_year.yaml").read_text(encoding="utf-8")
+    own = source.replace("name: shop_year", "name: ours").replace(
+        "{template: growth.offers.win_back}", "{template: win_back, name: growth.offers.back_again, set: {silence: 120d}}"
+    )
+    (tmp_path / "ours.yaml").write_text(own, encoding="utf-8")
+    begun = begin_all(shop, playbook_named(str(tmp_path / "ours.yaml")), {}, packaged_zones())
+    assert [] == [finding.text for finding in begun.findings]
+    assert "timeout: 120d" in begun.documents["journeys/back_again.yaml"]
 
 
 @pytest.fixture

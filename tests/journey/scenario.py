@@ -91,7 +91,10 @@ def compile_documents(*texts: str, profile: str = PROFILE, roles: tuple[str, ...
         documents.append(document)
     surroundings = Surroundings(
         contracts=tuple(builtin_contracts({contract.event: contract for contract in CONTRACTS}, roles).values()),
-        channels={"email": ChannelParts(frozenset({"subject", "text"}), frozenset({"subject", "text", "mjml", "html"}), "email")},
+        channels={
+            "email": ChannelParts(frozenset({"subject", "text"}), frozenset({"subject", "text", "mjml", "html"}), "email"),
+            "push": ChannelParts(frozenset({"subject", "text"}), frozenset({"subject", "text"})),
+        },
         endpoints=frozenset({"desk"}),
         zones=ZONES.names,
         variables_of=_variables_of,

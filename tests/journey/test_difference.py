@@ -115,6 +115,16 @@ def test_a_change_of_policy_is_told_by_the_messages_it_concerns() -> None:
     assert () == difference("policies/contact.yaml", "basis: contract", "basis: vital_interest").effects
 
 
+def test_a_calendar_is_told_by_its_days() -> None:
+    """A calendar that comes is told with its days, for whom they are, and the messages that it holds back."""
+    days = "schema: 1\nkind: calendar\nname: closed\nclasses: [marketing]\ndays: [{from: 2026-12-24, reason: Christmas Eve}]\n"
+    found = compare_plans(plan_of(FILES), plan_of({**FILES, "calendars/closed.yaml": days}))
+    (_, closed) = found.changes
+    assert ("added", "calendar", "closed") == (closed.how, closed.kind, closed.name)
+    assert ("Christmas Eve", "", "2026-12-24 00:00 to 2026-12-25 00:00 on their clock") in fields(closed)
+    assert (PolicyEffect("calendars", "", "closed", ("growth.recovery.cart / remind",)),) == found.effects
+
+
 def test_a_contact_slot_is_told_by_the_messages_that_wait_for_it() -> None:
     """A slot that comes, goes or changes is told like a budget, with the messages that leave at its ends only."""
     slots = "slots:\n  - {name: day, length: 1d, classes: [marketing]}\nsuppress:\n"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pilotage.event.time import parse_instant_us
 from pilotage.journey.program import load
 from pilotage.profile.identity import account_of
 from tests.journey.company import Company, plan_of
@@ -150,3 +151,19 @@ def test_a_person_who_left_is_not_asked() -> None:
     """Roles are looked at when the message is offered, not when the entry began."""
     c = company().event("ann", "account.left", account="acme")
     assert ["bob@example.test"] == [each.recipient for each in go(c).actions]
+
+
+def test_an_offer_ends_with_the_rights_of_what_it_shows() -> None:
+    """A message to somebody at an account expires with the rights of an asset that it shows; when they have ended it is not offered."""
+    hero = "schema: 1\nkind: asset\nname: hero\nurl: https://cdn.example/hero.jpg\nrights: {until: 2026-03-03T12:00Z}\n"
+    shown = CONTENT.replace("{{ journey.n }}", "{{ journey.n }} {{ asset.hero.url }}")
+    c = Company(renewal(), shown, hero)
+    c.event("ann", "customer.signed_up", email="ann@example.test", country="DE")
+    c.event("ann", "consent.changed", purpose="marketing.cart", channel="email", granted=True)
+    c.join("ann", "acme", "billing", MINUTE)
+    (action,) = [each for each in go(c).actions if each.kind == "send"]
+    assert parse_instant_us("2026-03-03T12:00:00Z") == action.expires_us
+    late = Company(renewal(), shown, hero)
+    late.join("ann", "acme", "billing", MINUTE)
+    go(late, 2 * DAY)
+    assert ["the rights of hero have ended"] == [each.reason for each in late.decisions[late.subject("@acme")] if each.verb == "blocked"]

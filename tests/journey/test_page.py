@@ -12,6 +12,7 @@ from pilotage.contract.model import Contract, FieldSpec
 from pilotage.journey.document import read_document
 from pilotage.journey.findings import RULES, WARNINGS, Report
 from pilotage.simulate.document_tests import run_tests
+from pilotage.source.almanac import packaged_almanac
 from tests.journey.sample import SURROUNDINGS, compiled, text, texts
 from tests.journey.scenario import ZONES
 from tests.journey.story import TAKES_OVER, told
@@ -26,7 +27,7 @@ IDENTIFIED = Contract("customer.identified", "1", (text("email"), text("first_na
 SIGNED = Contract("contract.signed", "1", (text("plan"), FieldSpec("seats", "integer"), FieldSpec("months", "integer")))
 OWN = (IDENTIFIED, SIGNED, Contract("contract.ended", "1", ()), Contract("seat.used", "1", ()))
 DECLARED = {each.event: each for each in (*SURROUNDINGS.contracts, *OWN)} | account_contracts(("admin", "billing"))
-AROUND = msgspec.structs.replace(SURROUNDINGS, contracts=tuple(DECLARED.values()))
+AROUND = msgspec.structs.replace(SURROUNDINGS, almanac=packaged_almanac(ROOT, ZONES), contracts=tuple(DECLARED.values()))
 JOURNEY = next(path for path, source in DOCUMENTS.items() if "\nkind: journey" in source)
 STORIES = [block for block in blocks(PAGE) if block.language == "story"]
 UNLIMITED = DOCUMENTS[JOURNEY].replace("holdout: 5%\n", "")

@@ -22,7 +22,7 @@ MISTAKES = [
     (J, "owner: {responsible: shop-team}", "owner: {responsible: «5}", "error D011 'responsible': the number 5 is not text"),
     (J, "kpi: orders", "kpi: «null", "error D011 'kpi': null is not a name"),
     (J, "schema: 1", "schema: «2", "error D012 'schema': the number 2 is not a known schema version; write 'schema: 1'"),
-    (J, "kind: journey", "«kind: jorney", "error D013 unknown kind 'jorney'; kinds are: audience, catalogue, content, fragment, journey"),
+    (J, "kind: journey", "«kind: jorney", "error D013 unknown kind 'jorney'; kinds are: asset, audience, brand, calendar, catalogue"),
     (J, "kind: journey", "", "journeys/cart.yaml:1:1: error D010 the document has no 'kind'"),
     (J, "id: hour", "id: «1st", "error D015 'id': '1st' is not an id"),
     (J, "reentry: {after: 90d}", "reentry: «sometimes", "error D016 'reentry' cannot be 'sometimes'; Choices are: always, never"),

@@ -58,6 +58,13 @@ COMMANDS = {
     "audience": ("commands_audience:audience", "Who is in which audience, why, how they overlap; static lists."),
     "task": ("commands_task:task", "Tasks for people: which are open, taking them on, completing them."),
     "switch": ("commands_switch:switch", "Kill switches: hold back everything, a channel, a journey or a step at once."),
+    "journeys": (
+        "commands_steering:journeys_command",
+        "The journeys: which run, which are paused or stopped, and who is under way.",
+    ),
+    "pause": ("commands_steering:pause_command", "Pause a journey: none of its steps acts until it is resumed."),
+    "resume": ("commands_steering:resume_command", "Resume a journey that is paused or stopped."),
+    "stop": ("commands_steering:stop_command", "Stop a journey: nobody enters it any more; those under way finish or exit."),
     "history": ("commands_history:history", "All events and decisions, as Parquet files and in SQL."),
     "demo": ("demo:demo_command", "See it all at work: a fictional retailer, live in the terminal."),
     "bench": ("speed:bench_command", "Measure how fast this machine replays the demo's events."),

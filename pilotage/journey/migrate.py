@@ -8,6 +8,7 @@ what was sent is not sent again.
 from pilotage.journey.arbitration import DEFERRED
 from pilotage.journey.edges import awaits
 from pilotage.journey.entry import move, standing
+from pilotage.journey.pause import HALTED
 from pilotage.journey.plan import KEY, AnyStep, Call, Enter, Repeat, Send, Task, Wait
 from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.steps import AWAITING, HELD_OUT, WAITING, already_true, finish, park, sent_before
@@ -50,7 +51,7 @@ def _go_on(work: Work, entry: Entry, takeover: Takeover, goto: str) -> None:
     if before is None:
         _observe(work, current, journey)
         return
-    rests = _resting(work, current, journey, before, journey.steps[goto])
+    rests = ANEW if current.phase == HALTED else _resting(work, current, journey, before, journey.steps[goto])
     move(work, current, journey, goto if rests == ANEW else rests)
 
 

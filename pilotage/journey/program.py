@@ -5,6 +5,7 @@ listens to it and nothing for the journeys that do not. Journeys of earlier plan
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from operator import attrgetter
 from typing import Any
 
@@ -28,6 +29,7 @@ from pilotage.event.digest import digest, key128
 from pilotage.event.zone import Zones
 from pilotage.journey.compiled import Compiled, Condition, Function, signals_of
 from pilotage.journey.graph import repeated
+from pilotage.journey.pause import NO_CONTROLS, Controls
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Decide, Emit, Enter, Journey, Plan, Repeat, Send, Set, Task, Wait
 from pilotage.journey.takeover import Takeover, takeover
 from pilotage.predicate.ir import Call as CallExpr
@@ -183,11 +185,12 @@ class Program:
     exits something reads, `journeys` all versions there are, `entered` those of the plan in force by name,
     `schedules` the scheduled ones by audience (their set has a name too); `zone_signal` says that a subject's zone has changed,
     `arbitrates` whether messages are decided in order of priority. `takeovers` say what becomes of entries of earlier versions, by
-    version, where they do not finish under theirs (`takeover_set` names them all)."""
+    version, where they do not finish under theirs (`takeover_set` names them all). `controls` are the pauses and stops of journeys,
+    `steered` says whether there are any."""
 
     __slots__ = (
-        "arbitrates", "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys",
-        "passages", "plan", "rules", "schedule_set", "schedules", "takeover_set", "takeovers", "zone_signal",
+        "arbitrates", "audiences", "channels", "contents", "controls", "digest", "entered", "environment", "flips", "handlers", "journeys",
+        "passages", "plan", "rules", "schedule_set", "schedules", "steered", "takeover_set", "takeovers", "zone_signal",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, environment: str, rules: ContactRules, audiences: Audiences) -> None:
@@ -204,6 +207,8 @@ class Program:
         self.takeovers: dict[str, Takeover] = {}
         self.takeover_set = b""
         self.arbitrates = bool(rules.slots)
+        self.controls: Controls = NO_CONTROLS
+        self.steered = False
         self.zone_signal = f"@{plan.policy.zone_attribute}"
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
@@ -240,6 +245,14 @@ def load(plan: Plan, zones: Zones, environment: str, earlier: Sequence[Plan] = (
     program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
     return program
+
+
+def controlled(program: Program, controls: Controls) -> Program:
+    """The same program under some pauses and stops; what is compiled is shared."""
+    new = copy(program)
+    new.controls = controls
+    new.steered = bool(controls.pauses or controls.stops)
+    return new
 
 
 def _schedules(program: Program) -> None:

@@ -71,6 +71,7 @@ class Work:
             state.schedules,
             state.schedule_us,
             state.schedule_set,
+            state.resumed,
         )
         self.changed = False
         self.moves = 0
@@ -115,6 +116,8 @@ class Work:
         entries = self.own("entries")
         del entries[_place(entries, entry.id)]
         self.ended |= {self.program.journeys[entry.version].passage(entry.variables.get(KEY))}
+        if entry.journey in self.state.resumed and all(each.journey != entry.journey for each in entries):
+            del self.own("resumed")[entry.journey]
 
     def alive(self, entry: Entry) -> bool:
         """Whether the entry is still in the state, as this very copy."""

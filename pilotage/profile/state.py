@@ -86,8 +86,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     audiences that the subject was asked about; it is empty before the first. `keyed` are the passages through journeys whose
     entries have keys (see `journey.program`), each with the instant at which it was last entered; only those that re-entry rules
     still read. `schedules` are the next instants at which the subject may enter scheduled journeys, by journey, `schedule_us` the
-    earliest of them (0: none), `schedule_set` names the set of schedules that they are of. New sections go to the end: a state stored
-    without them is read as one where they are empty.
+    earliest of them (0: none), `schedule_set` names the set of schedules that they are of. `resumed` are the ends of pauses met last, by
+    journey. New sections go to the end: a state stored without them is read as one where they are empty.
     """
 
     subject: bytes
@@ -106,15 +106,20 @@ class State(msgspec.Struct, array_like=True, gc=False):
     schedules: dict[str, int] = {}
     schedule_us: int = 0
     schedule_set: bytes = b""
+    resumed: dict[str, int] = {}
 
+
+_WITHOUT_LAST = b"\xdc" + (len(State.__struct_fields__) - 1).to_bytes(2, "big")
+"""How MessagePack begins an array of all sections but one; an empty last one is the single byte at the end."""
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(State)
 
 
 def encode_state(state: State) -> bytes:
-    """The canonical bytes of a state."""
-    return _encoder.encode(state)
+    """The canonical bytes of a state. The last section is left out where it is empty: it came after states were stored first."""
+    raw = _encoder.encode(state)
+    return raw if state.resumed else _WITHOUT_LAST + raw[len(_WITHOUT_LAST) : -1]
 
 
 def decode_state(raw: bytes) -> State:

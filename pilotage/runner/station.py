@@ -70,7 +70,8 @@ class Equipment(msgspec.Struct):
     methods are the ports of a dispatcher and whose `telemetry` is its meter; without it, actions only pile up in the outbox.
     `environment` names whose stores these are. `history` is the data folder whose history these shards keep; without it they keep
     none. `filler` says how the past of features is filled in. `freshness` names what a program wants each subject to have met,
-    and says whether a state has not; without it nobody is swept for. `switches` are the kill switches that are set.
+    and says whether a state has not; without it nobody is swept for. `switches` are the kill switches that are set. `halted` says why
+    nothing of a journey may leave at an instant under a program; without it nothing is held.
     """
 
     environment: str
@@ -86,6 +87,7 @@ class Equipment(msgspec.Struct):
     filler: "Callable[[asked.FillFeatures], Filler] | None" = None
     freshness: Callable[[Any], Freshness] | None = None
     switches: Switches = Switches()
+    halted: Callable[[Any, str, int], str] | None = None
 
 
 class Station:
@@ -187,8 +189,11 @@ class Station:
         return known[0] if known is not None else None
 
     def paused(self, action: Action) -> str:
-        """Which kill switch holds an action back, or nothing."""
-        return self._switches.holding(channel_name(action), action.journey, action.step)
+        """Which kill switch holds an action back, or that its journey is paused; or nothing."""
+        held = self._switches.holding(channel_name(action), action.journey, action.step)
+        if not held and self._equipment.halted is not None:
+            held = self._equipment.halted(self.program, action.journey, self._clock.now_us())
+        return held
 
     def _committed(self, number: int, sealed: Sealed) -> None:
         now_us = self._clock.now_us()
@@ -340,6 +345,8 @@ class Station:
         program = self._equipment.program(question.plan)
         await self.engine.adopt(program, question.plan)
         self.program = program
+        if self.dispatcher is not None:
+            self.dispatcher.switches_changed()
         self._sweep()
         return str(question.plan)
 

@@ -73,6 +73,7 @@ class World:
         self.plans = {plan.digest: plan for plan in plans}
         self.active: list[Plan] = []
         self.stores = memory_stores()
+        self.opened: list[Station] = []
         self.numbers = itertools.count()
         self.clock = VirtualClock(now_us)
         self.task = asyncio.current_task()
@@ -94,9 +95,20 @@ class World:
         """A station under a plan, started."""
         if plan not in self.active:
             self.active.append(plan)
-        equipment = Equipment(
+        return await self.started(plan.digest)
+
+    async def started(self, plan: str) -> Station:
+        """A station under the plan of a name."""
+        station = await open_station(dict(enumerate(self.stores)), self.equipment(plan))
+        self.opened.append(station)
+        await station.start()
+        return station
+
+    def equipment(self, plan: str) -> Equipment:
+        """What a station runs the plan of a name with."""
+        return Equipment(
             "test",
-            plan.digest,
+            plan,
             self.program,
             advance,
             self.clock,
@@ -105,9 +117,6 @@ class World:
             filler=self.filler,
             freshness=freshness,
         )
-        station = await open_station(dict(enumerate(self.stores)), equipment)
-        await station.start()
-        return station
 
     async def crash(self) -> None:
         """Everything stops where it is, and nothing survives but what is on disk."""
@@ -115,6 +124,9 @@ class World:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for station in self.opened:  # what their disk threads have begun to write is written, or never is
+            station.engine._pool.shutdown()
+        self.opened = []
         self.stores = [store.crash() for store in self.stores]
 
     async def feed(self, station: Station, made: Sequence[tuple[bytes, Event, int]]) -> None:

@@ -65,6 +65,7 @@ COMMANDS = {
     "pause": ("commands_steering:pause_command", "Pause a journey: none of its steps acts until it is resumed."),
     "resume": ("commands_steering:resume_command", "Resume a journey that is paused or stopped."),
     "stop": ("commands_steering:stop_command", "Stop a journey: nobody enters it any more; those under way finish or exit."),
+    "archive": ("commands_archive:archive_command", "Archive a journey that is stopped and empty: its document leaves the plan."),
     "history": ("commands_history:history", "All events and decisions, as Parquet files and in SQL."),
     "demo": ("demo:demo_command", "See it all at work: a fictional retailer, live in the terminal."),
     "bench": ("speed:bench_command", "Measure how fast this machine replays the demo's events."),

@@ -16,7 +16,42 @@ from pilotage.profile.state import State
 from tests.histories.record import every
 from tests.histories.recorded import SUFFIX, Differs, Recorded, check, read, stored, write
 
-VERBS = ["answered", "assigned", "blocked", "branched", "called", "cancelled", "claimed", "completed", "decided", "deferred", "delivered", "emitted", "entered", "escalated", "exited", "failed", "goal", "held_out", "joined", "left", "lost", "migrated", "opened", "paused", "refused", "reminded", "repeated", "requested", "resumed", "sent", "set", "shifted", "timed_out", "waited"]
+VERBS = [
+    "answered",
+    "assigned",
+    "blocked",
+    "branched",
+    "called",
+    "cancelled",
+    "claimed",
+    "completed",
+    "decided",
+    "deferred",
+    "delivered",
+    "emitted",
+    "entered",
+    "escalated",
+    "exited",
+    "failed",
+    "goal",
+    "held_out",
+    "joined",
+    "left",
+    "lost",
+    "migrated",
+    "opened",
+    "paused",
+    "refused",
+    "reminded",
+    "repeated",
+    "requested",
+    "resumed",
+    "sent",
+    "set",
+    "shifted",
+    "timed_out",
+    "waited",
+]
 """What is decided in the histories of a kernel, at the least."""
 
 

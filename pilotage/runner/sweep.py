@@ -6,6 +6,7 @@ shard has come is noted in the same commit, so that a restart goes on from there
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
@@ -17,8 +18,15 @@ from pilotage.runner.layout import HEADER, body_of
 from pilotage.runner.shard import Shard
 
 SUBJECTS_AT_ONCE = 64
-SHARE = 0.2
-"""How much of the loop's time sweeping takes at most."""
+SUBJECTS_AHEAD = 1_024
+"""How many subjects are looked up at once: finding where to go on costs much more than the next of them. Whoever is new meanwhile has
+met what is new."""
+
+SHARE, SHARE_IDLE = 0.2, 0.8
+"""How much of the loop's time sweeping takes at most, while live events are waiting and while none is."""
+
+WALKERS = 2
+"""How many errands are under way at once: one goes through subjects while the other's are being written to disk."""
 
 _KEY = b"sweep"
 
@@ -43,6 +51,7 @@ class Sweep:
         self._engine = engine
         self._outdated = outdated
         self.states = {number: _read(shard, digest) for number, shard in engine.shards.items()}
+        self._ahead: dict[int, deque[bytes]] = {number: deque() for number in engine.shards}
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -62,10 +71,14 @@ class Sweep:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
+        await asyncio.gather(*(self._walk() for _ in range(WALKERS)))
+
+    async def _walk(self) -> None:
         for number, shard in sorted(self._engine.shards.items()):
             while not self.states[number].done:
                 took_s = await self._some(shard)
-                await asyncio.sleep(took_s * (1 / SHARE - 1))
+                share = SHARE if self._engine.queued_events else max(SHARE, SHARE_IDLE)
+                await asyncio.sleep(took_s * max(0.0, WALKERS / share - 1))
 
     async def _some(self, shard: Shard) -> float:
         took_s = 0.0
@@ -74,8 +87,9 @@ class Sweep:
             nonlocal took_s
             begun_s = time.perf_counter()
             before = self.states[shard.number]
-            first = shard.number * 128
-            found = list(islice(shard.subjects(first, first + 127, before.after or None), SUBJECTS_AT_ONCE))
+            if before.done:
+                return 0
+            found = self._next(shard, before.after)
             touched = shard.touch(found, now_us, self._outdated)
             through = len(found) < SUBJECTS_AT_ONCE
             swept = Swept(before.digest, found[-1] if found else before.after, before.touched + touched, through)
@@ -86,6 +100,15 @@ class Sweep:
 
         await self._engine.errand(errand)
         return took_s
+
+    def _next(self, shard: Shard, after: bytes) -> list[bytes]:
+        """The next subjects of a shard; fewer than `SUBJECTS_AT_ONCE` at its end."""
+        ahead = self._ahead[shard.number]
+        if len(ahead) < SUBJECTS_AT_ONCE:
+            first = shard.number * 128
+            known = shard.subjects(first, first + 127, (ahead[-1] if ahead else after) or None)
+            ahead.extend(islice(known, SUBJECTS_AHEAD))
+        return [ahead.popleft() for _ in range(min(SUBJECTS_AT_ONCE, len(ahead)))]
 
 
 def forget_sweep(engine: Engine) -> None:

@@ -13,7 +13,7 @@ import uvloop
 
 from bench import workload
 from bench.pipeline import Installation, bodies_of
-from pilotage.app.equipment import Programs, filler
+from pilotage.app.equipment import Programs, filler, freshness
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.event.time import DAY_US
 from pilotage.journey.advance import advance
@@ -22,8 +22,8 @@ from pilotage.journey.plan import Plan
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import open_folder
 from pilotage.runner.history.rest import compact_at_rest
-from pilotage.runner.question import FillFeatures
-from pilotage.runner.station import Equipment, open_station, open_stores
+from pilotage.runner.question import AdoptPlan, FillFeatures
+from pilotage.runner.station import Equipment, Station, open_station, open_stores
 from pilotage.runner.ticket import SHARDS
 from pilotage.source.zones import packaged_zones
 
@@ -35,15 +35,21 @@ CONDITIONS = (
     "since_last('cart.added') > interval '20 days'",
 )
 
+SWEPT_S = 10
+"""For how long the sweep is watched."""
+
 
 class Backfilled(msgspec.Struct, frozen=True):
-    """A past filled in: how many events were read, about how many subjects, for how many features, and how long it took."""
+    """A past filled in: how many events were read, about how many subjects, for how many features, and how long it took until a
+    release could go live. `swept` subjects were told afterwards, of all there are, each for so much CPU."""
 
     events: int
     subjects: int
     features: int
     wall_s: float
     cpu_s: float
+    swept: int
+    swept_us: float
 
 
 def backfilled(folder: Path, subjects: int, events: int) -> Backfilled:
@@ -91,6 +97,7 @@ async def _fill(folder: Path) -> Backfilled:
         advance,
         SystemClock(),
         filler=lambda question: filler(folder, programs(question.plan), question),
+        freshness=freshness,
     )
     station = await open_station(open_stores(folder, range(SHARDS)), equipment)
     await station.start()
@@ -104,8 +111,23 @@ async def _fill(folder: Path) -> Backfilled:
         await asyncio.sleep(0.01)
     took_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - cpu_s
     filled = [state.filled for state in states]
-    if any(each.unfit or each.refused for each in filled):
+    if any(each.unfit for each in filled):
         raise ValueError(f"not everything was filled in: {filled}")
+    opened.activate(wanted, packaged_zones())
+    swept, swept_us = await _swept(station, opened.environment.plans[-1])
     await station.stop()
     opened.close()
-    return Backfilled(sum(each.events for each in filled), sum(each.subjects for each in filled), len(missing), took_s, cpu_s)
+    events, subjects = (sum(getattr(each, name) for each in filled) for name in ("events", "subjects"))
+    return Backfilled(events, subjects, len(missing), took_s, cpu_s, swept, swept_us)
+
+
+async def _swept(station: Station, plan: str) -> tuple[int, float]:
+    """Let the sweep after a release come to subjects for a while: how many, and the CPU that each took, in microseconds."""
+    await station.ask(AdoptPlan(plan))
+    begun_s = time.process_time()
+    await asyncio.sleep(SWEPT_S)
+    cpu_s = time.process_time() - begun_s
+    touched = sum(swept.touched for swept in station.sweep.states.values()) if station.sweep is not None else 0
+    if not touched:
+        raise ValueError("the sweep has come to nobody")
+    return touched, cpu_s / touched * 1e6

@@ -223,6 +223,7 @@ def past(folder: Path, size: Size) -> list[Figure]:
         Figure("history: on disk", found.bytes_per_event, "bytes/event", bound=sizes),
         Figure("history: reading in order", found.read_per_s, "events/s", 50_000, bound=f"{found.read_per_cpu_s:,.0f} per CPU s"),
         Figure("backfill", filled.events / filled.wall_s, "events/s", 50_000, bound=_told(filled)),
+        Figure("backfill: sweep", filled.swept_us, "µs CPU/subject", bound=f"{filled.swept:,} told their past and asked about 5 audiences"),
         Figure("history: one subject's events", found.subject_s * 1e3, "ms", bound="by row groups' statistics, over all files"),
         Figure("acknowledged beside filing, p99", kept.p99_ms, "ms", 50, True, f"5,000 events/s in process, always filing; {quiet}"),
     ]
@@ -230,7 +231,7 @@ def past(folder: Path, size: Size) -> list[Figure]:
 
 def _told(filled: backfill.Backfilled) -> str:
     counts = f"{filled.events:,} events of {filled.subjects:,} subjects, {filled.features} features"
-    return f"{counts}; {filled.events / filled.cpu_s:,.0f} per CPU s; every subject told, its state and log on disk"
+    return f"{counts}; {filled.events / filled.cpu_s:,.0f} per CPU s; read, tallied and on disk for each subject to take in first"
 
 
 def where(folder: Path, size: Size) -> list[Figure]:

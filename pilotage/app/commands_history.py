@@ -70,7 +70,7 @@ def history_backfill(*, wait: bool = False, data: Data = DATA, json: AsJson = Fa
         print_json(view)
     elif view.active:
         of = "" if view.total is None else f" of {number(view.total)}"
-        said = f"{number(view.events)}{of} events read for {number(len(view.features))} features, {number(view.subjects)} subjects told"
+        said = f"{number(view.events)}{of} events read for {number(len(view.features))} features of {number(view.subjects)} subjects"
         console().print(f"{said}, {view.shards_done} of {SHARDS} shards done")
         for fault in view.faults:
             console().print(f"interrupted: {fault}", style="red", markup=False)

@@ -316,7 +316,7 @@ class HistoryView(msgspec.Struct, frozen=True):
 class BackfillView(msgspec.Struct, frozen=True):
     """Whether a release waits for the past of its features to be brought to everybody, and how far that is: `events` of about
     `total` (null: not counted yet) were read and `subjects` told. `unfit` events were left out of conditions that read their data,
-    since they do not keep today's contract; `refused` subjects could not be told. `shards_done` is of 8."""
+    since they do not keep today's contract. `shards_done` is of 8."""
 
     active: bool
     features: list[str]
@@ -324,7 +324,6 @@ class BackfillView(msgspec.Struct, frozen=True):
     total: int | None
     subjects: int
     unfit: int
-    refused: int
     shards_done: int
     faults: list[str]
 
@@ -412,7 +411,6 @@ def backfill_view(features: Sequence[str], states: Sequence[ShardBackfill]) -> B
         total=None if None in totals or not totals else sum(total or 0 for total in totals),
         subjects=sum(each.subjects for each in filled),
         unfit=sum(each.unfit for each in filled),
-        refused=sum(each.refused for each in filled),
         shards_done=sum(each.done for each in filled),
         faults=sorted({state.fault for state in states if state.fault}),
     )

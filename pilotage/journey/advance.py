@@ -59,6 +59,9 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     if handler is not None and handler.own:
         raise OwnEvent(f"{event.type} is made by the system itself; send an event type of your own")
     work = Work(program, state, now_us)
+    if event.type == FEATURES_FILLED:
+        work.now = wake_us if overdue else now_us
+        fill_features(work, event)
     if adopts or migrates:
         work.now = wake_us if overdue else now_us
     if adopts:
@@ -78,10 +81,7 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
         _take_event(work, handler, event, handler.validator.decode(event.data))
         _drain(work)
         _refresh(work)
-    elif event.type == FEATURES_FILLED:
-        work.begin(now_us, event.id)
-        fill_features(work, event)
-    elif adopts and event.type != WAKE:
+    elif adopts and event.type not in (WAKE, FEATURES_FILLED):
         work.begin(now_us, f"{event.source}/{event.id}")
         _take_change(work, NOTHING)
         _drain(work)

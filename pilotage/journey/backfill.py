@@ -7,7 +7,7 @@ nothing but the counted event, so the past can be tallied from events alone. Wha
 history: of such event types a feature begins with the recording.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from pilotage.journey.program import Program
 from pilotage.journey.work import Work
 from pilotage.predicate.ir import Feature
 from pilotage.profile.features import Kept, fill, kept_of, update, widest
+from pilotage.profile.state import State
 
 SOURCE = "pilotage/backfill"
 
@@ -163,8 +164,15 @@ def events_told(event: Event) -> dict[str, int]:
 
 
 def fill_features(work: Work, event: Event) -> None:
-    """Take in what the event says of the subject's past. No condition of the plan in force can read it: the features are
-    new, or wider than any of its windows."""
-    features = work.own("features")
-    for key, past in _decoder.decode(event.data).items():
-        features[key] = fill(past.window_us, past.known, past.whole, features.get(key), work.now)
+    """Take in what the event says of the subject's past. Nothing has asked for it yet: no condition of the plans before can,
+    since the features are new or wider than any of their windows, and a later plan comes to a subject after its past."""
+    work.own("features").update(_filled(work.state.features, event.data, work.now))
+
+
+def with_past(state: State, past: bytes, now_us: int) -> State:
+    """A state as it is once a past (see `Tally.end`) is taken in."""
+    return msgspec.structs.replace(state, features={**state.features, **_filled(state.features, past, now_us)})
+
+
+def _filled(features: Mapping[str, Kept], past: bytes, now_us: int) -> dict[str, Kept]:
+    return {key: fill(each.window_us, each.known, each.whole, features.get(key), now_us) for key, each in _decoder.decode(past).items()}

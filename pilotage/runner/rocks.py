@@ -26,7 +26,7 @@ from pilotage.runner.memory import ClosedStore, check_tables
 from pilotage.runner.store import DERIVED, TABLES, Batch, StoreFull
 
 MEBIBYTE = 1 << 20
-_POINT_READ = frozenset({"state", "seen", "link", "action", "quarantine"})
+_POINT_READ = frozenset({"state", "seen", "link", "action", "quarantine", "past"})
 """Tables that are asked for single keys, which are often absent: they get bloom filters, the derived ones in memory too."""
 _ONE_BY_ONE = 16
 """Up to so many keys are read one by one. A batched read lets go of the interpreter and waits to get it back from the disk

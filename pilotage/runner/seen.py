@@ -23,7 +23,8 @@ def event_hash(event: Event) -> bytes:
 
 
 class Seen:
-    """The hashes of one shard. `known` answers for those saved; `fresh_position` for those still in memory."""
+    """The hashes of one shard. `known` answers for those saved; `fresh_position` for those still in memory. The current day
+    lasts until `day_ends_us`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -32,6 +33,7 @@ class Seen:
         self._cycle: Iterator[tuple[bytes, int]] = iter(())
         self.unsaved = 0
         self._day = 0
+        self.day_ends_us = 0
         self._today = b""
         self._yesterday = b""
         self._two_days = False
@@ -41,11 +43,11 @@ class Seen:
         return len(self._fresh) + len(self._saving)
 
     def turn_to(self, received_us: int) -> None:
-        """Make the day of an instant the current one; hashes older than the day before it are dropped."""
-        day = received_us // DAY_US
-        if day == self._day:
+        """Make the day of an instant the current one, unless it is before that; hashes older than the day before it are dropped."""
+        if received_us < self.day_ends_us:
             return
-        self._day = day
+        day = received_us // DAY_US
+        self._day, self.day_ends_us = day, (day + 1) * DAY_US
         self._today = _day_key(day)
         self._yesterday = _day_key(day - 1) if day else self._today
         self._store.delete_range("seen", b"", self._yesterday)

@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import Any
 
 from pilotage.event.envelope import Event, wake_event
-from pilotage.event.time import DAY_US
 from pilotage.journey.outcome import Action, Decision
 from pilotage.profile.state import State
 from pilotage.runner.arrival import Advance, Arrival, Limits, NotSettled, OutOfOrder, Result, Sealed, Stuck, Told
@@ -19,6 +18,7 @@ from pilotage.runner.cursor import history_bound
 from pilotage.runner.layout import state_key, state_range, subject_of
 from pilotage.runner.log import LogBroken, LogReader, Record, Segment, encode_segment, last_segment, segments_from, trim_log
 from pilotage.runner.outbox import ActionRow, action_key, cancel_row, decode_row, pending_row
+from pilotage.runner.pasts import Pasts
 from pilotage.runner.recovery import (
     Diverged,
     KernelDiverged,
@@ -69,12 +69,13 @@ class Shard:
         """The last position given."""
         self.stuck: dict[bytes, Stuck] = {}
         self._program = program
-        self._plan = plan
+        self.plan = plan
+        """The digest of the plan in force."""
         self._programs = programs
         self._advance = advance
         self._owner = Owner(number, environment)
-        self._stamp_us = 0
-        self._day_ends_us = 0
+        self.stamp_us = 0
+        """The received time of the newest record."""
         self._marker = Marker()
         self._reign = Reign()
         self._target: Marker | None = None
@@ -83,6 +84,7 @@ class Shard:
         self._states = States(store, decoded_max=limits.decoded_max, packed_bytes_max=limits.packed_bytes_max)
         self._seen = Seen(store)
         self._timers = Timers(store, self._states.wake_of_dirty)
+        self.pasts = Pasts(store)
         self._reader = LogReader(store)
         self._in_flight: list[Segment] = []
         self._open()
@@ -94,9 +96,9 @@ class Shard:
         that `advance` refuses leaves its subject as it was."""
         hashes = [event_hash(arrival.event) for arrival in arrivals]
         if arrivals:
-            self._turn_day(max(arrivals[0].received_us or clock_us, self._stamp_us))
+            self._seen.turn_to(max(arrivals[0].received_us or clock_us, self.stamp_us))
         known = self._seen.known(hashes)
-        self._states.load([arrival.subject for arrival in arrivals])
+        self._load([arrival.subject for arrival in arrivals])
         take = self._take
         results = [
             Result(0, True) if seen else take(arrival, hashed, clock_us)
@@ -108,11 +110,11 @@ class Shard:
     def wake(self, now_us: int, limit: int) -> int:
         """Let up to `limit` subjects whose wake-up is due at or before `now_us` settle; returns how many were looked at
         (less than `limit`: none is left). A subject whose wake-up fails is listed in `stuck`."""
-        now_us = max(now_us, self._stamp_us)
+        now_us = max(now_us, self.stamp_us)
         due = self._timers.pop_due(now_us, limit)
         cold = {subject for _, subject in due if not self._states.holds(subject)}
-        self._states.load([subject for _, subject in due])
-        self._turn_day(now_us)
+        self._load([subject for _, subject in due])
+        self._seen.turn_to(now_us)
         for due_us, subject in due:
             if self._states.get(subject).wake_us == due_us:
                 self._settle(subject, due_us, now_us)
@@ -129,14 +131,16 @@ class Shard:
         """Go on under another program. Seal first: one segment has one plan."""
         if self._records:
             raise OutOfOrder("records are open under the previous plan; seal them before adopting another")
-        self._program, self._plan = program, plan
+        self._program, self.plan = program, plan
 
     def touch(self, subjects: Sequence[bytes], now_us: int, outdated: Callable[[State], bool]) -> int:
-        """Let those of some known subjects settle whose state is outdated, due or not; returns how many did."""
-        now_us = max(now_us, self._stamp_us)
-        self._states.load(subjects)
-        self._turn_day(now_us)
-        chosen = [subject for subject in subjects if subject not in self.stuck and outdated(self._states.get(subject).state)]
+        """Let those of some known subjects settle whose state is outdated or for whom a past waits, due or not; returns how many
+        did."""
+        now_us = max(now_us, self.stamp_us)
+        self._load(subjects)
+        self._seen.turn_to(now_us)
+        waits, state_of = self.pasts.waits, self._states.get
+        chosen = [each for each in subjects if each not in self.stuck and (waits(each) or outdated(state_of(each).state))]
         for subject in chosen:
             self._settle(subject, now_us, now_us)
         self._states.trim()
@@ -149,22 +153,38 @@ class Shard:
         if arrival.probe:
             return Result(0)
         now_us = arrival.received_us or clock_us
-        if now_us < self._stamp_us:
-            now_us = self._stamp_us
+        if now_us < self.stamp_us:
+            now_us = self.stamp_us
         try:
+            self._catch_up(arrival.subject, now_us)
             self._step(arrival.subject, arrival.event, now_us)
         except Exception as error:  # noqa: BLE001  # whatever the kernel cannot take is refused with its reason, never half applied
             return Result(0, False, error)
-        if now_us >= self._day_ends_us:
-            self._turn_day(now_us)
+        if now_us >= self._seen.day_ends_us:
+            self._seen.turn_to(now_us)
         self._seen.add(hashed, self.position)
         return Result(self.position)
 
     def _settle(self, subject: bytes, due_us: int, now_us: int) -> None:
         try:
-            self._step(subject, None, now_us)
+            if not self._catch_up(subject, now_us):
+                self._step(subject, None, now_us)
         except Exception as error:  # noqa: BLE001  # one subject that cannot be woken must not stop the others
             self.stuck[subject] = Stuck(subject, due_us, error)
+
+    def _catch_up(self, subject: bytes, now_us: int) -> bool:
+        """Tell a loaded subject what of its past waits for it, before anything else is asked of its state; being told settles what
+        was due. Whether anything waited."""
+        told = False
+        while (event := self.pasts.next_told(subject, now_us)) is not None:
+            self._step(subject, event, now_us)
+            self.pasts.take(subject)
+            told = True
+        return told
+
+    def _load(self, subjects: Sequence[bytes]) -> None:
+        self._states.load(subjects)
+        self.pasts.load(subjects)
 
     def _step(self, subject: bytes, event: Event | None, now_us: int) -> list[Decision]:
         """Advance one loaded subject and add it to the open segment; nothing is changed if `advance` raises."""
@@ -193,7 +213,7 @@ class Shard:
             self._actions.extend(outcome.actions)
         if outcome.cancelled:
             self._cancelled.extend((subject, effect) for effect in outcome.cancelled)
-        self._stamp_us = now_us
+        self.stamp_us = now_us
         self.position = entry.position = self.position + 1
         entry.state = outcome.state
         if wake_us != entry.wake_us or subject in self.stuck:
@@ -203,20 +223,10 @@ class Shard:
                 self._timers.push(wake_us, subject)
         return outcome.decisions
 
-    def _turn_day(self, now_us: int) -> None:
-        if now_us >= self._day_ends_us:
-            self._day_ends_us = (now_us // DAY_US + 1) * DAY_US
-            self._seen.turn_to(now_us)
-
-    @property
-    def stamp_us(self) -> int:
-        """The received time of the newest record."""
-        return self._stamp_us
-
     @property
     def before_plan(self) -> int:
         """The last position made before the plan in force; everything after it is, or will be, made under it."""
-        return self._reign.first - 1 if self._reign.plan == self._plan else self._first - 1
+        return self._reign.first - 1 if self._reign.plan == self.plan else self._first - 1
 
     # Committing
 
@@ -224,15 +234,16 @@ class Shard:
         """Everything since the last seal as one durable batch, or None when there is nothing to write. Several sealed
         batches may be under way; write and commit them in order."""
         moved, self._moved = self._moved, None
-        if not self._records and moved is None:
+        if not self._records and moved is None and not self.pasts.changed:
             return None
         batch = Batch()
-        segment = Segment(self._first, self._plan, self._records, self._decisions)
+        self.pasts.seal(batch)
+        segment = Segment(self._first, self.plan, self._records, self._decisions)
         if self._records:
             batch.put("log", *encode_segment(segment))
             self._in_flight.append(segment)
-            if self._reign.plan != self._plan:
-                self._reign = Reign(self._plan, self._first)
+            if self._reign.plan != self.plan:
+                self._reign = Reign(self.plan, self._first)
                 put_reign(batch, self._reign)
         for action in self._actions:
             batch.put("action", *pending_row(action))
@@ -246,6 +257,7 @@ class Shard:
 
     def committed(self, sealed: Sealed) -> None:
         """A sealed batch is on disk: its positions are durable."""
+        self.pasts.committed()
         if sealed.segment.records:
             if sealed.segment.first != self.durable + 1:
                 raise OutOfOrder(f"positions from {sealed.segment.first} were committed, but {self.durable + 1} comes next")
@@ -321,7 +333,7 @@ class Shard:
         """Begin a saving cycle, unless everything durable is saved."""
         if self.durable == (self._moved or self._marker).position:
             return False
-        self._target = Marker(self.durable, self._stamp_us)
+        self._target = Marker(self.durable, self.stamp_us)
         self._states.begin(self.durable)
         self._seen.begin(self.durable)
         return True
@@ -335,9 +347,9 @@ class Shard:
         claim_store(self.store, self._owner)
         self._marker, self._reign = read_marker(self.store), read_reign(self.store)
         self.position = self.durable = self._marker.position
-        self._stamp_us = self._marker.stamp_us
-        if self._stamp_us:
-            self._turn_day(self._stamp_us)
+        self.stamp_us = self._marker.stamp_us
+        if self.stamp_us:
+            self._seen.turn_to(self.stamp_us)
         again = 0
         for segment in segments_from(self.store, self._marker.position + 1):
             again += self._again(segment, diverged)
@@ -355,7 +367,7 @@ class Shard:
         for position, (record, logged) in enumerate(zip(segment.records, segment.decisions, strict=True), segment.first):
             if position <= self.durable:
                 continue
-            self._turn_day(record.received_us)
+            self._seen.turn_to(record.received_us)
             again += self._advance_again(position, record, logged, diverged)
             if record.event is not None:
                 self._seen.add(event_hash(record.event), position)
@@ -373,7 +385,7 @@ class Shard:
             entry.saved_wake_us = 0
             if entry.wake_us:
                 self._timers.push(entry.wake_us, record.subject)
-            self.position, self._stamp_us = position, record.received_us
+            self.position, self.stamp_us = position, record.received_us
             return 0
         try:
             check_decisions(position, record.subject, logged, self._step(record.subject, record.event, record.received_us))
@@ -384,7 +396,7 @@ class Shard:
         return 1
 
     def _program_of(self, segment: Segment) -> Any:
-        if segment.plan == self._plan:
+        if segment.plan == self.plan:
             return self._program
         program = self._programs(segment.plan) if self._programs is not None else None
         if program is None:
@@ -394,9 +406,9 @@ class Shard:
     # Reading
 
     def read(self, subject: bytes) -> tuple[State, int] | None:
-        """A subject's state and the position it is at, or None for an unknown subject."""
+        """A subject's state, with the past that waits for it, and the position it is at; None for an unknown subject."""
         entry = self._states.peek(subject)
-        return (entry.state, entry.position) if entry.position else None
+        return (self.pasts.known(subject, entry.state, self.stamp_us), entry.position) if entry.position else None
 
     def story(self, subject: bytes) -> Iterator[Told]:
         """A subject's records with what was decided, newest first, as far back as the log is kept."""
@@ -431,7 +443,7 @@ class Shard:
 
     def _segment_at(self, position: int) -> Segment | None:
         if position >= self._first:
-            return Segment(self._first, self._plan, self._records, self._decisions)
+            return Segment(self._first, self.plan, self._records, self._decisions)
         for segment in self._in_flight:
             if segment.first <= position <= segment.last:
                 return segment

@@ -28,7 +28,7 @@ from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.engine import Engine
 from pilotage.runner.history.backfill import Backfill, Filler
 from pilotage.runner.history.historian import Historian, HistoryLimits
-from pilotage.runner.history.progress import ShardBackfill
+from pilotage.runner.history.progress import ShardBackfill, last_filled
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment, segments_from
 from pilotage.runner.outbox import ActionRow
@@ -363,11 +363,17 @@ class Station:
     def _sweep(self) -> None:
         """Let everybody meet what the program in force brings, unless they all have."""
         digest, outdated = self._equipment.freshness(self.program) if self._equipment.freshness is not None else NOTHING_NEW
-        self.sweep = Sweep(self.engine, digest, outdated) if digest else None
+        if not digest:
+            forget_sweep(self.engine)
+        pasts = any(self._put_aside_before(shard) for shard in self.engine.shards.values())
+        self.sweep = Sweep(self.engine, digest, outdated, pasts=pasts) if digest or pasts else None
         if self.sweep is not None:
             self.sweep.start()
-        else:
-            forget_sweep(self.engine)
+
+    def _put_aside_before(self, shard: Shard) -> bool:
+        """Whether pasts wait in a shard, and not because the plan in force is the one that records for another."""
+        filled = last_filled(shard.store) if shard.pasts.waiting else None
+        return filled is not None and filled.plan != shard.plan
 
 
 _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {

@@ -8,8 +8,8 @@ part, and `flush` makes all of it durable. Every implementation passes `pilotage
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-TABLES = ("log", "action", "meta", "state", "seen", "timer", "link", "quarantine", "inbox", "task")
-"""The tables of a store. `log`, `action`, `meta`, `link`, `quarantine`, `inbox` and `task` are written durably; `state`, `seen`
+TABLES = ("log", "action", "meta", "state", "seen", "timer", "link", "quarantine", "inbox", "task", "past")
+"""The tables of a store. `log`, `action`, `meta`, `link`, `quarantine`, `inbox`, `task` and `past` are written durably; `state`, `seen`
 and `timer` are derived from the log."""
 
 DERIVED = frozenset({"state", "seen", "timer"})

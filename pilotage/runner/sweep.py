@@ -1,20 +1,22 @@
 """Touching everybody once after a release: who is never heard of again would otherwise never be asked about what is new.
 
 Each subject whose state is outdated is let settle, as any wake-up would do it, a few at a time between live events. How far each
-shard has come is noted in the same commit, so that a restart goes on from there; a shard that is through costs one read.
+shard has come is noted in the same commit, so that a restart goes on from there; a shard that is through costs one read. Then
+those are let settle for whom a past still waits: where a release brings nothing but features, they are all there is to do.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 
 import msgspec
 
 from pilotage.profile.state import State
-from pilotage.runner.engine import Engine
-from pilotage.runner.layout import HEADER, body_of
+from pilotage.runner.engine import Engine, Errand
+from pilotage.runner.layout import HEADER, body_of, state_key
 from pilotage.runner.shard import Shard
 
 SUBJECTS_AT_ONCE = 64
@@ -45,19 +47,21 @@ _decoder = msgspec.msgpack.Decoder(Swept)
 
 
 class Sweep:
-    """Sweeps an engine's shards for what `digest` names; `outdated` says of a state whether it has not met it yet."""
+    """Sweeps an engine's shards for what `digest` names (empty: nothing); `outdated` says of a state whether it has not met it
+    yet. With `pasts`, what a backfill has put aside is brought to everybody too."""
 
-    def __init__(self, engine: Engine, digest: bytes, outdated: Callable[[State], bool]) -> None:
+    def __init__(self, engine: Engine, digest: bytes, outdated: Callable[[State], bool], *, pasts: bool = False) -> None:
         self._engine = engine
         self._outdated = outdated
-        self.states = {number: _read(shard, digest) for number, shard in engine.shards.items()}
         self._ahead: dict[int, deque[bytes]] = {number: deque() for number in engine.shards}
+        self.states = {number: _read(shard, digest) for number, shard in engine.shards.items()} if digest else {}
+        self._pasts = {number for number, shard in engine.shards.items() if shard.pasts.waiting} if pasts else set()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def done(self) -> bool:
         """Whether everybody was looked at."""
-        return all(swept.done for swept in self.states.values())
+        return not self._pasts and all(swept.done for swept in self.states.values())
 
     def start(self) -> None:
         """Begin, or go on where it was."""
@@ -71,21 +75,45 @@ class Sweep:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        await asyncio.gather(*(self._walk() for _ in range(WALKERS)))
-
-    async def _walk(self) -> None:
         for number, shard in sorted(self._engine.shards.items()):
-            while not self.states[number].done:
-                took_s = await self._some(shard)
-                share = SHARE if self._engine.queued_events else max(SHARE, SHARE_IDLE)
-                await asyncio.sleep(took_s * max(0.0, WALKERS / share - 1))
+            if number in self.states:
+                await asyncio.gather(*(self._walk(shard) for _ in range(WALKERS)))
+            if number in self._pasts:
+                await self._tell_pasts(shard)
+                self._pasts.discard(number)
 
-    async def _some(self, shard: Shard) -> float:
+    async def _walk(self, shard: Shard) -> None:
+        while not self.states[shard.number].done:
+            await self._do(self._some(shard), WALKERS)
+
+    async def _do(self, errand: Errand, beside: int = 1) -> None:
+        """One errand, of so many that are under way at once, and then a rest that leaves its share of the loop's time."""
         took_s = 0.0
 
-        def errand(now_us: int) -> int:
+        def timed(now_us: int) -> int:
             nonlocal took_s
             begun_s = time.perf_counter()
+            made = errand(now_us)
+            took_s = time.perf_counter() - begun_s
+            return made
+
+        await self._engine.errand(timed)
+        share = SHARE if self._engine.queued_events else max(SHARE, SHARE_IDLE)
+        await asyncio.sleep(took_s * max(0.0, beside / share - 1))
+
+    async def _tell_pasts(self, shard: Shard) -> None:
+        """Bring a shard's subjects what still waits for them. A subject that cannot be told is listed in `stuck`; its past waits on."""
+        after = b""
+        while subjects := shard.pasts.after(after, SUBJECTS_AT_ONCE):
+            after = state_key(subjects[-1])
+            await self._do(partial(self._touch, shard, subjects))
+        shard.pasts.rest()
+
+    def _touch(self, shard: Shard, subjects: Sequence[bytes], now_us: int) -> int:
+        return shard.touch(subjects, now_us, self._outdated)
+
+    def _some(self, shard: Shard) -> Errand:
+        def errand(now_us: int) -> int:
             before = self.states[shard.number]
             if before.done:
                 return 0
@@ -95,11 +123,9 @@ class Sweep:
             swept = Swept(before.digest, found[-1] if found else before.after, before.touched + touched, through)
             self._engine.note(shard.number, ("meta", _KEY, HEADER + _encoder.encode(swept)))
             self.states[shard.number] = swept
-            took_s = time.perf_counter() - begun_s
             return touched
 
-        await self._engine.errand(errand)
-        return took_s
+        return errand
 
     def _next(self, shard: Shard, after: bytes) -> list[bytes]:
         """The next subjects of a shard; fewer than `SUBJECTS_AT_ONCE` at its end."""

@@ -197,7 +197,7 @@ async def returned(data: Path) -> list[str]:
     names = {old.journeys[0].digest[:16]: "first", new.journeys[0].digest[:16]: "second"}
     for number, plan in enumerate((old, new, old, new)):
         await station.stop()
-        world.stores = [store.reopen() for store in world.stores]
+        await world.crash()
         station = await (swept(world, old, new, None) if plan is new else world.open(old))
         if number < 3:
             event = Event(f"c{number}", "test", "cart.added", START, b"{}", {})

@@ -1,14 +1,14 @@
-"""Bringing its past to each subject of some shards: history read and tallied in a thread, told in small errands between live
-events.
+"""Bringing its past to each subject of some shards: history read and tallied in a thread, put aside in small errands between live
+events, for each subject to take in before it is looked at next (see `runner.pasts`).
 
-A shard is gone through subject by subject. How far it is moves in the commit that tells the subjects, so that after a crash at any
-point nobody is told twice and nobody is left out. A fault of history (a file that has just been joined into another, a full
+A shard is gone through subject by subject. How far it is moves in the commit that puts the pasts aside, so that after a crash at
+any point nobody is told twice and nobody is left out. A fault of history (a file that has just been joined into another, a full
 disk) is told and tried again.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -17,8 +17,6 @@ import msgspec
 import structlog
 
 from pilotage.event.digest import partition_of
-from pilotage.event.envelope import Event
-from pilotage.runner.arrival import Arrival
 from pilotage.runner.cursor import first_position, read_cursor
 from pilotage.runner.engine import Engine
 from pilotage.runner.history.parts import EVENTS
@@ -28,14 +26,14 @@ from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import segments_from
 from pilotage.runner.shard import Shard
 
-SUBJECTS_AT_ONCE = 96
-"""How many subjects one errand tells: about 5 ms of the loop."""
+SUBJECTS_AT_ONCE = 512
+"""How many pasts one errand puts aside: about 5 ms of the loop."""
 
 IN_FLIGHT = 8
-"""How many errands may be under way: while the disk takes one group, the next is told, as with live events."""
+"""How many errands may be under way: while the disk takes one group, the next is tallied, as with live events."""
 
-PARTITIONS_AT_ONCE = 16
-"""How many partitions one query reads, which bounds what it sorts at once."""
+EVENTS_AT_ONCE = 200_000
+"""About how many events one query sorts: it reads as many partitions as hold so many."""
 
 RETRY_S = 2.0
 
@@ -53,24 +51,24 @@ class Tally(Protocol):
         """Take the subject's next event."""
 
     def end(self) -> bytes:
-        """What is to be told to the subject, and begin with the next one."""
+        """What is to be brought to the subject (empty: nothing), and begin with the next one."""
 
 
 class Filler(msgspec.Struct, frozen=True):
-    """What is filled in: `tally` makes a fresh tally, `told` the event that brings its past to a subject, under the recording
-    plan of a digest. `data` is the folder whose history is read."""
+    """What is filled in under the recording plan of a digest: `tally` makes a fresh tally, `data` is the folder whose history is
+    read."""
 
     plan: str
     data: Path
     tally: Callable[[], Tally]
-    told: Callable[[str, bytes, int, bytes], Event]
 
 
 class _Slice(msgspec.Struct):
-    """Some subjects' pasts, and how far the shard is once they are told."""
+    """Some subjects' pasts, and how far their shard is once they are put aside."""
 
     pasts: list[tuple[bytes, bytes]]
     filled: Filled
+    shard: int = 0
 
 
 class Backfill:
@@ -82,7 +80,6 @@ class Backfill:
         self._filler = filler
         plan, shards = filler.plan, engine.shards.items()
         self._states = {number: ShardBackfill(number, read_filled(shard.store, number, plan)) for number, shard in shards}
-        self._refused = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="backfill")
         self._task: asyncio.Task[None] | None = None
 
@@ -103,12 +100,14 @@ class Backfill:
         await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
 
     async def _run(self) -> None:
-        for number in sorted(self._states):
-            while not self._states[number].filled.done:
-                try:
-                    await self._fill(number)
-                except Exception as fault:  # noqa: BLE001 - the release waits, live events go on
-                    await self._told(number, fault)
+        while self._left():
+            try:
+                await self._fill()
+            except Exception as fault:  # noqa: BLE001 - the release waits, live events go on
+                await self._told(self._left()[0], fault)
+
+    def _left(self) -> list[int]:
+        return [number for number in sorted(self._states) if not self._states[number].filled.done]
 
     async def _told(self, number: int, fault: Exception) -> None:
         said = f"{type(fault).__name__}: {fault}"
@@ -117,18 +116,14 @@ class Backfill:
         self._states[number] = msgspec.structs.replace(self._states[number], fault=said)
         await asyncio.sleep(RETRY_S)
 
-    async def _fill(self, number: int) -> None:
-        shard = self._engine.shards[number]
-        self._refused = self._states[number].filled.refused
-        slices = self._slices(shard, self._states[number].filled)
+    async def _fill(self) -> None:
+        slices = self._slices([self._engine.shards[number] for number in self._left()])
         flying: deque[asyncio.Future[None]] = deque()
         try:
-            ready = await self._on_thread(slices)
-            while ready is not None:
-                flying.append(asyncio.ensure_future(self._tell(shard, ready)))
+            while (ready := await self._on_thread(slices)) is not None:
+                flying.append(asyncio.ensure_future(self._bring(ready)))
                 if len(flying) >= IN_FLIGHT:
                     await flying.popleft()
-                ready = await self._on_thread(slices)
             while flying:
                 await flying.popleft()
         finally:
@@ -138,16 +133,11 @@ class Backfill:
     async def _on_thread(self, slices: Iterator[_Slice]) -> _Slice | None:
         return await asyncio.get_running_loop().run_in_executor(self._thread, next, slices, None)
 
-    async def _tell(self, shard: Shard, ready: _Slice) -> None:
+    async def _bring(self, ready: _Slice) -> None:
+        shard = self._engine.shards[ready.shard]
+
         def errand(now_us: int) -> int:
-            told, now_us = self._filler.told, max(now_us, shard.stamp_us)
-            arrivals = [Arrival(subject, told(self.plan, subject, now_us, past)) for subject, past in ready.pasts]
-            results = shard.apply(arrivals, now_us)
-            faults = [(each.subject, result.error) for each, result in zip(arrivals, results, strict=True) if result.error]
-            for subject, fault in faults:
-                log.error("the kernel refused a past", subject=subject.hex(), fault=str(fault))
-            self._refused += len(faults)
-            ready.filled = msgspec.structs.replace(ready.filled, refused=self._refused)
+            shard.pasts.bring(self.plan, ready.pasts)
             self._engine.note(shard.number, filled_row(ready.filled))
             return len(ready.pasts)
 
@@ -157,24 +147,34 @@ class Backfill:
 
     # On the thread
 
-    def _slices(self, shard: Shard, filled: Filled) -> Generator[_Slice, None, None]:
-        """What is left of a shard, slice by slice."""
+    def _slices(self, shards: Sequence[Shard]) -> Generator[_Slice, None, None]:
+        """What is left of some shards, slice by slice."""
         tally = self._filler.tally()
-        upto = shard.before_plan
-        cursor = read_cursor(shard.store)
-        after = cursor.after if cursor is not None else first_position(shard.store) - 1
-        extent = ShardHistory(shard.number, after, cursor.upto if cursor is not None else after, max(upto, after))
-        with History(self._filler.data, [extent], lambda _, above: segments_from(shard.store, above + 1)) as history:
-            chosen = Selection(
-                names=tally.types, first_partition=shard.number * 128, last_partition=shard.number * 128 + 127, upto={shard.number: upto}
-            )
-            known = self._states[shard.number]
-            self._states[shard.number] = ShardBackfill(shard.number, known.filled, history.count(EVENTS, chosen) if tally.types else 0)
-            yield from _sliced(history, chosen, tally, filled)
+        stores = {shard.number: shard.store for shard in shards}
+        extents = [_extent(shard) for shard in shards]
+        with History(self._filler.data, extents, lambda number, above: segments_from(stores[number], above + 1)) as history:
+            for shard in shards:
+                first = shard.number * 128
+                chosen = Selection(
+                    names=tally.types, first_partition=first, last_partition=first + 127, upto={shard.number: shard.before_plan}
+                )
+                total = history.count(EVENTS, chosen) if tally.types else 0
+                filled = self._states[shard.number].filled
+                self._states[shard.number] = ShardBackfill(shard.number, filled, total)
+                for each in _sliced(history, chosen, tally, filled, max(1, 128 * EVENTS_AT_ONCE // max(total, 1))):
+                    each.shard = shard.number
+                    yield each
 
 
-def _sliced(history: History, chosen: Selection, tally: Tally, filled: Filled) -> Iterator[_Slice]:
-    """Tally the subjects after those that were told, in slices, the last of which says that all is done."""
+def _extent(shard: Shard) -> ShardHistory:
+    """The past of a shard: its files, and of its log what lies before the plan in force."""
+    cursor = read_cursor(shard.store)
+    after = cursor.after if cursor is not None else first_position(shard.store) - 1
+    return ShardHistory(shard.number, after, cursor.upto if cursor is not None else after, max(shard.before_plan, after))
+
+
+def _sliced(history: History, chosen: Selection, tally: Tally, filled: Filled, partitions_at_once: int) -> Iterator[_Slice]:
+    """Tally the subjects after those whose past was brought, in slices, the last of which says that all is done."""
     types, add = tally.types, tally.add
     first, last = max(chosen.first_partition, filled.partition), chosen.last_partition
     events, subjects, unfit = filled.events, filled.subjects, filled.unfit - tally.unfit
@@ -184,8 +184,8 @@ def _sliced(history: History, chosen: Selection, tally: Tally, filled: Filled) -
     def progress(done: bool = False) -> Filled:
         return Filled(filled.plan, *at, subjects, events, unfit + tally.unfit, done=done)
 
-    for partition in range(first, last + 1, PARTITIONS_AT_ONCE):
-        until = min(last, partition + PARTITIONS_AT_ONCE - 1)
+    for partition in range(first, last + 1, partitions_at_once):
+        until = min(last, partition + partitions_at_once - 1)
         selection = msgspec.structs.replace(chosen, first_partition=partition, last_partition=until)
         for life in _lives(history.lives(selection, tally.read), at):
             for _, occurred_us, received_us, kind, data in life:

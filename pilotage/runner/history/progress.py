@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pilotage.runner.layout import HEADER, body_of
+from pilotage.runner.layout import HEADER, UnreadableValue, body_of
 from pilotage.runner.store import Store
 
 _KEY = b"backfill"
@@ -11,7 +11,7 @@ _KEY = b"backfill"
 class Filled(msgspec.Struct, frozen=True, array_like=True):
     """Under the recording plan `plan`, the past was brought to the subjects up to `subject` of `partition`, in (partition,
     subject) order; to all of them once `done`. `subjects` and `events` count what was brought, `unfit` the events left out
-    because they do not keep today's contract, `refused` the subjects that the kernel would not tell."""
+    because they do not keep today's contract."""
 
     plan: str
     partition: int
@@ -19,7 +19,6 @@ class Filled(msgspec.Struct, frozen=True, array_like=True):
     subjects: int = 0
     events: int = 0
     unfit: int = 0
-    refused: int = 0
     done: bool = False
 
 
@@ -39,9 +38,20 @@ _decoder = msgspec.msgpack.Decoder(Filled)
 
 def read_filled(store: Store, shard: int, plan: str) -> Filled:
     """How far a shard's past is filled in under a plan."""
-    value = store.get("meta", _KEY)
-    found = None if value is None else _decoder.decode(body_of("meta", value))
+    found = last_filled(store)
     return found if found is not None and found.plan == plan else Filled(plan, shard * 128)
+
+
+def last_filled(store: Store) -> Filled | None:
+    """How far a shard's past is filled in under the last plan that recorded; None if none has. `UnreadableValue` if another
+    release was filling it in."""
+    value = store.get("meta", _KEY)
+    if value is None:
+        return None
+    try:
+        return _decoder.decode(body_of("meta", value))
+    except msgspec.ValidationError as fault:
+        raise UnreadableValue("meta", value) from fault
 
 
 def filled_row(filled: Filled) -> tuple[str, bytes, bytes]:

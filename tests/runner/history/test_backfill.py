@@ -151,9 +151,6 @@ class World:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for station in self.opened:  # what their disk threads have begun to write is written, or never is
-            station.engine._pool.shutdown()
-        self.opened = []
         self.stores = [store.crash() for store in self.stores]
 
     async def feed(self, station: Station, made: Sequence[tuple[bytes, Event, int]]) -> None:

@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format reference bench evidence clean
+.PHONY: help setup demo test check format reference bench history evidence clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -40,6 +40,9 @@ reference: $(READY) ## rewrite docs/predicate-functions.md from the table of fun
 
 bench: $(READY) ## measure speed, print the table of ratios
 	@$(BIN)/python -m bench $(ARGS)
+
+history: $(READY) ## record histories of the present kernel version, where there are none yet
+	@$(BIN)/python -m tests.histories.record
 
 evidence: $(READY) ## the long runs behind the claims: many seeds, many cases
 	@$(BIN)/python -m bench.evidence $(ARGS)

@@ -1,4 +1,4 @@
-"""`python -m bench [names] [--json FILE] [--quick] [--full]`: measure, print the table, and keep it in RESULTS.md.
+"""`python -m bench [names] [--json FILE] [--quick] [--full] [--subjects N]`: measure, print the table, and keep it in RESULTS.md.
 
 Each figure is measured in a process of its own, on its own copy of the same million subjects. `--quick` takes few events, for
 trying the suite itself; `--full` adds ten million subjects and a cache for all. A whole run rewrites `bench/RESULTS.md`.
@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the report there too")
     parser.add_argument("--quick", action="store_true", help="few events and subjects, to try the suite")
     parser.add_argument("--full", action="store_true", help="ten million subjects, and a cache that holds a million, too")
+    parser.add_argument("--subjects", type=int, help="how many subjects, where a figure has any")
     parser.add_argument("--folder", type=Path, help="where data folders are made; a temporary folder without it")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(suite.MEASURES))
@@ -43,13 +44,14 @@ def main() -> None:
     names = options.names or [name for name in suite.MEASURES if suite.MEASURES[name].always or options.full]
     root = Path(tempfile.mkdtemp(prefix="pilotage-bench-", dir=options.folder))
     try:
-        report = measure(names, suite.QUICK if options.quick else suite.WHOLE, root)
+        size = suite.QUICK if options.quick else suite.WHOLE
+        report = measure(names, msgspec.structs.replace(size, subjects=options.subjects or size.subjects), root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     tell(report)
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
-    if not (options.names or options.quick):
+    if not (options.names or options.quick or options.subjects):
         RESULTS.write_text(markdown(report), encoding="utf-8")
 
 

@@ -9,7 +9,22 @@ from random import Random
 
 import msgspec
 
-from bench import audiences, backfill, dataset, history, idle, pipeline, predicates, service, solver, stages, timers, toy, workload
+from bench import (
+    audiences,
+    backfill,
+    dataset,
+    history,
+    idle,
+    migration,
+    pipeline,
+    predicates,
+    service,
+    solver,
+    stages,
+    timers,
+    toy,
+    workload,
+)
 from bench.figure import Figure
 
 
@@ -135,6 +150,20 @@ def due(folder: Path, size: Size) -> list[Figure]:
     ]
 
 
+def takeover(folder: Path, size: Size) -> list[Figure]:
+    """A version that takes over everybody under way."""
+    done = migration.migrated(folder, size.subjects)
+    calm, live = done.calm.at(0.99), done.beside.at(0.99)
+    told = f"{done.subjects:,} in flight by a map of steps, {done.live:,} live events beside them; {done.per_cpu_s:,.0f} of both per CPU s"
+    waits = (
+        f"{migration.LIVE_PER_S:,}/s in process; without: {calm:.0f} ms; p50 {done.beside.at(0.5):.1f} against {done.calm.at(0.5):.1f} ms"
+    )
+    return [
+        Figure("migration of those in flight", done.per_s, "people/s", 8_000, bound=told),
+        Figure("live events beside it, answer p99", live, "ms", 50, True, waits),
+    ]
+
+
 def workers(folder: Path, size: Size) -> list[Figure]:
     """The same work by one process and by two workers."""
     numbers = workload.hot_numbers(14_000 * size.seconds // 2, size.subjects, Random(16))
@@ -234,6 +263,7 @@ MEASURES: dict[str, Measure] = {
     "idle": Measure(further, needs_subjects=False),
     "http": Measure(http),
     "timers": Measure(due, needs_subjects=False),
+    "migration": Measure(takeover, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
     "audiences": Measure(members, needs_subjects=False),

@@ -22,6 +22,7 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
 import pilotage
+from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
 from pilotage.app.audience_api import AUDIENCES, BODIES
 from pilotage.app.content_api import CONTENTS
@@ -33,6 +34,8 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.steering import with_states
+from pilotage.app.steering_api import STEERING, JourneyControl
 from pilotage.app.switch_api import SWITCHES, SwitchChange
 from pilotage.app.task_api import BODIES as TASK_BODIES
 from pilotage.app.task_api import TASKS
@@ -207,9 +210,9 @@ async def redrive(
 
 
 @get("/journeys", responses=USUAL, summary="Journeys, counted by step")
-async def list_journeys(desk: At) -> list[views.JourneyCount]:
-    """Each journey of the plan in force: who rests where, and what was decided since the process started."""
-    return await records_of(desk).journeys()
+async def list_journeys(desk: At) -> list[about_journeys.JourneyCount]:
+    """Each journey of the plan in force: whether it runs, who rests where, and what was decided since the process started."""
+    return with_states(await records_of(desk).journeys(), desk.folder.environment.controls)
 
 
 @get("/plan", responses=USUAL, summary="The plan in force")
@@ -253,7 +256,7 @@ async def _once(repeats: Any, key: str, what: tuple[object, ...], act: Callable[
 def make_api(desk: Desk) -> Litestar:
     """The API of a system. Its description is made once, from an application that serves nothing."""
     describing = _application(desk, _routers(), _description())
-    own = (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, SwitchChange)
+    own = (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, SwitchChange, JourneyControl)
     describe_bodies(describing, (*own, *BODIES, *TASK_BODIES))
     described = msgspec.json.encode(describing.openapi_schema.to_schema())
 
@@ -266,7 +269,19 @@ def make_api(desk: Desk) -> Litestar:
 
 def _routers() -> list[ControllerRouterHandler]:
     handlers = [get_in_flight, list_subjects, find_subject, get_subject, get_timeline, list_quarantine, get_quarantined, resubmit, discard]
-    handlers += [list_actions, redrive, list_journeys, get_plan, request_entry, *HISTORY, *AUDIENCES, *TASKS, *SWITCHES, *CONTENTS]
+    handlers += [
+        list_actions,
+        redrive,
+        list_journeys,
+        get_plan,
+        request_entry,
+        *HISTORY,
+        *AUDIENCES,
+        *TASKS,
+        *SWITCHES,
+        *CONTENTS,
+        *STEERING,
+    ]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]
 

@@ -9,12 +9,15 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from pilotage.app.exits import NEGATIVE, OK
+from pilotage.app.commands_migration import tell_crossings, under_way
+from pilotage.app.exits import NEGATIVE, OK, Trouble
 from pilotage.app.options import AsJson, RunData, WorkspaceFolder
 from pilotage.app.terminal import console, print_json
 from pilotage.app.versions import ACTIVE, version
+from pilotage.journey.crossing import Crossing
 from pilotage.journey.difference import Change, FieldChange, PlanDifference, PolicyEffect, compare_plans
 from pilotage.journey.flowchart import flowchart
+from pilotage.journey.plan import Plan
 
 MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow"), "rewired": ("↷", "blue")}
 LINE_MAX = 120
@@ -35,7 +38,8 @@ def diff_command(
 
     A version is a workspace folder, a git revision of the workspace, the digest of a plan that a data folder holds (its first six
     digits will do), or `active`, the plan that runs. Without arguments: the active plan against the workspace.
-    Prose, owners, tests, order and the spelling of conditions make no difference.
+    Prose, owners, tests, order and the spelling of conditions make no difference. Where there is a data folder, those under way in a
+    journey that differs are counted by the step they rest on, with what becomes of them under the version after.
 
     Example: pilotage diff HEAD~1 --workspace shop
 
@@ -53,13 +57,31 @@ def diff_command(
     kept = data or workspace / "data"
     before, after = version(old, workspace, kept), version(new or str(workspace), workspace, kept)
     difference = compare_plans(before.plan, after.plan)
+    in_flight, unknown = _in_flight(kept, after.plan, difference) if not mermaid else (None, "")
     if json:
-        print_json({"same": difference.empty, **_document(difference)})
+        print_json({"same": difference.empty, **_document(difference), "in_flight": in_flight})
     elif mermaid:
         sys.stdout.write(flowchart(before.plan, after.plan, difference))
     else:
         _tell(console(), difference)
+        tell_crossings(console(), in_flight or (), nobody="")
+        if unknown:
+            console().print(f"who is under way could not be counted: {unknown}", markup=False, soft_wrap=True)
     return NEGATIVE if exit_code and not difference.empty else OK
+
+
+def _in_flight(data: Path, new: Plan, difference: PlanDifference) -> tuple[tuple[Crossing, ...] | None, str]:
+    """What becomes of those under way in the journeys that differ: nothing where there is no data folder, or it cannot be read now, and
+    why it cannot."""
+    differ = {change.name for change in difference.changes if change.kind == "journey"}
+    if not (data / "environment.json").is_file():
+        return None, ""
+    if not differ:
+        return (), ""
+    try:
+        return tuple(each for each in under_way(data, new) if each.journey in differ), ""
+    except Trouble as trouble:
+        return None, str(trouble)
 
 
 def _document(difference: PlanDifference) -> dict[str, object]:

@@ -11,7 +11,10 @@ from pilotage.app.options import AsJson, RunData, WorkspaceFolder
 from pilotage.app.terminal import console, print_json, table
 from pilotage.app.versions import version
 from pilotage.journey.crossing import Crossing, crossings
+from pilotage.journey.plan import Plan
 from pilotage.runner.folder import read_environment, read_plans
+
+NOBODY = "nobody is under way in an earlier version"
 
 
 def migration_command(new: str = "", *, workspace: WorkspaceFolder = Path("."), data: RunData = None, json: AsJson = False) -> int:
@@ -32,19 +35,25 @@ def migration_command(new: str = "", *, workspace: WorkspaceFolder = Path("."), 
     if not (kept / "environment.json").is_file():
         raise Trouble(f"there is no data folder at {kept}", NO_INPUT, "name it with --data; without one nobody is under way")
     wanted = version(new or str(workspace), workspace, kept)
-    people = {(each.journey, each.version, each.step): each.people for each in asked(kept, lambda reader: reader.resting())}
-    found = crossings(read_plans(kept, read_environment(kept).plans), wanted.plan, people)
+    found = under_way(kept, wanted.plan)
     refused = [each for each in found if each.refusal]
     if json:
         print_json({"plan": wanted.plan.digest, "refused": bool(refused), "crossings": found})
     else:
-        _tell(console(), found)
+        tell_crossings(console(), found)
     return NEGATIVE if refused else OK
 
 
-def _tell(out: Console, found: tuple[Crossing, ...]) -> None:
-    if not found:
-        out.print("nobody is under way in an earlier version")
+def under_way(data: Path, new: Plan) -> tuple[Crossing, ...]:
+    """What becomes of those under way in a data folder when a plan takes over."""
+    people = {(each.journey, each.version, each.step): each.people for each in asked(data, lambda reader: reader.resting())}
+    return crossings(read_plans(data, read_environment(data).plans), new, people)
+
+
+def tell_crossings(out: Console, found: tuple[Crossing, ...], nobody: str = NOBODY) -> None:
+    """Print who rests where and what becomes of them, a table for each earlier version."""
+    if not found and nobody:
+        out.print(nobody)
     for (journey, earlier), each in groupby(found, lambda crossing: (crossing.journey, crossing.version)):
         out.print(f"{journey}, from version {earlier}", markup=False)
         rows = table("rests on", "people", "becomes")

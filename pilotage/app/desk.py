@@ -30,6 +30,9 @@ class Desk(Protocol):
     clock: Clock
     folder: DataFolder
 
+    async def come_into_force(self, name: str) -> None:
+        """Have every process go on under the plan of a name, which the data folder has as its newest."""
+
     @property
     def unready(self) -> str:
         """Why the system cannot take events now, or nothing."""

@@ -27,7 +27,8 @@ from pilotage.event.digest import key128
 from pilotage.journey.advance import advance
 from pilotage.journey.backfill import Gap, Tally
 from pilotage.journey.outcome import Action
-from pilotage.journey.program import Program
+from pilotage.journey.pause import PAUSED, ended_digest, overlooked, pause_at
+from pilotage.journey.program import Program, controlled
 from pilotage.journey.program import load as load_program
 from pilotage.journey.recheck import recheck_action
 from pilotage.profile.identity import account_subject
@@ -35,10 +36,11 @@ from pilotage.profile.state import State
 from pilotage.runner.allow import AllowList
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.compose import WEBHOOK, Composer
+from pilotage.runner.controls import controls_of
 from pilotage.runner.coupons import CouponBook
 from pilotage.runner.delivery import Ports
 from pilotage.runner.dispatcher import Dispatcher
-from pilotage.runner.folder import read_environment, read_plans, read_secret, read_zones
+from pilotage.runner.folder import AGAIN, read_environment, read_plans, read_secret, read_zones
 from pilotage.runner.history.backfill import Filler
 from pilotage.runner.history.historian import HistoryLimits
 from pilotage.runner.pace import EngineLimits
@@ -69,6 +71,7 @@ class Programs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._loaded: dict[str, Program] = {}
+        self._compiled: dict[tuple[str, ...], Program] = {}
 
     def __call__(self, name: str) -> Program:
         """The program of a plan as it came into force under a name, with the journeys of the plans before it for the entries still
@@ -79,9 +82,17 @@ class Programs:
             if name not in environment.plans:
                 raise PlanUnknown(f"the data folder has no plan {name[:16]}; it was mixed from two, restore it from a backup")
             names = environment.plans[: environment.plans.index(name) + 1]
-            newest_first = {plan.digest: plan for plan in reversed(read_plans(self._folder, names))}
-            plan, *earlier = newest_first.values()
-            found = self._loaded[name] = load_program(plan, read_zones(self._folder, plan.zones), environment.name, earlier)
+            held = [control for control in environment.controls if control.plan in names]
+            found = self._program(environment.name, tuple(dict.fromkeys(name.partition(AGAIN)[0] for name in reversed(names))))
+            found = self._loaded[name] = controlled(found, controls_of(held)) if held else found
+        return found
+
+    def _program(self, environment: str, newest_first: tuple[str, ...]) -> Program:
+        """The newest of some plans with the journeys of the others, compiled once whatever controls there are."""
+        found = self._compiled.get(newest_first)
+        if found is None:
+            plan, *earlier = read_plans(self._folder, newest_first)
+            found = self._compiled[newest_first] = load_program(plan, read_zones(self._folder, plan.zones), environment, earlier)
         return found
 
 
@@ -116,6 +127,7 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
         limits=EngineLimits(retention_days=workspace.log_days),
         filler=lambda question: filler(folder, programs(question.plan), question),
         freshness=freshness,
+        halted=halted,
         switches=read_switches(folder),
         account_subject=partial(account_subject, read_secret(folder)),
     )
@@ -129,16 +141,24 @@ def filler(folder: Path, program: Program, question: FillFeatures) -> Filler:
 
 def freshness(program: Program) -> Freshness:
     """Every subject of whom anything is known is to be asked about a plan's audiences, and expected by its schedules; entries of
-    earlier versions are to meet the version that takes them over."""
-    accounts = program.accounts
+    earlier versions are to meet the version that takes them over, and those held up by a pause its end."""
+    accounts, controls = program.accounts, program.controls
 
     def outdated(state: State) -> bool:
         own = program.of(state)
         if any(entry.version in own.takeovers for entry in state.entries):
             return True
+        if overlooked(controls, state):
+            return True
         return (state.audience_set != own.audiences.digest or state.schedule_set != own.schedule_set) and not unknown(state)
 
-    return b"".join(each.audiences.digest + each.schedule_set + each.takeover_set for each in (program, accounts) if each), outdated
+    wanted = b"".join(each.audiences.digest + each.schedule_set + each.takeover_set for each in (program, accounts) if each)
+    return wanted + ended_digest(controls), outdated
+
+
+def halted(program: Program, journey: str, now_us: int) -> str:
+    """Why nothing of a journey may leave now, in words, or nothing."""
+    return PAUSED if pause_at(program.controls, journey, now_us) is not None else ""
 
 
 def equip(assignment: Assignment) -> Equipment:

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 from pilotage.app.audiences import AudienceUnknown
 from pilotage.app.lists import BasisUnknown, ListUnknown
 from pilotage.app.records import SubjectUnknown
+from pilotage.app.steering import ControlRefused, JourneyUnknown
 from pilotage.app.switching import SwitchUnknown
 from pilotage.app.tasks import TaskTaken, TaskUnknown
 from pilotage.predicate.error import PredicateError
@@ -76,13 +77,13 @@ def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Pr
     match fault:
         case BadAsk():
             return problem(fault.status, fault.detail, fault.headers)
-        case NotQuarantined() | SubjectUnknown() | AudienceUnknown() | ListUnknown() | TaskUnknown() | SwitchUnknown():
+        case NotQuarantined() | SubjectUnknown() | AudienceUnknown() | ListUnknown() | TaskUnknown() | SwitchUnknown() | JourneyUnknown():
             return problem(404, str(fault))
         case Overloaded():
             return problem(429, str(fault), {"Retry-After": str(max(1, round(fault.retry_after_s)))})
         case Unavailable():
             return problem(503, str(fault), {"Retry-After": "5"})
-        case PredicateError() | BasisUnknown() | TaskTaken():
+        case PredicateError() | BasisUnknown() | TaskTaken() | ControlRefused():
             return problem(409, str(fault))  # well-formed, and not of the plan in force, or not free
         case HTTPException():
             return _from_http(request, fault)

@@ -16,6 +16,7 @@ import httpx
 import msgspec
 
 from pilotage.app import audience_views as about
+from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
 from pilotage.app.access import RUNNING_FILE, TOKEN_FILE, Running
 from pilotage.app.audiences import AudienceRecords, AudienceUnknown
@@ -50,6 +51,9 @@ class Reader(Protocol):
 
     async def resting(self) -> list[views.RestingView]:
         """How many people rest on each step of each version."""
+
+    async def journeys(self) -> list[about_journeys.JourneyCount]:
+        """The journeys of the plan in force, counted."""
 
     async def subject(self, subject: bytes) -> views.SubjectView:
         """A subject's state."""
@@ -130,6 +134,10 @@ class Remote:
     async def resting(self) -> list[views.RestingView]:
         """See `Reader`."""
         return await self._ask(list[views.RestingView], "GET", "/in-flight")
+
+    async def journeys(self) -> list[about_journeys.JourneyCount]:
+        """See `Reader`."""
+        return await self._ask(list[about_journeys.JourneyCount], "GET", "/journeys")
 
     async def subject(self, subject: bytes) -> views.SubjectView:
         """See `Reader`."""
@@ -219,6 +227,7 @@ class Local:
         self.audiences = self._audiences.audiences
         self.find = records.find
         self.resting = records.resting
+        self.journeys = records.journeys
         self.subjects = records.subjects
         self.subject = records.subject
         self.timeline = records.timeline

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
 from pilotage.app.story import action_view, subject_view, timeline
 from pilotage.event.digest import PARTITIONS, partition_of
@@ -236,7 +237,7 @@ class Records:
         """The counters of all processes that run shards, together."""
         return unite([await owner.ask(ask.ReadTelemetry()) for owner in self._answering])
 
-    async def journeys(self) -> list[views.JourneyCount]:
+    async def journeys(self) -> list[about_journeys.JourneyCount]:
         """The journeys of the plan in force, counted since the processes started; who rests where counts always."""
         snapshot = await self.snapshot()
         verbs: dict[str, dict[str, dict[str, int]]] = {}
@@ -246,7 +247,7 @@ class Records:
         for (journey, step), count in samples(snapshot.gauges.get("waiting", {})):
             waiting.setdefault(journey, {})[step] = count
         return [
-            views.JourneyCount(
+            about_journeys.JourneyCount(
                 journey=journey.name,
                 version=journey.digest[:16],
                 purpose=journey.purpose,
@@ -254,12 +255,18 @@ class Records:
                 waiting=sum(waiting.get(journey.name, {}).values()),
                 verbs=_summed(verbs.get(journey.name, {}).values()),
                 steps=[
-                    views.StepCount(step, waiting.get(journey.name, {}).get(step, 0), verbs.get(journey.name, {}).get(step, {}))
+                    about_journeys.StepCount(step, waiting.get(journey.name, {}).get(step, 0), verbs.get(journey.name, {}).get(step, {}))
                     for step in ("", *(step.id for step in journey.steps))
                 ],
+                control=about_journeys.ControlView("running"),
             )
             for journey in self.program.plan.journeys
         ]
+
+    async def waiting(self, journey: str) -> dict[str, int]:
+        """How many people rest on each step of a journey, in whatever version, where anybody does."""
+        gauges = (await self.snapshot()).gauges.get("waiting", {})
+        return {step: count for (name, step), count in samples(gauges) if name == journey and count}
 
     def plan(self, environment: str, production: bool, plans: Sequence[str]) -> views.PlanView:
         """The plan in force, by its parts' digests."""

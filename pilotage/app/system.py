@@ -24,7 +24,7 @@ from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_sec
 from pilotage.app.exits import BUSY, CONFIG, FAULT, STORE_FULL, UNAVAILABLE, Trouble
 from pilotage.app.planning import unplanned
 from pilotage.app.records import Records, links_of
-from pilotage.app.releasing import Releaser, put_in_force
+from pilotage.app.releasing import LOOKED_S, Releaser, put_in_force
 from pilotage.app.site import Site
 from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
 from pilotage.channel.hits import LinkServer
@@ -37,15 +37,17 @@ from pilotage.journey.parse_calendar import report_ends
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder
 from pilotage.runner.front import Front
+from pilotage.runner.question import AdoptPlan
 from pilotage.runner.rocks import RocksStore
-from pilotage.runner.station import Station, open_station, open_stores, shares
+from pilotage.runner.station import Station, open_station, open_stores
 from pilotage.runner.store import StoreFull
 from pilotage.runner.supervisor import Supervisor
-from pilotage.runner.ticket import SHARDS
+from pilotage.runner.ticket import SHARDS, shares
 from pilotage.runner.wire import Assignment
 from pilotage.source.http import Ingest
 from pilotage.source.intake import Admitted, Intake
 from pilotage.source.quarantine import Quarantined
+from pilotage.source.sink import Unavailable
 from pilotage.source.zones import packaged_zones
 
 EQUIP = "pilotage.app.equipment:equip"
@@ -110,6 +112,9 @@ class System:
         self._server = _Server(_server_config(self.site))
         self._serving: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._owners: Sequence[Any] = ()
+        self._programs = Programs(folder.path)
+        self._steering = asyncio.Lock()
         self.releaser: Releaser | None = None
         self._releasing: asyncio.Task[None] | None = None
 
@@ -131,7 +136,8 @@ class System:
         owners = await self._start_owners()
         self.front = Front(self._front_store, self.folder.secret, owners, self.clock, self._reread, self._end)
         self._carry(self.front)
-        program = Programs(self.folder.path)(self.folder.environment.plans[-1])
+        self._owners = owners
+        program = self._programs(self.folder.environment.plans[-1])
         self.records = Records(owners, self.front.quarantine, links_of(self._front_store), self.folder.secret, program)
         self.ingest = self.site.intake = Ingest(self._intake(), self.workspace.write_keys, self.front, self.clock.now_us)
         links = Links(self.origin, (link_secret(self.folder.secret),))
@@ -173,9 +179,23 @@ class System:
         except Exception as fault:  # noqa: BLE001 - a release half made must not go on unseen
             self._end(fault)
 
+    async def come_into_force(self, name: str) -> None:
+        """Have every process go on under the plan of a name, which the data folder has as its newest. One that is being started
+        goes on under it by itself."""
+        assert self.records is not None
+        async with self._steering:
+            for owner in self._owners:
+                while True:
+                    try:
+                        await owner.ask(AdoptPlan(self.folder.environment.plans[-1]))
+                        break
+                    except Unavailable:
+                        await asyncio.sleep(LOOKED_S)
+            self.records.program = self._programs(self.folder.environment.plans[-1])
+
     def _took_over(self) -> None:
         assert self.records is not None and self.ingest is not None
-        self.records.program = Programs(self.folder.path)(self.folder.environment.plans[-1])
+        self.records.program = self._programs(self.folder.environment.plans[-1])
         self.ingest.intake = self._intake()
 
     async def _submit(self, subject: bytes, event: Event) -> object:

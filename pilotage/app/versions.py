@@ -13,7 +13,7 @@ from pilotage.app.exits import NO_INPUT, Trouble
 from pilotage.app.planning import unplanned
 from pilotage.app.workspace import SETTINGS_FILE, compile_workspace, load
 from pilotage.journey.plan import Plan
-from pilotage.runner.folder import read_environment, read_plans
+from pilotage.runner.folder import AGAIN, read_environment, read_plans
 from pilotage.source.zones import packaged_zones
 
 ACTIVE = "active"
@@ -31,7 +31,8 @@ def version(name: str, workspace: Path, data: Path) -> Version:
     a git revision of the workspace. `Trouble` where it is none of them."""
     if (Path(name) / SETTINGS_FILE).is_file():
         return Version(name, _compiled(Path(name)))
-    stored = read_environment(data).plans if (data / "environment.json").is_file() else ()
+    named = read_environment(data).plans if (data / "environment.json").is_file() else ()
+    stored = tuple(dict.fromkeys(each.partition(AGAIN)[0] for each in reversed(named)))[::-1]
     wanted = stored[-1:] if name == ACTIVE else tuple(digest for digest in stored if len(name) >= 6 and digest.startswith(name))
     if len(wanted) == 1:
         return Version(f"plan {wanted[0][:16]}", read_plans(data, wanted)[0])

@@ -239,26 +239,6 @@ class Redriven(msgspec.Struct, frozen=True):
     redriven: int
 
 
-class StepCount(msgspec.Struct, frozen=True):
-    """One step since this process started, by what was decided there; `waiting` entries rest there now."""
-
-    step: str
-    waiting: int
-    verbs: dict[str, int]
-
-
-class JourneyCount(msgspec.Struct, frozen=True):
-    """One journey of the plan in force, counted."""
-
-    journey: str
-    version: str
-    purpose: str
-    stage: str
-    waiting: int
-    verbs: dict[str, int]
-    steps: list[StepCount]
-
-
 class PlanView(msgspec.Struct, frozen=True):
     """The plan in force, and the digests of all plans that ever were."""
 

@@ -20,8 +20,10 @@ from pilotage.journey.candidates import relate
 from pilotage.journey.entry import due_of, enter, fire, take
 from pilotage.journey.migrate import migrate
 from pilotage.journey.outcome import Outcome
+from pilotage.journey.pause import meeting_us
 from pilotage.journey.program import Handler, Program
 from pilotage.journey.requests import request
+from pilotage.journey.resume import meet
 from pilotage.journey.schedules import adopt_schedules, shift_schedules, take_schedules
 from pilotage.journey.subject import apply_consent, apply_receipt, update_attributes, update_features
 from pilotage.journey.work import NOTHING, Work
@@ -49,6 +51,8 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     if program.accounts is not None:
         program = program_of(program, program.accounts, state, event)
     wake_us = wake_at(state) if state.entries or state.schedule_us else state.flip_us
+    if program.steered and state.entries:
+        wake_us = earliest(wake_us, meeting_us(program.controls, state))
     overdue = 0 < wake_us <= now_us
     adopts = state.audience_set != program.audiences.digest or state.schedule_set != program.schedule_set
     migrates = bool(program.takeovers) and any(entry.version in program.takeovers for entry in state.entries)
@@ -73,7 +77,7 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
         migrate(work)
         _drain(work)
         _refresh(work)
-        overdue = 0 < wake_at(work.state) <= now_us
+        overdue = 0 < earliest(wake_at(work.state), meeting_us(program.controls, work.state)) <= now_us
     if overdue:
         _settle(work, now_us)
     if handler is not None:
@@ -92,6 +96,8 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     new = work.state
     if new.entries is not state.entries or new.flip_us != state.flip_us or new.schedule_us != state.schedule_us:
         wake_us = wake_at(new)
+        if program.steered and new.entries:
+            wake_us = earliest(wake_us, meeting_us(program.controls, new))
     return Outcome(new, work.actions, work.decisions, wake_us, work.cancelled, work.handed)
 
 
@@ -114,13 +120,20 @@ def _settle(work: Work, until_us: int) -> None:
         if entry is not None and work.program.arbitrates:
             entry = first_of(work, [each for each in due if each.due_us == entry.due_us])
         flip_us = earliest(state.flip_us, state.schedule_us)
-        if 0 < flip_us <= (entry.due_us if entry is not None else until_us):
+        meets_us = meeting_us(work.program.controls, state) if work.program.steered else 0
+        if not 0 < meets_us <= (entry.due_us if entry is not None else until_us):
+            meets_us = 0
+        if 0 < flip_us <= (meets_us or (entry.due_us if entry is not None else until_us)):
             work.begin(flip_us)
             last = "audiences" if flip_us == state.flip_us else "schedules"
             if flip_us == state.flip_us:
                 _take_flips(work)
             else:
                 take_schedules(work)
+        elif meets_us:
+            work.begin(meets_us)
+            meet(work)
+            last = "the ends of pauses"
         elif entry is not None:
             work.begin(entry.due_us)
             fire(work, entry)

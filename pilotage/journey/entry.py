@@ -12,7 +12,8 @@ from pilotage.journey.nested_steps import came_back
 from pilotage.journey.offers import offer, offers
 from pilotage.journey.outcome import Decision
 from pilotage.journey.parent import tell_parent
-from pilotage.journey.plan import KEY, Call, Enter, Send, Task, Wait
+from pilotage.journey.pause import HALTED, PAUSED, closed, pause_at
+from pilotage.journey.plan import KEY, Call, Enter, Exit, Send, Task, Wait
 from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.run import RUN
 from pilotage.journey.steps import (
@@ -54,14 +55,16 @@ def enter(work: Work, journey: JourneyProgram, event: Event, payload: Any, insid
     key of the step that awaits what comes of it."""
     state, now, inputs = work.state, work.now, NO_INPUTS
     key = None if journey.key is None else journey.key(state, payload, NO_INPUTS, now, event.type)
-    refused = _refusal(work, journey, key, inside)
+    refused, rule = _refusal(work, journey, key, inside), "entry"
     where = journey.where
     if where is not None and not refused:
         inputs = where.inputs(state, payload, NO_INPUTS, now, event.type)
         if not where.truth(state, payload, NO_INPUTS, now, event.type):
             refused = journey.unmet
+    if work.program.steered and not refused:
+        refused, rule = closed(work.program.controls, journey.name, now), "control"
     if refused:
-        work.decisions.append(Decision(now, journey.name, journey.version, b"", "", "refused", refused, "entry", inputs))
+        work.decisions.append(Decision(now, journey.name, journey.version, b"", "", "refused", refused, rule, inputs))
         if parent:
             tell_parent(work, parent, journey.name, refused, entered=False)
         return
@@ -177,8 +180,22 @@ def move(work: Work, entry: Entry, journey: JourneyProgram, goto: str) -> None:
         if entry.rounds:
             entry.rounds = {name: count for name, count in entry.rounds.items() if f"{goto}/".startswith(f"{name}/")}
         program = journey.steps[goto]
+        if work.program.steered and _rests(work, entry) and not isinstance(program.step, Exit):
+            _halt(work, entry)
+            return
         goto = RUN[type(program.step)](work, entry, journey, program)
     raise RestlessEntry(f"journey {entry.journey} took {STEPS_MAX} steps without resting, last {entry.step}")
+
+
+def _rests(work: Work, entry: Entry) -> bool:
+    """Whether no step of the entry's journey may act now."""
+    return pause_at(work.program.controls, entry.journey, work.now) is not None
+
+
+def _halt(work: Work, entry: Entry) -> None:
+    """Let an entry rest before the step it has come to until its journey's pause is over."""
+    work.decide(entry, "paused", PAUSED, "pause")
+    park(work, entry, HALTED, 0)
 
 
 def take(work: Work, entry: Entry, event_type: str, payload: Any, signals: frozenset[str]) -> None:
@@ -274,12 +291,18 @@ def fire(work: Work, entry: Entry) -> None:
     if program is None:
         finish(work, entry, "holdout observed to its end", "holdout", cancel=False)
         return
+    if work.program.steered and _rests(work, entry):
+        work.decide(entry, "paused", f"{PAUSED}: its time has come", "pause")
+        entry.due_us = due_of(work, entry)
+        return
     move(work, entry, journey, _deadline(work, entry, journey, program))
 
 
 def _deadline(work: Work, entry: Entry, journey: JourneyProgram, program: StepProgram) -> str:
     step = program.step
     if isinstance(step, Send):
+        if work.now > entry.expires_us:
+            return blocked(work, entry, program, "expired while the journey was paused", "pause")
         again = (work, entry, journey, program, entry.expires_us)
         return offer(*again, "it has expired") if offers(journey, step) else attempt_send(*again)
     if isinstance(step, Call):
@@ -291,7 +314,7 @@ def _deadline(work: Work, entry: Entry, journey: JourneyProgram, program: StepPr
         work.decide(entry, "timed_out", f"the end of {step.journey}", "timeout", effect=entry.awaited)
         return step.on_timeout or step.next
     assert isinstance(step, Wait)
-    by_timeout = step.timeout_us and work.now == entry.since_us + step.timeout_us
+    by_timeout = step.timeout_us and entry.deadline_us == entry.since_us + step.timeout_us
     if step.for_us or (step.at_minute is not None and not by_timeout):
         work.decide(entry, "resumed", "time has come", "wait")
         return step.next
@@ -300,9 +323,10 @@ def _deadline(work: Work, entry: Entry, journey: JourneyProgram, program: StepPr
 
 
 def due_of(work: Work, entry: Entry) -> int:
-    """The first instant after `work.now` at which the entry needs attention by time alone; 0 if never."""
+    """The first instant after `work.now` at which the entry needs attention by time alone; 0 if never. In a pause of its journey
+    its deadline does not come."""
     journey = work.program.journeys[entry.version]
-    due_us = entry.deadline_us
+    due_us = 0 if work.program.steered and entry.step and _rests(work, entry) else entry.deadline_us
     for condition in journey.standing:
         if condition.flip is not None and not (entry.goal_us and condition is journey.goal):
             due_us = earliest(due_us, condition.flip(work.state, None, entry.variables, work.now))
@@ -352,4 +376,7 @@ def redecide(work: Work, entry: Entry) -> None:
         return
     journey = work.program.journeys[entry.version]
     entry = work.replace(entry)
+    if work.program.steered and _rests(work, entry):
+        entry.due_us = 0
+        return
     move(work, entry, journey, attempt_send(work, entry, journey, journey.steps[entry.step], entry.expires_us))

@@ -9,10 +9,11 @@ from pilotage.journey.arbitration import DEFERRED
 from pilotage.journey.edges import awaits
 from pilotage.journey.entry import move, standing
 from pilotage.journey.offers import offers
+from pilotage.journey.pause import HALTED
 from pilotage.journey.plan import KEY, AnyStep, Call, Enter, Repeat, Send, Task, Wait
 from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.steps import AWAITING, HELD_OUT, WAITING, already_true, finish, park, sent_before
-from pilotage.journey.takeover import Takeover
+from pilotage.journey.takeover import Takeover, path_of
 from pilotage.journey.task_steps import next_task_us
 from pilotage.journey.work import Work
 from pilotage.profile.state import Entry
@@ -51,7 +52,7 @@ def _go_on(work: Work, entry: Entry, takeover: Takeover, goto: str) -> None:
     if before is None:
         _observe(work, current, journey)
         return
-    rests = _resting(work, current, journey, before, journey.steps[goto])
+    rests = ANEW if current.phase == HALTED else _resting(work, current, journey, before, journey.steps[goto])
     move(work, current, journey, goto if rests == ANEW else rests)
 
 
@@ -69,13 +70,14 @@ def _carry(entry: Entry, takeover: Takeover, goto: str) -> None:
 
 def _origins(entry: Entry, takeover: Takeover) -> dict[str, str]:
     """The paths with which the new version's steps make effect keys: that of the step that led there, or one nobody has used."""
+    if not entry.origins and not takeover.several and takeover.steps.issuperset(entry.occurrence):
+        return takeover.paths  # by far the most frequent: the entry knows one version
     known = {step.id: entry.origins.get(step.id, step.id) for step in takeover.old.steps}
     used = {*known.values(), *entry.occurrence}
     found: dict[str, str] = {}
     for step, sources in takeover.sources.items():
         paths = [known[source] for source in sources]
-        fresh = f"{step}@{takeover.new.digest[:16]}" if step in used else step
-        path = next((path for path in paths if path in entry.occurrence), paths[0] if paths else fresh)
+        path = next((path for path in paths if path in entry.occurrence), path_of(step, paths, used, takeover.version))
         if path != step:
             found[step] = path
     return found

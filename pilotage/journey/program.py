@@ -5,6 +5,7 @@ listens to it and nothing for the journeys that do not. Journeys of earlier plan
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from operator import attrgetter
 from typing import Any
 
@@ -26,6 +27,7 @@ from pilotage.event.digest import digest, key128
 from pilotage.event.zone import Zones
 from pilotage.journey.compiled import Compiled, Condition, Function, signals_of
 from pilotage.journey.graph import repeated
+from pilotage.journey.pause import NO_CONTROLS, Controls
 from pilotage.journey.plan import KERNEL, AnyStep, Branch, Call, Content, Decide, Emit, Enter, Journey, Plan, Repeat, Send, Set, Task, Wait
 from pilotage.journey.subjects import KEPT_TO_THEMSELVES, MEMBERSHIP, RECEIPTS, Part, part_of_accounts, part_of_persons
 from pilotage.journey.takeover import Takeover, takeover
@@ -179,11 +181,13 @@ class Program:
     `schedules` the scheduled ones by audience (their set has a name too); `zone_signal` says that a subject's zone has changed,
     `arbitrates` whether messages are decided in order of priority. `takeovers` say what becomes of entries of earlier versions, by
     version, where they do not finish under theirs (`takeover_set` names them all). `part` is the part of the plan that it executes,
-    that of persons; `accounts` is the program of accounts (None: there are none), and `on_accounts` says that it is one."""
+    that of persons; `accounts` is the program of accounts (None: there are none), and `on_accounts` says that it is one. `controls`
+    are the pauses and stops of journeys, `steered` says whether there are any."""
 
     __slots__ = (
-        "accounts", "arbitrates", "audiences", "channels", "contents", "digest", "entered", "environment", "flips", "handlers", "journeys",
-        "on_accounts", "part", "passages", "plan", "rules", "schedule_set", "schedules", "takeover_set", "takeovers", "zone_signal",
+        "accounts", "arbitrates", "audiences", "channels", "contents", "controls", "digest", "entered", "environment", "flips", "handlers",
+        "journeys", "on_accounts", "part", "passages", "plan", "rules", "schedule_set", "schedules", "steered", "takeover_set", "takeovers",
+        "zone_signal",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, part: Part, environment: str, rules: ContactRules, audiences: Audiences) -> None:
@@ -203,6 +207,8 @@ class Program:
         self.takeovers: dict[str, Takeover] = {}
         self.takeover_set = b""
         self.arbitrates = bool(rules.slots or rules.policy.order)
+        self.controls: Controls = NO_CONTROLS
+        self.steered = False
         self.zone_signal = f"@{plan.policy.zone_attribute}"
         self.handlers: dict[str, Handler] = {}
         self.contents: dict[str, Content] = {}
@@ -269,6 +275,15 @@ def _load(plan: Plan, parts: Sequence[Part], zones: Zones, environment: str) -> 
     program.flips = frozenset().union(*(journey.flips for journey in program.journeys.values()))
     _handlers(program, plans, compiled)
     return program
+
+
+def controlled(program: Program, controls: Controls) -> Program:
+    """The same program under some pauses and stops; what is compiled is shared."""
+    new = copy(program)
+    new.accounts = controlled(program.accounts, controls) if program.accounts is not None else None
+    new.controls = controls
+    new.steered = bool(controls.pauses or controls.stops)
+    return new
 
 
 def _versions(part: Part) -> Iterator[tuple[str, Journey, bool]]:

@@ -1,6 +1,7 @@
 """What becomes of the entries of one version of a journey when another takes over: read off the two versions, once."""
 
 from collections import defaultdict
+from collections.abc import Container, Sequence
 
 import msgspec
 from msgspec import UNSET
@@ -13,7 +14,9 @@ class Takeover(msgspec.Struct, frozen=True):
     """A version whose entries do not finish under it. `landing` leads from its steps to steps of the new version, or to the end
     of the entry (empty); steps that are not in it keep their entries until these move on. `sources` are the ways back between
     steps of one kind, `sends` its messages with their contents, `variables` and `fields` what entries keep: names of one type in
-    both versions."""
+    both versions. `version` names the new one. `paths` are the paths that effect keys of its steps are made with, where they are not the
+    steps' own ids, for entries that have acted under no other version, and where only one step leads to each; `several` are the steps to
+    which more than one does."""
 
     policy: str
     old: Journey
@@ -23,6 +26,10 @@ class Takeover(msgspec.Struct, frozen=True):
     sends: tuple[tuple[str, str], ...]
     variables: frozenset[str]
     fields: frozenset[str]
+    version: str
+    steps: frozenset[str]
+    paths: dict[str, str]
+    several: frozenset[str]
 
 
 def takeover(old: Journey, new: Journey) -> Takeover | None:
@@ -36,16 +43,28 @@ def takeover(old: Journey, new: Journey) -> Takeover | None:
         goto = landing.get(step.id, "")
         if kinds.get(goto) is type(step):
             sources[goto].append(step.id)
+    version, steps = new.digest[:16], frozenset(step.id for step in old.steps)
+    ways = {step.id: tuple(sources[step.id]) for step in new.steps}
+    paths = {step: path_of(step, found, steps, version) for step, found in ways.items()}
     return Takeover(
         rule.policy,
         old,
         new,
         landing,
-        {step.id: tuple(sources[step.id]) for step in new.steps},
+        ways,
         tuple((step.id, step.content) for step in old.steps if isinstance(step, Send)),
         _common(old.variables, new.variables),
         _common(old.trigger_fields, new.trigger_fields),
+        version,
+        steps,
+        {step: path for step, path in paths.items() if path != step},
+        frozenset(step for step, found in ways.items() if len(found) > 1),
     )
+
+
+def path_of(step: str, paths: Sequence[str], used: Container[str], version: str) -> str:
+    """The path with which a step makes effect keys: that of a step that led there, or one that nobody has used."""
+    return paths[0] if paths else f"{step}@{version}" if step in used else step
 
 
 def takes(rule: InFlight, old: Journey, new: Journey) -> bool:

@@ -38,11 +38,12 @@ def task_time(work: Work, entry: Entry, program: StepProgram) -> str:
         work.decide(entry, "timed_out", step.title, "timeout", effect=entry.awaited)
         return step.on_timeout
     data = _data(work, entry, program)
-    if step.escalate and work.now == entry.since_us + step.sla_us:
+    came_us = entry.deadline_us  # before now only where a pause let it pass: what came since then has not been told either
+    if step.escalate and came_us <= entry.since_us + step.sla_us <= work.now:
         entry.claimed = ""
         _tell(work, entry, step, ESCALATED, work.effect(entry), step.escalate, data)
         work.decide(entry, "escalated", f"{step.title}, to {step.escalate}", "sla", effect=entry.awaited)
-    elif work.now - entry.since_us in step.remind_us:
+    elif any(came_us <= entry.since_us + span <= work.now for span in step.remind_us):
         _tell(work, entry, step, REMINDER, work.effect(entry), _team(step, entry, work.now), data)
         work.decide(entry, "reminded", step.title, "task", effect=entry.awaited)
     return park(work, entry, AWAITING, next_task_us(step, entry, work.now))

@@ -73,6 +73,7 @@ class Work:
             state.schedule_us,
             state.schedule_set,
             state.ties,
+            state.resumed,
         )
         self.changed = False
         self.moves = 0
@@ -118,6 +119,8 @@ class Work:
         entries = self.own("entries")
         del entries[_place(entries, entry.id)]
         self.ended |= {self.program.journeys[entry.version].passage(entry.variables.get(KEY))}
+        if entry.journey in self.state.resumed and all(each.journey != entry.journey for each in entries):
+            del self.own("resumed")[entry.journey]
 
     def alive(self, entry: Entry) -> bool:
         """Whether the entry is still in the state, as this very copy."""

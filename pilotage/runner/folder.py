@@ -15,6 +15,7 @@ import msgspec
 
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import KERNEL, Plan, decode_plan, encode_plan
+from pilotage.runner.controls import Control
 
 FORMAT = 1
 """The format of the folders this release makes and the newest it opens."""
@@ -58,7 +59,8 @@ class Environment(msgspec.Struct, frozen=True):
     """What `environment.json` says. `plans` are the digests of all plans ever active, the newest last, each as often as it came
     into force (the second time as `digest~2`, since others are remembered then); entries in flight finish under the one they began
     with. `kernels` are the kernel versions those plans name. `recording` is there while
-    the past of features is being filled in."""
+    the past of features is being filled in. `controls` are all pauses, resumptions and stops, each of which gave the plan in force a
+    new name."""
 
     format: int
     name: str
@@ -67,6 +69,7 @@ class Environment(msgspec.Struct, frozen=True):
     kernels: tuple[int, ...] = (KERNEL,)
     plans: tuple[str, ...] = ()
     recording: Recording | None = None
+    controls: tuple[Control, ...] = ()
 
 
 class DataFolder:
@@ -98,6 +101,14 @@ class DataFolder:
         if (plans, recording) != (self.environment.plans, self.environment.recording):
             self.environment = msgspec.structs.replace(self.environment, plans=plans, kernels=kernels, recording=recording)
             _write_environment(self.path, self.environment)
+
+    def steer(self, control: Control) -> str:
+        """Note a control durably, in one step with a new name for the plan in force; that name."""
+        name = _again(self.environment.plans, self.environment.plans[-1].partition(AGAIN)[0])
+        plans, controls = (*self.environment.plans, name), (*self.environment.controls, msgspec.structs.replace(control, plan=name))
+        self.environment = msgspec.structs.replace(self.environment, plans=plans, controls=controls)
+        _write_environment(self.path, self.environment)
+        return name
 
     def plans(self) -> tuple[Plan, ...]:
         """All plans ever active, the newest last; `FolderBroken` if one is missing."""
@@ -156,10 +167,15 @@ def read_secret(path: Path) -> bytes:
 
 def _with_newest(plans: tuple[str, ...], digest: str) -> tuple[str, ...]:
     """The names of the plans that were active, with one that comes into force now."""
-    times = sum(name.partition(AGAIN)[0] == digest for name in plans)
-    if times and plans[-1].partition(AGAIN)[0] == digest:
+    if plans and plans[-1].partition(AGAIN)[0] == digest:
         return plans
-    return (*plans, f"{digest}{AGAIN}{times + 1}" if times else digest)
+    return (*plans, _again(plans, digest))
+
+
+def _again(plans: tuple[str, ...], digest: str) -> str:
+    """The name of a plan that comes into force once more."""
+    times = sum(name.partition(AGAIN)[0] == digest for name in plans)
+    return f"{digest}{AGAIN}{times + 1}" if times else digest
 
 
 def read_plans(path: Path, names: Sequence[str]) -> tuple[Plan, ...]:

@@ -29,7 +29,7 @@ from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.engine import Engine
 from pilotage.runner.history.backfill import Backfill, Filler
 from pilotage.runner.history.historian import Historian, HistoryLimits
-from pilotage.runner.history.progress import ShardBackfill, last_filled
+from pilotage.runner.history.progress import ShardBackfill, records
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment, segments_from
 from pilotage.runner.outbox import ActionRow
@@ -41,7 +41,7 @@ from pilotage.runner.store import Store
 from pilotage.runner.sweep import Sweep, forget_sweep
 from pilotage.runner.switches import Switches
 from pilotage.runner.telemetry import RESTING_KEY, Telemetry
-from pilotage.runner.ticket import SHARDS, Answers, Work, shard_of
+from pilotage.runner.ticket import Answers, Work, shard_of
 from pilotage.runner.tracing import Traces
 
 log = structlog.get_logger("pilotage.station")
@@ -73,7 +73,8 @@ class Equipment(msgspec.Struct):
     `environment` names whose stores these are. `history` is the data folder whose history these shards keep; without it they keep
     none. `filler` says how the past of features is filled in. `freshness` names what a program wants each subject to have met,
     and says whether a state has not; without it nobody is swept for. `switches` are the kill switches that are set. `account_subject` gives
-    the subject id of an account; without it, what subjects hand over only piles up.
+    the subject id of an account; without it, what subjects hand over only piles up. `halted` says why nothing of a journey may leave at
+    an instant under a program; without it nothing is held.
     """
 
     environment: str
@@ -90,6 +91,7 @@ class Equipment(msgspec.Struct):
     freshness: Callable[[Any], Freshness] | None = None
     switches: Switches = Switches()
     account_subject: AccountSubject | None = None
+    halted: Callable[[Any, str, int], str] | None = None
 
 
 class Station:
@@ -197,8 +199,11 @@ class Station:
         return known[0] if known is not None else None
 
     def paused(self, action: Action) -> str:
-        """Which kill switch holds an action back, or nothing."""
-        return self._switches.holding(channel_name(action), action.journey, action.step)
+        """Which kill switch holds an action back, or that its journey is paused; or nothing."""
+        held = self._switches.holding(channel_name(action), action.journey, action.step)
+        if not held and self._equipment.halted is not None:
+            held = self._equipment.halted(self.program, action.journey, self._clock.now_us())
+        return held
 
     def _committed(self, number: int, sealed: Sealed) -> None:
         now_us = self._clock.now_us()
@@ -357,6 +362,8 @@ class Station:
         program = self._equipment.program(question.plan)
         await self.engine.adopt(program, question.plan)
         self.program = program
+        if self.dispatcher is not None:
+            self.dispatcher.switches_changed()
         self._sweep()
         return str(question.plan)
 
@@ -375,15 +382,10 @@ class Station:
         digest, outdated = self._equipment.freshness(self.program) if self._equipment.freshness is not None else NOTHING_NEW
         if not digest:
             forget_sweep(self.engine)
-        pasts = any(self._put_aside_before(shard) for shard in self.engine.shards.values())
+        pasts = any(shard.pasts.waiting and not records(shard.store, shard.plan) for shard in self.engine.shards.values())
         self.sweep = Sweep(self.engine, digest, outdated, pasts=pasts) if digest or pasts else None
         if self.sweep is not None:
             self.sweep.start()
-
-    def _put_aside_before(self, shard: Shard) -> bool:
-        """Whether pasts wait in a shard, and not because the plan in force is the one that records for another."""
-        filled = last_filled(shard.store) if shard.pasts.waiting else None
-        return filled is not None and filled.plan != shard.plan
 
 
 _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {
@@ -443,8 +445,3 @@ def open_stores(folder: Path, numbers: Iterable[int]) -> dict[int, Store]:
     """The stores of some shards of a data folder, sharing one process's memory budget."""
     memory = Memory()
     return {number: RocksStore(folder / "shards" / str(number), memory) for number in numbers}
-
-
-def shares(workers: int) -> list[tuple[int, ...]]:
-    """Which shards each of so many worker processes owns: all of them, as evenly as can be."""
-    return [tuple(range(SHARDS))[worker::workers] for worker in range(min(workers, SHARDS))]

@@ -7,6 +7,7 @@ those are let settle for whom a past still waits: where a release brings nothing
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
@@ -19,8 +20,15 @@ from pilotage.runner.layout import HEADER, body_of, state_key
 from pilotage.runner.shard import Shard
 
 SUBJECTS_AT_ONCE = 64
-SHARE = 0.2
-"""How much of the loop's time sweeping takes at most."""
+SUBJECTS_AHEAD = 1_024
+"""How many subjects are looked up at once: finding where to go on costs much more than the next of them. Whoever is new meanwhile has
+met what is new."""
+
+SHARE, SHARE_IDLE = 0.2, 0.8
+"""How much of the loop's time sweeping takes at most, while live events are waiting and while none is."""
+
+WALKERS = 2
+"""How many errands are under way at once: one goes through subjects while the other's are being written to disk."""
 
 _KEY = b"sweep"
 
@@ -45,6 +53,7 @@ class Sweep:
     def __init__(self, engine: Engine, digest: bytes, outdated: Callable[[State], bool], *, pasts: bool = False) -> None:
         self._engine = engine
         self._outdated = outdated
+        self._ahead: dict[int, deque[bytes]] = {number: deque() for number in engine.shards}
         self.states = {number: _read(shard, digest) for number, shard in engine.shards.items()} if digest else {}
         self._pasts = {number for number, shard in engine.shards.items() if shard.pasts.waiting} if pasts else set()
         self._task: asyncio.Task[None] | None = None
@@ -67,14 +76,18 @@ class Sweep:
 
     async def _run(self) -> None:
         for number, shard in sorted(self._engine.shards.items()):
-            while number in self.states and not self.states[number].done:
-                await self._do(self._some(shard))
+            if number in self.states:
+                await asyncio.gather(*(self._walk(shard) for _ in range(WALKERS)))
             if number in self._pasts:
                 await self._tell_pasts(shard)
                 self._pasts.discard(number)
 
-    async def _do(self, errand: Errand) -> None:
-        """One errand, and then a rest that leaves its share of the loop's time."""
+    async def _walk(self, shard: Shard) -> None:
+        while not self.states[shard.number].done:
+            await self._do(self._some(shard), WALKERS)
+
+    async def _do(self, errand: Errand, beside: int = 1) -> None:
+        """One errand, of so many that are under way at once, and then a rest that leaves its share of the loop's time."""
         took_s = 0.0
 
         def timed(now_us: int) -> int:
@@ -85,7 +98,8 @@ class Sweep:
             return made
 
         await self._engine.errand(timed)
-        await asyncio.sleep(took_s * (1 / SHARE - 1))
+        share = SHARE if self._engine.queued_events else max(SHARE, SHARE_IDLE)
+        await asyncio.sleep(took_s * max(0.0, beside / share - 1))
 
     async def _tell_pasts(self, shard: Shard) -> None:
         """Bring a shard's subjects what still waits for them. A subject that cannot be told is listed in `stuck`; its past waits on."""
@@ -101,8 +115,9 @@ class Sweep:
     def _some(self, shard: Shard) -> Errand:
         def errand(now_us: int) -> int:
             before = self.states[shard.number]
-            first = shard.number * 128
-            found = list(islice(shard.subjects(first, first + 127, before.after or None), SUBJECTS_AT_ONCE))
+            if before.done:
+                return 0
+            found = self._next(shard, before.after)
             touched = shard.touch(found, now_us, self._outdated)
             through = len(found) < SUBJECTS_AT_ONCE
             swept = Swept(before.digest, found[-1] if found else before.after, before.touched + touched, through)
@@ -111,6 +126,15 @@ class Sweep:
             return touched
 
         return errand
+
+    def _next(self, shard: Shard, after: bytes) -> list[bytes]:
+        """The next subjects of a shard; fewer than `SUBJECTS_AT_ONCE` at its end."""
+        ahead = self._ahead[shard.number]
+        if len(ahead) < SUBJECTS_AT_ONCE:
+            first = shard.number * 128
+            known = shard.subjects(first, first + 127, (ahead[-1] if ahead else after) or None)
+            ahead.extend(islice(known, SUBJECTS_AHEAD))
+        return [ahead.popleft() for _ in range(min(SUBJECTS_AT_ONCE, len(ahead)))]
 
 
 def forget_sweep(engine: Engine) -> None:

@@ -80,6 +80,11 @@ def shard_of(subject: bytes) -> int:
     return partition_of(subject) * SHARDS // PARTITIONS
 
 
+def shares(workers: int) -> list[tuple[int, ...]]:
+    """Which shards each of so many worker processes owns: all of them, as evenly as can be."""
+    return [tuple(range(SHARDS))[worker::workers] for worker in range(min(workers, SHARDS))]
+
+
 def routed(arrivals: Sequence[Arrival]) -> Work:
     """Arrivals by owning shard, each shard's in their order."""
     work: Work = {}

@@ -11,6 +11,7 @@ from pilotage.app.starter import init
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.runner.folder import open_folder
 from pilotage.source.zones import packaged_zones
+from tests.app.test_archive import MAPPING
 
 
 @pytest.fixture
@@ -76,3 +77,21 @@ def test_a_version_that_is_none_is_told(shop: Path, capsys: pytest.CaptureFixtur
     assert "neither a workspace folder, nor a plan of" in capsys.readouterr().err
     assert 66 == invoke(["diff", "-w", str(shop)])
     assert "holds no plan" in capsys.readouterr().err
+
+
+def test_who_is_under_way_is_counted(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is a data folder, a difference comes with how many rest on each step of the version before; without one, with nothing."""
+    (tmp_path / "mapping.yaml").write_text(MAPPING)
+    rows = ["user,what,at,email", *(f"{user},signup,2026-03-02 10:00:00,{user}@example.test" for user in "ab")]
+    (tmp_path / "history.csv").write_text("\n".join(rows))
+    replay = ["replay", str(tmp_path / "history.csv"), "--mapping", str(tmp_path / "mapping.yaml"), "--until", "+5m"]
+    assert 0 == invoke([*replay, "--workspace", str(shop), "--data", str(shop / "data")])
+    rewrite(shop)
+    capsys.readouterr()
+    assert 0 == invoke(["diff", "-w", str(shop), "--json"])
+    counted = json.loads(capsys.readouterr().out)["in_flight"]
+    assert [("think", 2, "finish")] == [(each["step"], each["people"], each["policy"]) for each in counted]
+    assert 0 == invoke(["diff", "-w", str(shop)])
+    assert "think     2       finishes under its version" in capsys.readouterr().out
+    assert 0 == invoke(["diff", "HEAD", "-w", str(shop), "--json", "--data", str(tmp_path / "none")])
+    assert json.loads(capsys.readouterr().out)["in_flight"] is None

@@ -21,10 +21,10 @@ from pilotage.runner.question import ReadDigests
 from pilotage.runner.rocks import RocksStore
 from pilotage.runner.saver import save_whole
 from pilotage.runner.shard import Shard
-from pilotage.runner.station import Equipment, open_station, open_stores, shares
+from pilotage.runner.station import Equipment, open_station, open_stores
 from pilotage.runner.store import Store
 from pilotage.runner.supervisor import Supervisor
-from pilotage.runner.ticket import SHARDS, routed
+from pilotage.runner.ticket import SHARDS, routed, shares
 from pilotage.runner.wire import Assignment
 from tests.determinism.histories import START_US, demo_plan, demo_program, lived
 

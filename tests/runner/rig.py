@@ -12,9 +12,9 @@ from pilotage.runner.clock import VirtualClock
 from pilotage.runner.digests import Digests, digests_of, unite
 from pilotage.runner.memory import MemoryStore
 from pilotage.runner.shard import Shard
-from pilotage.runner.station import Equipment, shares
+from pilotage.runner.station import Equipment
 from pilotage.runner.store import Store
-from pilotage.runner.ticket import SHARDS, Answers, routed
+from pilotage.runner.ticket import SHARDS, Answers, routed, shares
 from pilotage.runner.wire import Assignment
 from tests.runner.toy_kernel import START_US, add, advance, subject_id
 

@@ -27,10 +27,10 @@ from pilotage.runner.parcels import parcels_after
 from pilotage.runner.question import ReadState
 from pilotage.runner.replay import Replay
 from pilotage.runner.shard import Shard
-from pilotage.runner.station import Equipment, shares
+from pilotage.runner.station import Equipment
 from pilotage.runner.store import Batch
 from pilotage.runner.supervisor import Supervisor
-from pilotage.runner.ticket import SHARDS, Row, Work, shard_of
+from pilotage.runner.ticket import SHARDS, Row, Work, shard_of, shares
 from pilotage.runner.wire import Assignment
 from pilotage.source.sink import Unavailable
 from tests.journey.company import plan_of

@@ -13,9 +13,10 @@ from pilotage.runner.dispatcher import Dispatcher
 from pilotage.runner.memory import MemoryStore
 from pilotage.runner.outbox import Status
 from pilotage.runner.question import ListActions, PutRows, ReadActions, ReadRows, ReadStory, ReadTelemetry, Redrive, SwitchesChanged
-from pilotage.runner.station import Equipment, Station, open_station, shares
+from pilotage.runner.station import Equipment, Station, open_station
 from pilotage.runner.switches import Switch, Switches
 from pilotage.runner.telemetry import samples
+from pilotage.runner.ticket import shares
 from tests.runner.rig import arrivals, memory_stores, routed, small_limits
 from tests.runner.toy_kernel import START_US, advance, subject_id
 

@@ -38,11 +38,17 @@ _decoder = msgspec.msgpack.Decoder(Filled)
 
 def read_filled(store: Store, shard: int, plan: str) -> Filled:
     """How far a shard's past is filled in under a plan."""
-    found = last_filled(store)
+    found = _last_filled(store)
     return found if found is not None and found.plan == plan else Filled(plan, shard * 128)
 
 
-def last_filled(store: Store) -> Filled | None:
+def records(store: Store, plan: str) -> bool:
+    """Whether a plan is the one that last recorded for another: until that comes into force, pasts only wait."""
+    found = _last_filled(store)
+    return found is not None and found.plan == plan
+
+
+def _last_filled(store: Store) -> Filled | None:
     """How far a shard's past is filled in under the last plan that recorded; None if none has. `UnreadableValue` if another
     release was filling it in."""
     value = store.get("meta", _KEY)

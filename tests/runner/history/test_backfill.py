@@ -123,9 +123,19 @@ class World:
         """A station under a plan, started."""
         if plan not in self.active:
             self.active.append(plan)
-        equipment = Equipment(
+        return await self.started(plan.digest)
+
+    async def started(self, plan: str) -> Station:
+        """A station under the plan of a name."""
+        station = await open_station(dict(enumerate(self.stores)), self.equipment(plan))
+        await station.start()
+        return station
+
+    def equipment(self, plan: str) -> Equipment:
+        """What a station runs the plan of a name with."""
+        return Equipment(
             "test",
-            plan.digest,
+            plan,
             self.program,
             advance,
             self.clock,
@@ -134,9 +144,6 @@ class World:
             filler=self.filler,
             freshness=self.freshness,
         )
-        station = await open_station(dict(enumerate(self.stores)), equipment)
-        await station.start()
-        return station
 
     async def crash(self) -> None:
         """Everything stops where it is, and nothing survives but what is on disk."""

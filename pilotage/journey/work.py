@@ -72,8 +72,8 @@ class Work:
             state.schedules,
             state.schedule_us,
             state.schedule_set,
-            state.ties,
             state.resumed,
+            state.ties,
         )
         self.changed = False
         self.moves = 0

@@ -97,8 +97,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     audiences that the subject was asked about; it is empty before the first. `keyed` are the passages through journeys whose
     entries have keys (see `journey.program`), each with the instant at which it was last entered; only those that re-entry rules
     still read. `schedules` are the next instants at which the subject may enter scheduled journeys, by journey, `schedule_us` the
-    earliest of them (0: none), `schedule_set` names the set of schedules that they are of. `ties` are those between persons and
-    accounts (None: none), `resumed` the ends of pauses met last, by journey. New sections go to the end: a state stored without them is
+    earliest of them (0: none), `schedule_set` names the set of schedules that they are of. `resumed` are the ends of pauses met last, by
+    journey, `ties` those between persons and accounts (None: none). New sections go to the end: a state stored without them is
     read as one where they are empty.
     """
 
@@ -118,25 +118,25 @@ class State(msgspec.Struct, array_like=True, gc=False):
     schedules: dict[str, int] = {}
     schedule_us: int = 0
     schedule_set: bytes = b""
-    ties: Ties | None = None
     resumed: dict[str, int] = {}
+    ties: Ties | None = None
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(State)
 
 
-_UNRESUMED, _UNTIED = (b"\xdc" + (len(State.__struct_fields__) - left).to_bytes(2, "big") for left in (1, 2))
-"""How the MessagePack array of a state begins that ends before `resumed`, or before `ties`; what is left out is a byte each."""
+_UNTIED, _UNRESUMED = (b"\xdc" + (len(State.__struct_fields__) - left).to_bytes(2, "big") for left in (1, 2))
+"""How the MessagePack array of a state begins that ends before `ties`, or before `resumed`; what is left out is a byte each."""
 
 
 def encode_state(state: State) -> bytes:
     """The canonical bytes of a state. Sections at the end are left out where they and all behind them are empty: they came after
     states were stored first."""
     raw = _encoder.encode(state)
-    if state.resumed:
+    if state.ties is not None:
         return raw
-    return _UNRESUMED + raw[3:-1] if state.ties is not None else _UNTIED + raw[3:-2]
+    return _UNTIED + raw[3:-1] if state.resumed else _UNRESUMED + raw[3:-2]
 
 
 def decode_state(raw: bytes) -> State:

@@ -74,6 +74,8 @@ def _start(instants: list[int], window_us: int, now_us: int) -> int:
 def kept_of(window_us: int, instants: list[int], values: list[Any] | None, now_us: int) -> Kept:
     """What `update` leaves of events that passed a feature's filter, given at once in the order they arrived; `now_us` is when the
     last of them was received. Of a feature with a value, `values` are what they were worth."""
+    if len(instants) == 1:  # the last that has occurred, or one in the future: it stays in any case
+        return [*instants] if values is None else [[*instants], [*values]]
     if values is None:
         ordered = sorted(instants)
         return ordered[_start(ordered, window_us, now_us) :]

@@ -39,6 +39,7 @@ class Pasts:
         self._open: _Rows = {}
         self._flying: deque[_Rows] = deque()
         self._loaded: _Rows = {}
+        self._alone = ""  # the plan under which alone something was brought since nothing waited
         self.waiting = any(True for _ in store.scan("past"))
 
     def load(self, subjects: Iterable[bytes]) -> None:
@@ -60,8 +61,10 @@ class Pasts:
         return told
 
     def bring(self, plan: str, pasts: Sequence[tuple[bytes, bytes]]) -> None:
-        """Put aside what a backfill under a plan found of subjects, behind what waits for them already."""
-        found = self._find(subject for subject, _ in pasts) if self.waiting else {}
+        """Put aside what a backfill under a plan found of subjects, each once, behind what waits for them already."""
+        if not self.waiting:
+            self._alone = plan
+        found = self._find(subject for subject, _ in pasts) if self._alone != plan else {}
         for subject, past in pasts:
             self._open[subject] = [*found.get(subject, ()), Brought(plan, past)]
         self.waiting = self.waiting or bool(pasts)

@@ -88,3 +88,16 @@ def test_nothing_waits_once_nothing_is_left() -> None:
     pasts.committed()
     pasts.committed()
     assert not pasts.rest()
+
+
+def test_a_release_behind_one_that_waits_on_disk_looks_first() -> None:
+    """What waited when the process began is kept, whichever plan brings more afterwards, in one part or in several."""
+    store = MemoryStore()
+    pasts = Pasts(store)
+    pasts.bring("first", [(ADA, b"1")])
+    pasts.bring("first", [(BEN, b"1")])
+    write(pasts, store)
+    pasts = Pasts(store.crash())
+    pasts.bring("second", [(ADA, b"2")])
+    pasts.bring("second", [(BEN, b"2")])
+    assert ([b"1", b"2"], [b"1", b"2"]) == (told(pasts, ADA), told(pasts, BEN))

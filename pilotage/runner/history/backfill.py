@@ -179,22 +179,23 @@ def _sliced(history: History, chosen: Selection, tally: Tally, filled: Filled, p
     first, last = max(chosen.first_partition, filled.partition), chosen.last_partition
     events, subjects, unfit = filled.events, filled.subjects, filled.unfit - tally.unfit
     pasts: list[tuple[bytes, bytes]] = []
-    at: tuple[int, bytes] = (filled.partition, filled.subject)
+    subject = b""
 
     def progress(done: bool = False) -> Filled:
-        return Filled(filled.plan, *at, subjects, events, unfit + tally.unfit, done=done)
+        partition, latest = (partition_of(subject), subject) if subject else (filled.partition, filled.subject)
+        return Filled(filled.plan, partition, latest, subjects, events, unfit + tally.unfit, done=done)
 
     for partition in range(first, last + 1, partitions_at_once):
         until = min(last, partition + partitions_at_once - 1)
         selection = msgspec.structs.replace(chosen, first_partition=partition, last_partition=until)
-        for life in _lives(history.lives(selection, tally.read), at):
+        for life in _lives(history.lives(selection, tally.read), (filled.partition, filled.subject)):
             for _, occurred_us, received_us, kind, data in life:
                 add(types[kind], occurred_us, received_us, data)
-            at = partition_of(life[0][0]), life[0][0]
+            subject = life[0][0]
             events, subjects = events + len(life), subjects + 1
             past = tally.end()
             if past:
-                pasts.append((at[1], past))
+                pasts.append((subject, past))
             if len(pasts) >= SUBJECTS_AT_ONCE:
                 yield _Slice(pasts, progress())
                 pasts = []
@@ -205,13 +206,15 @@ def _lives(pages: Iterable[list[Life]], after: tuple[int, bytes]) -> Iterator[li
     """The events of one subject after another, of those that come after one."""
     life: list[Life] = []
     whose: bytes = b""
+    behind = False
     for page in pages:
         for row in page:
             if row[0] != whose:
                 if life:
                     yield life
                 life, whose = [], row[0]
-                if (partition_of(whose), whose) <= after:
+                behind = behind or (partition_of(whose), whose) > after  # they come in order
+                if not behind:
                     whose = b""
                     continue
             life.append(row)

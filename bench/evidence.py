@@ -99,6 +99,18 @@ EXHIBITS = {
         "History equals the log row by row whatever is killed, and a release's past is told to everybody once, to the event",
         "tests/runner/history tests/crash/test_history_killed.py --seeds 20",
     ),
+    "pause": Exhibit(
+        "Paused, killed and resumed at any instant, nobody's entry is lost and no deadline is wrong, in five zones across clock changes",
+        "tests/runner/test_pause.py tests/app/test_steering.py --seeds 30",
+    ),
+    "migration": Exhibit(
+        "Whatever versions, maps, people and crashes are drawn, a migration loses nobody and tells nobody anything twice",
+        "tests/runner/test_live_change.py --seeds 15",
+    ),
+    "accounts": Exhibit(
+        "What a person's event hands over to an account arrives once, whatever crashes and however late it is brought",
+        "tests/runner/test_courier.py --seeds 50",
+    ),
     "nobody polled": Exhibit(
         "A hundred thousand subjects waiting for time alone cost no evaluation until their first flip",
         "tests/audience/test_nobody_polled.py",

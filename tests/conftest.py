@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-MODEST_SEEDS = 3
+MODEST_SEEDS = 2
 MODEST_CASES = 50
 MODEST_KILLS = 5
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,6 +1,9 @@
 """The part of the API that is about contents: their proofs, and the coupons in them."""
 
+from typing import Annotated
+
 from litestar import get
+from litestar.params import Parameter
 
 from pilotage.app.desk import At, records_of
 from pilotage.app.exits import Trouble
@@ -9,9 +12,12 @@ from pilotage.app.proofs import Proof, proofs_of
 from pilotage.channel.coupons import Pool
 from pilotage.runner.coupons import CouponBook
 
+_NAME = Parameter(description="The content's name, or a journey's.")
+_LOCALE = Parameter(description="Only this language; all without it.")
+
 
 @get("/contents/{name:str}/proofs", responses=documented(400, 401, 404, 429, 503), summary="How a content looks in each language")
-async def content_proofs(desk: At, name: str, locale: str = "") -> list[Proof]:
+async def content_proofs(desk: At, name: Annotated[str, _NAME], locale: Annotated[str, _LOCALE] = "") -> list[Proof]:
     """The proofs of a content, or of all that a journey sends, of the plan in force, with values that stand for a customer's. Every
     part is marked."""
     try:

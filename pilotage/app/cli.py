@@ -48,6 +48,7 @@ COMMANDS = {
     "check": ("checking:check_command", "Check a workspace: every document, name, condition and binding."),
     "test": ("commands_test:test_command", "Run the tests in the journeys' documents."),
     "proof": ("commands_proof:proof_command", "How contents look in each language: on the screen, as files, to a seed list."),
+    "prove": ("commands_prove:prove_command", "Prove what a plan can never do to a customer, or show one to whom it does it."),
     "diff": ("commands_diff:diff_command", "What two versions of a workspace decide differently."),
     "migration": ("commands_migration:migration_command", "What becomes of those under way when a version takes over, counted."),
     "run": ("running:run_command", "Run: take events in, decide, send, and serve the API."),

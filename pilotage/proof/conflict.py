@@ -29,7 +29,7 @@ KINDS = (CHANNEL, CLAIMS, ATTRIBUTE)
 PAIRS_MAX = 4
 """How many pairs of acts a witness is looked for with, for two journeys and one channel."""
 
-SEARCHES_MAX = 8
+SEARCHES_MAX = 5
 """How many ways to acts are tried in all."""
 
 QUESTION = "conflict"
@@ -51,6 +51,8 @@ class Conflicts:
         self.plan, self.zones, self.bounds = plan, zones, bounds
         self.journeys = {journey.name: journey for journey in plan.journeys}
         self.loaded = program
+        self.made: Setup | None = None
+        self.known: Knowledge | None = None
         whole = program or load(msgspec.structs.replace(plan, journeys=()), zones, "proof")
         self.setting = setting_of(plan, whole.rules)
         self.apart = Apart(self.setting)
@@ -62,14 +64,16 @@ class Conflicts:
         """What witnesses are looked for with; loading all journeys is put off until somebody is looked for."""
         if self.loaded is None:
             self.loaded = load(self.plan, self.zones, "proof")
-        return Setup(self.loaded, self.knowledge)
+        if self.made is None or self.made.program is not self.loaded:
+            self.made = Setup(self.loaded, self.knowledge)
+        return self.made
 
     @property
     def knowledge(self) -> Knowledge:
         """What people are made up from."""
-        if not hasattr(self, "_knowledge"):
-            self._knowledge = Knowledge(self.plan)
-        return self._knowledge
+        if self.known is None:
+            self.known = Knowledge(self.plan)
+        return self.known
 
     def footprint(self, name: str) -> Footprint:
         """What a journey does."""
@@ -92,12 +96,10 @@ class Conflicts:
     def concerned(self, one: str, other: str) -> bool:
         """Whether two journeys can have customers in common and do anything that can collide; a look at both tells."""
         mine, theirs = self.footprint(one), self.footprint(other)
-        if (
-            not mine.channels & theirs.channels
-            and not mine.sets & theirs.sets
-            and not (mine.claims & theirs.excludes or theirs.claims & mine.excludes)
-        ):
-            return bool(mine.channels and theirs.channels) and met(mine.box, theirs.box)
+        against = mine.claims & theirs.excludes or theirs.claims & mine.excludes
+        pressing = mine.channels and theirs.channels
+        if not (mine.channels & theirs.channels or mine.sets & theirs.sets or against or pressing):
+            return False
         return met(mine.box, theirs.box) or self._moving(mine, theirs)
 
     def _strangers(self, mine: Footprint, theirs: Footprint) -> Reason:
@@ -115,21 +117,38 @@ class Conflicts:
         bounds = self.bounds
         return {CHANNEL: bounds.within_us, CLAIMS: bounds.claims_us, ATTRIBUTE: bounds.rivals_us}[kind]
 
-    def _decide(self, kind: str, about: str, mine: Footprint, theirs: Footprint) -> Proof:
-        names = (mine.journey.name, theirs.journey.name)
-        within_us = self.within_us(kind)
+    def by_rule(self, kind: str, about: str, one: str, other: str) -> Proof | None:
+        """The proof that rules give of one kind of conflict about one thing; None where they do not settle it."""
+        mine, theirs = self.footprint(one), self.footprint(other)
+        if not met(mine.box, theirs.box) and not self._moving(mine, theirs):
+            reason = self._strangers(mine, theirs)
+            return Proof(QUESTION, kind, (one, other), Verdict.PROVED, about, reason.text, reason.assumes)
+        reasons, left = self._ruled(kind, about, mine, theirs)
+        return None if left else self._proved(kind, about, (one, other), reasons)
+
+    def _ruled(self, kind: str, about: str, mine: Footprint, theirs: Footprint) -> tuple[list[Reason], list[tuple[Act, Act]]]:
+        """Why acts never collide, and the pairs of acts of which that is not known."""
         reasons: list[Reason] = []
         left: list[tuple[Act, Act]] = []
         for one, other in pairs_of(kind, about, mine, theirs):
-            reason = self.apart.never(one, other, within_us, (mine, theirs))
+            reason = self.apart.never(one, other, self.within_us(kind), (mine, theirs))
             if reason is None:
                 left.append((one, other))
             else:
                 reasons.append(reason)
+        return reasons, left
+
+    def _proved(self, kind: str, about: str, names: tuple[str, str], reasons: list[Reason]) -> Proof:
+        text = "; ".join(dict.fromkeys(reason.text for reason in reasons))
+        assumes = tuple(sorted({name for reason in reasons for name in reason.assumes}))
+        return Proof(QUESTION, kind, names, Verdict.PROVED, about, text, assumes)
+
+    def _decide(self, kind: str, about: str, mine: Footprint, theirs: Footprint) -> Proof:
+        names = (mine.journey.name, theirs.journey.name)
+        within_us = self.within_us(kind)
+        reasons, left = self._ruled(kind, about, mine, theirs)
         if not left:
-            text = "; ".join(dict.fromkeys(reason.text for reason in reasons))
-            assumes = tuple(sorted({name for reason in reasons for name in reason.assumes}))
-            return Proof(QUESTION, kind, names, Verdict.PROVED, about, text, assumes)
+            return self._proved(kind, about, names, reasons)
         if self._moving(mine, theirs):
             return Proof(QUESTION, kind, names, Verdict.UNKNOWN, about, "nobody is made up for journeys on accounts")
         left.sort(key=lambda acts: acts[0].after.least_us + acts[1].after.least_us)

@@ -125,6 +125,8 @@ def comparison(expr: Expr, holds: bool) -> Comparison | None:
         return Comparison(expr, "eq", (holds,), nullable=not holds)
     if not isinstance(expr, Call):
         return None
+    if expr.name == "or" and holds:
+        return _either(expr)
     if expr.name == "is_null" and _readable(expr.args[0]):
         return Comparison(expr.args[0], "null" if holds else "value")
     if expr.name == "not":
@@ -142,6 +144,17 @@ def comparison(expr: Expr, holds: bool) -> Comparison | None:
         return said
     against = opposite(said)
     return msgspec.structs.replace(against, nullable=True) if against is not None else None
+
+
+def _either(expr: Call) -> Comparison | None:
+    """Alternatives that each name constants for one readable, or say that it is NULL, as one comparison."""
+    said = [comparison(arg, True) for arg in expr.args]
+    if any(each is None or each.name not in ("eq", "in", "null") for each in said):
+        return None
+    of = {each.of for each in said if each is not None}
+    values = tuple(value for each in said if each is not None for value in each.values if value is not None)
+    nullable = any(each is not None and (each.name == "null" or each.nullable) for each in said)
+    return Comparison(of.pop(), "in", values, nullable=nullable) if len(of) == 1 and values else None
 
 
 def _plain(expr: Call) -> Comparison | None:

@@ -51,11 +51,13 @@ _AGAINST = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "e
 
 
 class Past(msgspec.Struct, frozen=True):
-    """An earlier event: its type, how long before the first trigger, and its fields in kernel form with their types."""
+    """An earlier event: its type, how long before a journey's trigger (empty: the first one), and its fields in kernel form with their
+    types."""
 
     event: str
     age_us: int
     fields: tuple[tuple[str, Type, Any], ...] = ()
+    before: str = ""
 
 
 class Knowledge:
@@ -206,7 +208,7 @@ def _part(person: Person, journey: str, event: str, expr: Expr, holds: bool, unr
         return not holds or (when is not None and meet(person, journey, event, ((when.expr, True),)))
     if isinstance(expr, InJourney | Entered):
         return not holds
-    past = _of_past(person, event, expr, holds)
+    past = _of_past(person, journey, event, expr, holds)
     if past is None:
         unread.append((expr, holds))
     return past is not False
@@ -222,14 +224,13 @@ def _choice(person: Person, journey: str, event: str, args: Iterable[Expr], hold
     return False
 
 
-def _of_past(person: Person, event: str, expr: Expr, holds: bool) -> bool | None:
+def _of_past(person: Person, journey: str, event: str, expr: Expr, holds: bool) -> bool | None:
     """Give the person the past that a part asks for; None where it asks for something else, or in a way that is not looked into."""
     if isinstance(expr, Performed):
-        return not holds or _add(person, expr.feature, expr.event, 0 if expr.event == event else 1, MINUTE_US)
+        return not holds or _add(person, journey, expr.feature, expr.event, 0 if expr.event == event else 1, MINUTE_US)
     if isinstance(expr, Sequence):
-        return not holds or (
-            _add(person, expr.first, expr.events[0], 1, 2 * MINUTE_US) and _add(person, expr.then, expr.events[1], 1, MINUTE_US)
-        )
+        first, then = ((expr.first, expr.events[0], 2 * MINUTE_US), (expr.then, expr.events[1], MINUTE_US))
+        return not holds or all(_add(person, journey, feature, of, 1, age_us) for feature, of, age_us in (first, then))
     if not isinstance(expr, Call) or expr.name not in _TURNED or len(expr.args) != 2:
         return None
     left, right, name = *expr.args, expr.name
@@ -245,17 +246,17 @@ def _of_past(person: Person, event: str, expr: Expr, holds: bool) -> bool | None
     if isinstance(left, Count):
         wanted = right.value // (SCALE if right.type == Type.NUMBER else 1) + (name == "gt")
         own = 1 if left.event == event else 0
-        return name not in ("ge", "gt", "eq") or _add(person, left.feature, left.event, wanted - own, MINUTE_US)
+        return name not in ("ge", "gt", "eq") or _add(person, journey, left.feature, left.event, wanted - own, MINUTE_US)
     if isinstance(left, SinceLast):
         age_us = right.value + HOUR_US if name in ("gt", "ge") else right.value // 2
-        return not holds or _add(person, left.feature, left.event, 1, age_us)
+        return not holds or _add(person, journey, left.feature, left.event, 1, age_us)
     if isinstance(left, Aggregate):
         value = right.value + {"gt": 1, "lt": -1}.get(name, 0)
-        return not holds or _add(person, left.feature, left.event, 1, MINUTE_US, value)
+        return not holds or _add(person, journey, left.feature, left.event, 1, MINUTE_US, value)
     return None
 
 
-def _add(person: Person, feature: str, event: str, times: int, age_us: int, value: Any = None) -> bool:
+def _add(person: Person, journey: str, feature: str, event: str, times: int, age_us: int, value: Any = None) -> bool:
     """Give the person so many earlier events that pass a feature's filter."""
     if times > EVENTS_MAX:
         return False
@@ -266,7 +267,7 @@ def _add(person: Person, feature: str, event: str, times: int, age_us: int, valu
     if value is not None and known is not None and isinstance(known.value, Field):
         narrowed(other.domain(known.value, "", event), Comparison(known.value, "eq", (value,)))
     fields = tuple((path, domain.type, found) for path, domain in other.fields.get("", {}).items() for found in _first(domain))
-    person.past += [Past(event, age_us + number * MINUTE_US, fields) for number in range(times)]
+    person.past += [Past(event, age_us + number * MINUTE_US, fields, journey) for number in range(times)]
     return True
 
 

@@ -32,10 +32,8 @@ from pilotage.predicate.ir import (
     Type,
     Zone,
 )
-from pilotage.predicate.solver.decide import Verdict as Answered
-from pilotage.predicate.solver.decide import always_false
-from pilotage.predicate.solver.logic import Limits
-from pilotage.predicate.solver.problem import World
+from pilotage.predicate.solver.logic import Limits, Outcome
+from pilotage.predicate.solver.problem import Problem, World, looks_inside
 from pilotage.predicate.text import expression_text
 from pilotage.proof.acts import SEND, Act, Footprint, Guard, Setting, Silence, kept_away
 from pilotage.proof.domains import box_of, conjuncts
@@ -74,6 +72,7 @@ class Apart:
             lambda: self._silent(one, other, within_us, footprints),
             lambda: self._mutual(one, other, within_us, footprints),
             lambda: self._together(one, other, within_us, footprints),
+            lambda: self._firsts(one, other, within_us, footprints),
             lambda: self._clock(one, other, within_us),
         )
         return next((found for rule in rules if (found := rule()) is not None), None)
@@ -92,8 +91,7 @@ class Apart:
         if not box.empty:
             self.solved += 1
             whole = conjoined(needs)
-            answer = always_false(whole, World(limits=SOLVER))
-            if answer.verdict is not Answered.PROVED or answer.holds is not True:
+            if not impossible(whole):
                 return None
         read = sorted({part.name for expr, _ in needs for part in walk(expr) if isinstance(part, Attribute)})
         text = "nobody meets the conditions of both: " + " and ".join(sorted(_said(expr, holds) for expr, holds in needs))
@@ -119,6 +117,18 @@ class Apart:
         if min(first, second) < within_us:
             return None
         return Reason(f"neither is entered within {_time(min(windows))} of the other")
+
+    def _firsts(self, one: Act, other: Act, within_us: int, footprints: tuple[Footprint, Footprint]) -> Reason | None:
+        """Each begins only with the one event of a type that there is in a long window: with the same one, or with two far apart."""
+        mine, theirs = (each.journey for each in footprints)
+        windows = [_only_window(journey) for journey in (mine, theirs)]
+        if mine.enter.event != theirs.enter.event or not all(windows) or self.requested & {mine.name, theirs.name}:
+            return None
+        gap = max(other.after.least_us - one.after.most_us, one.after.least_us - other.after.most_us)
+        far = min(windows) - max(one.after.most_us, other.after.most_us)
+        if min(gap, far) < within_us:
+            return None
+        return Reason(f"both begin with the only {mine.enter.event} in {_time(min(windows))}, and act at least {duration_text(gap)} apart")
 
     def _together(self, one: Act, other: Act, within_us: int, footprints: tuple[Footprint, Footprint]) -> Reason | None:
         """Both begin with the first such event and only once, so what they do is as far apart as their waits."""
@@ -164,6 +174,16 @@ class Apart:
             return None
         assumes = (zone,) if mine.zone == "subject" and zone in self.setting.changing else ()
         return Reason(f"they act at times of the day at least {duration_text(nearest * MINUTE_US)} apart", assumes)
+
+
+def impossible(whole: Predicate) -> bool:
+    """Whether the solver proves, within its budget, that a condition is never true."""
+    world = World(limits=SOLVER)
+    for exact in (False, True) if looks_inside([whole], world) else (False,):
+        problem = Problem([whole], world, exact=exact, remembered=False)
+        if problem.session.check(problem.truths[0].true) is Outcome.NONE:
+            return True
+    return False
 
 
 def _time(us: int) -> str:
@@ -242,6 +262,20 @@ def _far(guard: Guard | Silence, other: Act, within_us: int) -> bool:
     else:
         earlier = guard.before.least_us
     return later >= within_us and earlier >= within_us
+
+
+def _only_window(journey: Journey) -> int:
+    """The window in which the event that begins a journey must be the only one of its type; 0 where that is not asked."""
+    where = journey.enter.where
+    if where is None or journey.enter.schedule is not UNSET or on_accounts(journey):
+        return 0
+    found = [0]
+    for expr, _ in conjuncts(where.expr):
+        if isinstance(expr, Call) and expr.name == "eq" and len(expr.args) == 2:
+            count, one = expr.args if isinstance(expr.args[0], Count) else expr.args[::-1]
+            if isinstance(count, Count) and count.feature == count.event == journey.enter.event and one == Literal(Type.INTEGER, 1):
+                found.append(count.window_us or NEVER_US)
+    return max(found)
 
 
 def _entrance_guard(footprint: Footprint, journey: str) -> int:

@@ -52,10 +52,12 @@ _KNOWN = {"email": "ada@example.test", "phone": "+491700000001"}
 
 
 class Setup(msgspec.Struct):
-    """What witnesses are looked for with: the program of all journeys, and what people are made up from."""
+    """What witnesses are looked for with: the program of all journeys, and what people are made up from. `alone` is how long after
+    its trigger a step acts where nothing else is there, by recipe (None: it did not)."""
 
     program: Program
     knowledge: Knowledge
+    alone: dict[Recipe, int | None] = msgspec.field(default_factory=dict)
 
     @property
     def rules(self) -> ContactRules:
@@ -237,6 +239,7 @@ def enact_directed(stage: Stage, cast: Cast, scenario: Scenario) -> tuple[Scenar
 
 def _aligned(stage: Stage, cast: Cast) -> Witness | None:
     """Move the triggers of a candidate until its acts collide."""
+    _guess(stage.setup, cast)
     latest: tuple[Scenario, Collision] | None = None
     for _ in range(ROUNDS_MAX):
         scenario, found = stage.tried(cast)
@@ -250,6 +253,25 @@ def _aligned(stage: Stage, cast: Cast) -> Witness | None:
     if latest is None:
         return None
     return _put_off(stage, cast, *latest) or _from_alone(stage, cast)
+
+
+def _guess(setup: Setup, cast: Cast) -> None:
+    """Let the triggers lie so that each journey would act at one instant if it were alone."""
+    after = [_alone_us(setup, recipe) for recipe in cast.recipes]
+    if len(after) == 2 and after[0] is not None and after[1] is not None:
+        _move(cast, after[0] - after[1])
+
+
+def _alone_us(setup: Setup, recipe: Recipe) -> int | None:
+    if recipe not in setup.alone:
+        setup.alone[recipe] = None
+        for cast in casts(setup, (recipe,)):
+            scenario = assembled(cast, setup)
+            enacted = enact(among(setup.program, scenario.journeys), scenario, _Direction(cast, setup).follow)
+            own = (each for each in enacted.decisions if each.journey == recipe.journey and each.step == recipe.step)
+            setup.alone[recipe] = next((each.at_us - BASE for each in own if each.verb in ("sent", "set")), None)
+            break
+    return setup.alone[recipe]
 
 
 def _move(cast: Cast, by_us: int) -> bool:
@@ -313,7 +335,7 @@ def assembled(cast: Cast, setup: Setup) -> Scenario:
     """The scenario of a candidate: their past, then the triggers at their instants."""
     person, names = cast.person, tuple(journey.name for journey in cast.journeys)
     first_us = min(cast.at_us.values())
-    past = [(first_us - each.age_us, each) for each in ages(person)]
+    past = [(cast.at_us.get(each.before, first_us) - each.age_us, each) for each in ages(person)]
     start_us = min([first_us, *(at_us for at_us, _ in past)]) - HOUR_US
     values, late = person.values(), _late(cast, setup)
     events = [Happening(at_us, each.event, person.event_data(each.event, each.fields)) for at_us, each in past]

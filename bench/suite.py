@@ -12,6 +12,7 @@ import msgspec
 from bench import (
     audiences,
     backfill,
+    conflict,
     dataset,
     history,
     idle,
@@ -250,6 +251,11 @@ def proofs(folder: Path, size: Size) -> list[Figure]:
     return solver.figures()
 
 
+def conflicts(folder: Path, size: Size) -> list[Figure]:
+    """Conflicts among many live journeys, from nothing and after one has changed."""
+    return conflict.figures(conflict.JOURNEYS if size.rounds > 1 else 60)
+
+
 def members(folder: Path, size: Size) -> list[Figure]:
     """Many audiences, few of which read the event."""
     return audiences.figures(20 if size.rounds > 1 else 6)
@@ -266,6 +272,7 @@ MEASURES: dict[str, Measure] = {
     "migration": Measure(takeover, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
+    "conflict": Measure(conflicts, needs_subjects=False),
     "audiences": Measure(members, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),

@@ -134,6 +134,8 @@ def _decided(
     """Decide pairs; what a look at both journeys settles is left out."""
     conflicts = Conflicts(plan, zones, question.bounds)
     wanted = [pair for pair in pairs if conflicts.concerned(*pair)]
+    if question.journey:
+        conflicts.act_only({name for pair in wanted for name in pair})
     done = len(pairs) - len(wanted)
     for pair, proofs in _shared(conflicts, wanted, question.workers):
         done += 1

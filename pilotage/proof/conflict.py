@@ -5,14 +5,14 @@ Each pair and kind ends in a proof, a witness or unknown. Most pairs are decided
 customers, or policy keeps them apart (`separation`). Only what is left is tried (`witness`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
 
 from pilotage.event.zone import Zones
 from pilotage.journey.outcome import Decision
-from pilotage.journey.plan import Plan
+from pilotage.journey.plan import Enter, Plan
 from pilotage.journey.program import Program, load
 from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Literal
@@ -51,6 +51,7 @@ class Conflicts:
         self.plan, self.zones, self.bounds = plan, zones, bounds
         self.journeys = {journey.name: journey for journey in plan.journeys}
         self.loaded = program
+        self.acting = plan
         self.made: Setup | None = None
         self.known: Knowledge | None = None
         whole = program or load(msgspec.structs.replace(plan, journeys=()), zones, "proof")
@@ -59,11 +60,17 @@ class Conflicts:
         self.footprints: dict[str, Footprint] = {}
         self.enacted = 0
 
+    def act_only(self, names: Container[str]) -> None:
+        """Load no journeys but these and those that have to be there for them, when somebody is looked for."""
+        entered = {step.journey for journey in self.plan.journeys for step in journey.steps if isinstance(step, Enter)}
+        kept = tuple(journey for journey in self.plan.journeys if journey.name in names or journey.name in entered)
+        self.acting = msgspec.structs.replace(self.plan, journeys=kept)
+
     @property
     def setup(self) -> Setup:
         """What witnesses are looked for with; loading all journeys is put off until somebody is looked for."""
         if self.loaded is None:
-            self.loaded = load(self.plan, self.zones, "proof")
+            self.loaded = load(self.acting, self.zones, "proof")
         if self.made is None or self.made.program is not self.loaded:
             self.made = Setup(self.loaded, self.knowledge)
         return self.made

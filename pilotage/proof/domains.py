@@ -143,7 +143,7 @@ def comparison(expr: Expr, holds: bool) -> Comparison | None:
     if said is None or holds:
         return said
     against = opposite(said)
-    return msgspec.structs.replace(against, nullable=True) if against is not None else None
+    return msgspec.structs.replace(against, nullable=not said.nullable) if against is not None else None
 
 
 def _either(expr: Call) -> Comparison | None:
@@ -162,6 +162,8 @@ def _plain(expr: Call) -> Comparison | None:
         left, right = (unscaled(arg) for arg in expr.args)
         if _readable(left) and isinstance(right, Literal) and right.value is not None:
             return Comparison(left, expr.name, (right.value,))
+        if _readable(given := _given(left, right)) and isinstance(right, Literal) and expr.name == "eq":
+            return Comparison(given, "eq", (right.value,), nullable=True)
         if _readable(right) and isinstance(left, Literal) and left.value is not None:
             return Comparison(right, _TURNED[expr.name], (left.value,))
     if expr.name == "in" and _readable(expr.args[0]) and all(isinstance(arg, Literal) for arg in expr.args[1:]):
@@ -173,6 +175,13 @@ def _plain(expr: Call) -> Comparison | None:
     ):
         return Comparison(expr.args[0], "between", tuple(arg.value for arg in expr.args[1:] if isinstance(arg, Literal)))
     return None
+
+
+def _given(expr: Expr, otherwise: Expr) -> Expr:
+    """What stands in `coalesce(…, otherwise)`; the expression itself where it is none."""
+    if isinstance(expr, Call) and expr.name == "coalesce" and len(expr.args) == 2 and expr.args[1] == otherwise:
+        return expr.args[0]
+    return otherwise
 
 
 def opposite(said: Comparison) -> Comparison | None:

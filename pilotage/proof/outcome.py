@@ -22,9 +22,10 @@ class Verdict(StrEnum):
 
 class Bounds(msgspec.Struct, frozen=True):
     """What is asked for: messages on one channel less than `within_us` apart; more than `pressure` candidate messages in any window of
-    `pressure_us`; contents that exclude each other less than `claims_us` apart; two values for one attribute less than `rivals_us`
-    apart. Always: no pause or kill switch is on, entries begin by their triggers, events come in the order in which they occur, the customer
-    is new to the journeys, attributes that no journey sets stay as they are meanwhile, and contacts are counted when they are decided."""
+    `pressure_us`; contents that exclude each other less than `claims_us` apart; two values for one attribute less than `rivals_us` apart.
+
+    Always: no pause or kill switch is on, entries begin by their triggers, events come in the order in which they occur, the customer is
+    new to the journeys, attributes that no journey sets stay as they are meanwhile, and contacts are counted when they are decided."""
 
     within_us: int = 40 * MINUTE_US
     pressure: int = 5

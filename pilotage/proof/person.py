@@ -6,6 +6,7 @@ made up is enacted, and counts only if what was looked for comes about.
 
 from collections.abc import Iterable, Iterator
 from copy import copy, deepcopy
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -83,18 +84,20 @@ class Person:
         self.fields: dict[str, dict[str, Domain]] = {}
         self.past: list[Past] = []
         self.consents: set[str] = set()
+        self.unsettled: list[tuple[Expr, bool]] = []
 
     def copy(self) -> "Person":
         """Another that can be narrowed."""
         new = copy(self)
         new.attributes = {name: domain.copy() for name, domain in self.attributes.items()}
         new.fields = {journey: {path: domain.copy() for path, domain in each.items()} for journey, each in self.fields.items()}
-        new.past, new.consents = [*self.past], {*self.consents}
+        new.past, new.consents, new.unsettled = [*self.past], {*self.consents}, [*self.unsettled]
         return new
 
     def become(self, other: "Person") -> None:
         """Be as another."""
         self.attributes, self.fields, self.past, self.consents = other.attributes, other.fields, other.past, other.consents
+        self.unsettled = other.unsettled
 
     def domain(self, of: Attribute | Field, journey: str, event: str) -> Domain:
         """What is left of something that a condition reads; a field that feeds an attribute is that attribute."""
@@ -153,7 +156,12 @@ def _put(data: dict[str, Any], path: str, value: Any) -> None:
     *outer, last = path.split(".")
     for name in outer:
         data = data.setdefault(name, {})
-    data[last] = value
+    data[last] = _plain(value) if isinstance(value, Decimal) else value
+
+
+def _plain(value: Decimal) -> int | float:
+    """A number as JSON has it, so that a scenario is the same when it is read again."""
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _declared(contract: Contract | None, path: str, type: Type) -> Domain:
@@ -187,7 +195,14 @@ def meet(person: Person, journey: str, event: str, parts: Iterable[tuple[Expr, b
     for whole, holds in parts:
         if not all(_part(person, journey, event, expr, true, unread) for expr, true in conjuncts(whole, holds)):
             return False
-    return not unread or _by_solver(person, journey, event, unread)
+    of_events = [part for part in unread if any(isinstance(each, Field) for each in walk(part[0]))]
+    person.unsettled += [part for part in unread if part not in of_events]
+    return not of_events or _by_solver(person, journey, event, of_events)
+
+
+def settle(person: Person) -> bool:
+    """Meet together what several journeys ask of a person and what comparisons do not say; whether that can be."""
+    return not person.unsettled or _by_solver(person, "", "", person.unsettled)
 
 
 def _part(person: Person, journey: str, event: str, expr: Expr, holds: bool, unread: list[tuple[Expr, bool]]) -> bool:

@@ -78,7 +78,7 @@ class Pressures:
     def setup(self) -> Setup:
         """What witnesses are looked for with: the plan without what arbitrates."""
         if self.unruled is None:
-            self.unruled = Setup(load(unruled(self.conflicts.plan), self.conflicts.zones, "proof"), self.conflicts.knowledge)
+            self.unruled = Setup(load(unruled(self.conflicts.acting), self.conflicts.zones, "proof"), self.conflicts.knowledge)
         return self.unruled
 
     def _tried(self, names: tuple[str, ...], about: str) -> Proof:

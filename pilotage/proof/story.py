@@ -21,6 +21,8 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 _TOLD = {"email": "e-mail", "inbox": "inbox message", "sms": "text message", "push": "push message"}
 _UNTOLD = frozenset(("waited", "delivered", "answered"))
 """Decisions that a story leaves out."""
+_ACTS = frozenset(("sent", "set"))
+"""Decisions that can collide."""
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -92,7 +94,11 @@ class Teller:
         lines += [(each.at_us, 1, _event_text(each.type, each.data)) for each in scenario.events if each.type != CONSENT_CHANGED]
         seen = {each.effect for each in decisions if each.verb == "sent"}
         lines += [
-            (each.at_us, 2, f"{self._decision(each)}{'  ←' if (each.at_us, each.journey, each.step) in collided else ''}")
+            (
+                each.at_us,
+                2,
+                f"{self._decision(each)}{'  ←' if each.verb in _ACTS and (each.at_us, each.journey, each.step) in collided else ''}",
+            )
             for each in decisions
             if each.journey and each.verb not in _UNTOLD and (each.verb != "cancelled" or each.effect in seen)
         ]

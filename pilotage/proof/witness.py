@@ -22,7 +22,7 @@ from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Call, Type
 from pilotage.proof.enactment import Enacted, among, enact, subject_of
 from pilotage.proof.outcome import Collision, Happening, Received, Scenario, Witness
-from pilotage.proof.person import Knowledge, Person, ages, meet
+from pilotage.proof.person import Knowledge, Person, ages, meet, settle
 from pilotage.proof.recipes import Recipe, is_scheduled
 
 BASE = parse_instant_us("2026-03-02T10:00:00Z")
@@ -155,7 +155,7 @@ def _person(
         where = journeys[theirs].enter.where
         if where is None or not meet(person, journeys[mine].name, _trigger_of(journeys[mine]), ((where.expr, False),)):
             return None
-    sane = all(not domain.empty for domain in person.attributes.values())
+    sane = settle(person) and all(not domain.empty for domain in person.attributes.values())
     return person if sane else None
 
 

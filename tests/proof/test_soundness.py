@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import load
-from pilotage.proof.conflict import ATTRIBUTE, CHANNEL, CLAIMS, Conflicts
+from pilotage.proof.conflict import ATTRIBUTE, CHANNEL, Conflicts
 from pilotage.proof.enactment import enact
 from pilotage.proof.outcome import Bounds, Fate, Happening, Proof, Scenario, Verdict
 from pilotage.proof.pressure import PRESSURE, Pressures, unruled

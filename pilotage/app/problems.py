@@ -16,6 +16,7 @@ from pilotage.app.steering import ControlRefused, JourneyUnknown
 from pilotage.app.switching import SwitchUnknown
 from pilotage.app.tasks import TaskTaken, TaskUnknown
 from pilotage.predicate.error import PredicateError
+from pilotage.review.database import LedgerBroken, LedgerBusy, LedgerFull
 from pilotage.runner.quarantine import NotQuarantined
 from pilotage.source.sink import Overloaded, Unavailable
 
@@ -81,7 +82,7 @@ def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Pr
             return problem(404, str(fault))
         case Overloaded():
             return problem(429, str(fault), {"Retry-After": str(max(1, round(fault.retry_after_s)))})
-        case Unavailable():
+        case Unavailable() | LedgerBroken() | LedgerBusy() | LedgerFull():
             return problem(503, str(fault), {"Retry-After": "5"})
         case PredicateError() | BasisUnknown() | TaskTaken() | ControlRefused():
             return problem(409, str(fault))  # well-formed, and not of the plan in force, or not free

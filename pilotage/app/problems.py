@@ -9,12 +9,14 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Struct, UnsetType
 
+from pilotage.app.acts import NotAPerson
 from pilotage.app.audiences import AudienceUnknown
 from pilotage.app.lists import BasisUnknown, ListUnknown
 from pilotage.app.records import SubjectUnknown
 from pilotage.app.steering import ControlRefused, JourneyUnknown
 from pilotage.app.switching import SwitchUnknown
 from pilotage.app.tasks import TaskTaken, TaskUnknown
+from pilotage.audit.entry import EntryRefused
 from pilotage.predicate.error import PredicateError
 from pilotage.review.database import LedgerBroken, LedgerBusy, LedgerFull
 from pilotage.runner.quarantine import NotQuarantined
@@ -76,6 +78,8 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
 def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Problem]:
     """The problem of anything that was raised."""
     match fault:
+        case NotAPerson() | EntryRefused():
+            return problem(400, str(fault))
         case BadAsk():
             return problem(fault.status, fault.detail, fault.headers)
         case NotQuarantined() | SubjectUnknown() | AudienceUnknown() | ListUnknown() | TaskUnknown() | SwitchUnknown() | JourneyUnknown():

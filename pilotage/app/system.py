@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 
 from pilotage.app.access import RUNNING_FILE, Access, Running, api_token
+from pilotage.app.acts import RUNNER, STOPPED, note_policy, note_started
 from pilotage.app.api import make_api
 from pilotage.app.control import open_ledger
 from pilotage.app.coupons import fill_pools
@@ -252,7 +253,7 @@ class System:
         Every part is stopped even when one fails at it; the first failure is raised in the end."""
         self.site.closed = "the system is stopping"
         failures: list[Exception] = []
-        for part in (self._stop_taking, self._stop_deciding, self._stop_serving):
+        for part in (self._stop_taking, self._stop_deciding, self._stop_serving, self._stop_noting):
             try:
                 await part()
             except Exception as failure:  # noqa: BLE001 - the parts after it must stop all the same
@@ -291,6 +292,9 @@ class System:
         if self._front_store is not None:
             self._front_store.close()
 
+    async def _stop_noting(self) -> None:
+        await asyncio.to_thread(self.ledger.append, RUNNER, STOPPED, f"environment:{self.folder.environment.name}", {})
+
     def _write_running(self) -> None:
         running = msgspec.json.encode(Running(self.url, os.getpid()))
         (self.folder.path / RUNNING_FILE).write_bytes(running)
@@ -313,8 +317,11 @@ def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None
     try:
         ledger = open_ledger(folder.path, clock.now_us)
         opened.callback(ledger.close)
+        folder.witness = ledger.append
         put_in_force(folder, compiled.plan, packaged_zones(), clock.now_us(), short_history=options.short_history)
-        fill_pools(Path(workspace.folder), workspace.documents, folder.path)
+        fill_pools(Path(workspace.folder), workspace.documents, folder.path, ledger)
+        note_policy(ledger, workspace.intake)
+        note_started(ledger, folder, options.workers)
         bound = listening or listen(options.host, options.port)
         return System(options, workspace, compiled, folder, clock, bound, ledger)
     except BaseException:

@@ -38,6 +38,7 @@ from pilotage.journey.parse_profile import roles_of
 from pilotage.journey.plan import Content, Plan
 from pilotage.journey.scalars import duration_or, flag_or
 from pilotage.journey.shape import check
+from pilotage.review.people import PEOPLE_FILE, People, read_people
 from pilotage.runner.retention import LOG_DAYS
 from pilotage.source.intake import IntakePolicy
 
@@ -65,8 +66,8 @@ class Environment(msgspec.Struct, frozen=True):
 class Workspace(msgspec.Struct, frozen=True):
     """A folder as read. `channels` and `endpoints` are the bindings with their variables filled in, `write_keys` leads
     from key to source, `unset` names the environment variables that bindings need and that are not set; with any of
-    them a workspace can be checked but must not run. `findings` are those of reading alone. History is kept `history_days` (0: for
-    ever), the log `log_days`."""
+    them a workspace can be checked but must not run. `people` are those of people.yaml, `findings` those of reading alone. History is
+    kept `history_days` (0: for ever), the log `log_days`."""
 
     folder: str
     company: str
@@ -83,6 +84,7 @@ class Workspace(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     history_days: int = 0
     log_days: int = LOG_DAYS
+    people: People = People()
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -116,6 +118,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
         contract_files=tuple(_contract_files(folder, report)),
         settings=settings,
         unset=tuple(sorted(binder.unset)),
+        people=_people(folder, report),
         findings=report.findings,
         history_days=_kept_days(root.map("history"), 0),
         log_days=_kept_days(root.map("log"), LOG_DAYS),
@@ -262,6 +265,12 @@ def _documents(folder: Path, report: Report) -> Iterable[Document]:
     for place, kind in FOLDERS.items():
         for path in _files(folder, place, report):
             yield from _document(folder, path, kind, report)
+
+
+def _people(folder: Path, report: Report) -> People:
+    """Everybody in people.yaml, if there is one."""
+    path = folder / PEOPLE_FILE
+    return read_people(path.read_bytes(), report)[1] if path.is_file() else People()
 
 
 def _document(folder: Path, path: Path, kind: str, report: Report) -> Iterable[Document]:

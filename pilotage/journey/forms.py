@@ -4,6 +4,7 @@ This is the language as data. `shape.check` reports departures from it, `schema`
 """
 
 from pilotage.journey.forms_of_contents import ASSET_KEYS, BRAND_KEYS, CONTENT_KEYS, COUPONS_KEYS, SEEDS_KEYS
+from pilotage.journey.forms_of_people import PEOPLE_KEYS
 from pilotage.journey.forms_of_policies import CALENDAR_KEYS, POLICY_KEYS
 from pilotage.journey.forms_of_templates import PLAYBOOK_KEYS, TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
@@ -318,6 +319,8 @@ TEMPLATE = _head("template", *TEMPLATE_KEYS)
 
 PLAYBOOK = _head("playbook", *PLAYBOOK_KEYS)
 
+PEOPLE = _head("people", *PEOPLE_KEYS)
+
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
@@ -333,6 +336,7 @@ FORMS: dict[str, Shape] = {
     "coupons": COUPONS,
     "template": TEMPLATE,
     "playbook": PLAYBOOK,
+    "people": PEOPLE,
     "pilotage": WORKSPACE,
 }
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

@@ -5,7 +5,6 @@ What is shown is checked against the ledger, the release's own signatures, the d
 ran before. Everything that does not fit is refused with the reason and the cure.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,26 +12,14 @@ import msgspec
 from pilotage.app.bundling import document_files, release_path
 from pilotage.app.control import LedgerMissing, open_ledger
 from pilotage.app.exits import CONFIG, Trouble
+from pilotage.app.ran import RAN_FILE, Ran, ran
 from pilotage.app.workspace import Compiled, Workspace
 from pilotage.review.bundle import bundle_of, changed_documents
 from pilotage.review.ledger import SYSTEM, Ledger
 from pilotage.review.register import EFFECTIVE, Effective, Register, register_of
 from pilotage.review.release import AGAIN, RESTORE, Release, ReleaseRefused, check_release, decode_release
 from pilotage.runner.clock import Clock
-from pilotage.runner.folder import AGAIN as AGAIN_AS
-from pilotage.runner.folder import FolderBroken, write_file
-
-RAN_FILE = "released.json"
-
-
-class Ran(msgspec.Struct, frozen=True):
-    """A release that this data folder ran, and the name under which its plan came into force."""
-
-    sequence: int
-    digest: str
-    proposal: str
-    plan: str
-    at_us: int
+from pilotage.runner.folder import write_file
 
 
 def admit(workspace: Workspace, compiled: Compiled, data: Path, clock: Clock) -> Release | None:
@@ -100,17 +87,6 @@ def _check_documents(release: Release, workspace: Workspace, plan: str) -> None:
         raise ReleaseRefused(f"the workspace is not what release {release.sequence} approved: {told}", AGAIN)
 
 
-def ran(data: Path) -> tuple[Ran, ...]:
-    """The releases that a data folder ran, in order."""
-    path = data / RAN_FILE
-    if not path.exists():
-        return ()
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[Ran, ...])
-    except msgspec.DecodeError as fault:
-        raise FolderBroken(f"{path} cannot be read ({fault}); restore the folder from a backup") from fault
-
-
 def note_effective(data: Path, release: Release, plan: str, clock: Clock) -> None:
     """Note that a release came into force under a plan's name: in the ledger, then in the data folder. Repeating it changes nothing."""
     before = ran(data)
@@ -126,13 +102,3 @@ def note_effective(data: Path, release: Release, plan: str, clock: Clock) -> Non
         ledger.close()
     noted = (*before, Ran(release.sequence, release.digest, release.proposal, plan, now_us))
     write_file(data / RAN_FILE, msgspec.json.format(msgspec.json.encode(noted), indent=2) + b"\n")
-
-
-def release_of(noted: Sequence[Ran], plans: Sequence[str], name: str, at_us: int) -> Ran | None:
-    """The release that was in force at an instant under one of the names of plans that a folder had, if it was one. A pause or a stop
-    gives the plan another name under the same release."""
-    if name not in plans:
-        return None
-    digest, place = name.partition(AGAIN_AS)[0], plans.index(name)
-    same = [each for each in noted if each.plan in plans and plans.index(each.plan) <= place and each.plan.partition(AGAIN_AS)[0] == digest]
-    return next((each for each in reversed(same) if each.at_us <= at_us), same[0] if same else None)

@@ -69,9 +69,7 @@ def release_command(
     if told is None:
         out.print("nobody runs on the data folder: it comes into force with the next 'pilotage run'")
     else:
-        out.print(
-            f"in force: plan {told.plan[:16]}" if told.in_force else "in force as soon as the past it asks for is filled in", markup=False
-        )
+        out.print(f"in force: plan {told.plan[:16]}", markup=False)
     return OK
 
 

@@ -11,7 +11,7 @@ from pilotage.app.keyring import open_key
 from pilotage.app.options import AsJson, RunData, WorkspaceFolder
 from pilotage.app.orphans import orphans_of
 from pilotage.app.review_views import case_view, print_case, print_proposals, proposal_view, release_view
-from pilotage.app.reviewing import cases, case_of, ledger_at, vote
+from pilotage.app.reviewing import case_of, cases, ledger_at, vote
 from pilotage.app.terminal import console, print_json, table
 from pilotage.event.time import instant_text
 from pilotage.review.register import register_of

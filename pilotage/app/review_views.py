@@ -1,5 +1,6 @@
 """How proposals, votes and releases are shown: as text for people, as data for programs."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from pilotage.review.vote import missing_text
 
 _STYLES = {"approved": "green", "released": "bold green", "refused": "red", "rejected": "red", "stale": "yellow", "superseded": "dim"}
 FINDINGS_SHOWN = 10
+CROWD = 6
+"""From more than so many parts of a kind on only their number is printed."""
 
 
 class ProposalView(msgspec.Struct, frozen=True):
@@ -164,13 +167,22 @@ _VOICES = {"approve": "approved", "reject": "rejected", "comment": "comment"}
 
 
 def _print_changes(out: Console, changes: list[dict[str, Any]]) -> None:
+    kinds = Counter((change["how"], change["kind"]) for change in changes)
+    crowds = {kind for kind, number in kinds.items() if number > CROWD and kind[1] != "journey"}
+    for how, kind in sorted(crowds):
+        out.print(f"{how} {kinds[how, kind]} of kind {kind}", markup=False)
     for change in changes:
-        out.print(f"{change['how']} {change['kind']} {change['name']}", markup=False, soft_wrap=True)
-        for field in change["fields"] if change["how"] not in ("added", "removed") else ():
-            out.print(f"    {_field(field)}", markup=False, soft_wrap=True)
-        for inner in change["inner"]:
-            told = ", ".join(_field(field) for field in inner["fields"]) if inner["how"] not in ("added", "removed") else ""
-            out.print(f"    {inner['how']} {inner['kind']} {inner['name']}  {told}".rstrip(), markup=False, soft_wrap=True)
+        if (change["how"], change["kind"]) not in crowds:
+            _print_change(out, change)
+
+
+def _print_change(out: Console, change: dict[str, Any]) -> None:
+    out.print(f"{change['how']} {change['kind']} {change['name']}", markup=False, soft_wrap=True)
+    for field in change["fields"] if change["how"] not in ("added", "removed") else ():
+        out.print(f"    {_field(field)}", markup=False, soft_wrap=True)
+    for inner in change["inner"]:
+        told = ", ".join(_field(field) for field in inner["fields"]) if inner["how"] not in ("added", "removed") else ""
+        out.print(f"    {inner['how']} {inner['kind']} {inner['name']}  {told}".rstrip(), markup=False, soft_wrap=True)
 
 
 def _field(field: Mapping[str, str]) -> str:

@@ -56,20 +56,24 @@ def place_of(folder: Path) -> Place:
 def rules_of(folder: Path) -> Rules:
     """What reviews go by in a workspace. `Trouble` where one of the documents is not right."""
     report, people = Report(), people_of(folder)
-    policy: ReviewPolicy | None = USUAL
-    found: tuple[Waiver, ...] = ()
-    path = folder / policies.FILE
-    if path.is_file():
-        document = read_document(path.read_bytes(), policies.FILE, report)
-        policy = parse_review_policy(document, report) if document is not None else None
-    path = folder / waivers.FILE
-    if path.is_file():
-        document = read_document(path.read_bytes(), waivers.FILE, report)
-        found = parse_waivers(document, (each.id for each in people.people), report) if document is not None else ()
-    if report.failed or policy is None:
+    policy, found = read_rules(folder, people, report)
+    if report.failed:
         told = "\n".join(finding.text for finding in report.findings)
         raise Trouble(told, CONFIG, f"correct {policies.FILE} or {waivers.FILE}")
     return Rules(people, policy, found)
+
+
+def read_rules(folder: Path, people: People, report: Report) -> tuple[ReviewPolicy, tuple[Waiver, ...]]:
+    """The review policy and the waivers of a workspace, where it has any; what is wrong with them is reported."""
+    policy: ReviewPolicy | None = None
+    found: tuple[Waiver, ...] = ()
+    if (folder / policies.FILE).is_file():
+        document = read_document((folder / policies.FILE).read_bytes(), policies.FILE, report)
+        policy = parse_review_policy(document, report) if document is not None else None
+    if (folder / waivers.FILE).is_file():
+        document = read_document((folder / waivers.FILE).read_bytes(), waivers.FILE, report)
+        found = parse_waivers(document, (each.id for each in people.people), report) if document is not None else ()
+    return policy or USUAL, found
 
 
 def base_of(register: Register, environment: str, data: Path) -> str:

@@ -18,6 +18,7 @@ from pilotage.app.coupons import check_pools
 from pilotage.app.places import CONTRACT_SUFFIX as CONTRACT_SUFFIX
 from pilotage.app.places import CONTRACTS, FOLDERS, PROFILE_FILE
 from pilotage.app.places import SETTINGS_FILE as SETTINGS_FILE
+from pilotage.app.ruling import read_rules
 from pilotage.channel.render import lint
 from pilotage.channel.template import variables_of
 from pilotage.contract.builtin import builtin_contracts
@@ -105,6 +106,8 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
     root = settings.root
     bindings = root.map("bindings") or Fields(root.line, root.column, ())
     environment = root.map("environment")
+    people = _people(folder, report)
+    read_rules(folder, people, report)
     return Workspace(
         folder=str(folder),
         company=root.text("company"),
@@ -118,7 +121,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
         contract_files=tuple(_contract_files(folder, report)),
         settings=settings,
         unset=tuple(sorted(binder.unset)),
-        people=_people(folder, report),
+        people=people,
         findings=report.findings,
         history_days=_kept_days(root.map("history"), 0),
         log_days=_kept_days(root.map("log"), LOG_DAYS),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from pilotage.consent.policy import Policy
+from pilotage.consent.policy import Calendar, Policy, QuietHours, Slot
 from pilotage.decision.rules import counts
 from pilotage.journey.difference import REMOVED, Change, compare_plans
 from pilotage.journey.plan import KERNEL, Journey, Plan, Send
@@ -101,11 +101,13 @@ def _policies(policy: Policy, journey: Journey, send: Send) -> set[tuple[str, st
     found = {("purpose", purpose.name)}
     found |= {("budget", each.name) for each in policy.budgets if counts(each, send.channel, purpose, journey.name)}
     found |= {("suppression", each.name) for each in policy.suppressions if kind in each.classes}
-    spans = [("quiet hours", policy.quiet_hours), ("contact slot", policy.slots or ()), ("calendar", policy.calendars or ())]
+    spans: list[tuple[str, Sequence[QuietHours | Slot | Calendar]]] = [
+        ("quiet hours", policy.quiet_hours),
+        ("contact slot", policy.slots or ()),
+        ("calendar", policy.calendars or ()),
+    ]
     for name, rules in spans:
-        for each in rules:
-            if kind in each.classes and (not each.channels or send.channel in each.channels):
-                found.add((name, each.name))
+        found |= {(name, each.name) for each in rules if kind in each.classes and (not each.channels or send.channel in each.channels)}
     return found
 
 

@@ -115,7 +115,7 @@ def waived_rules(findings: Sequence[Judged]) -> tuple[str, ...]:
 
 
 def stale(evidence: Evidence, now: Sources) -> tuple[str, ...]:
-    """Why evidence does not hold any more, in words; nothing where it does. A bundle that is empty now was not made: its documents count."""
+    """Why evidence does not hold any more, in words; nothing where it does. A bundle that is empty now was not made."""
     then = evidence.sources
     told = list(changed_documents(then.documents, now.documents))
     if not told and now.bundle and then.bundle != now.bundle:

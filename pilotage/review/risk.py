@@ -3,7 +3,7 @@
 Nothing is guessed: each fact names the journeys, purposes or documents it comes from, so that a person can check the sum.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -14,7 +14,8 @@ from pilotage.review.policy import ReviewPolicy, Tier
 
 POLICY_KINDS = frozenset({"purpose", "quiet hours", "budget", "contact slot", "calendar", "suppression", "plan"})
 """The kinds of parts whose change holds for every journey."""
-PROOFS = ("absent", "proved", "unknown", "witness")
+NAMED_MAX = 4
+"""How many parts of a kind are named one by one."""
 
 
 class Touched(msgspec.Struct, frozen=True):
@@ -66,8 +67,18 @@ def touched_by(difference: PlanDifference, old: Plan, new: Plan) -> Touched:
         removed=tuple(by_how.get("removed", ())),
         worded=tuple(sorted(worded & {each.name for each in new.journeys})),
         policies=tuple(f"{each.kind} {each.name}" for each in difference.changes if each.kind in POLICY_KINDS),
-        others=tuple(f"{each.kind} {each.name}" for each in difference.changes if each.kind not in (*POLICY_KINDS, "journey", "content")),
+        others=tuple(_by_kind(difference)),
     )
+
+
+def _by_kind(difference: PlanDifference) -> Iterator[str]:
+    """The other parts that change, by kind: by name where there are few, else how many."""
+    kinds: dict[str, list[str]] = {}
+    for change in difference.changes:
+        if change.kind not in (*POLICY_KINDS, "journey", "content"):
+            kinds.setdefault(change.kind, []).append(change.name)
+    for kind, names in kinds.items():
+        yield f"{kind} {', '.join(names)}" if len(names) <= NAMED_MAX else f"{kind} of {len(names)} names"
 
 
 def assessed(

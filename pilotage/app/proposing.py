@@ -10,7 +10,7 @@ from pilotage.app.reviewing import ReviewDesk, Told, environment_of, ledger_at, 
 from pilotage.app.ruling import base_of
 from pilotage.audit.signature import Signer
 from pilotage.review.minting import mint, next_sequence
-from pilotage.review.proposal import Reasons, signed, unsigned
+from pilotage.review.proposal import Reasons, propose_signed
 from pilotage.review.register import Case, Register, propose, register_of
 from pilotage.review.release import Kind, Order, Release, ordered
 
@@ -30,7 +30,7 @@ def make_proposal(desk: ReviewDesk, author: str, signer: Signer, reasons: Reason
     with ledger_at(desk) as ledger:
         base = base_of(register_of(ledger), environment_of(desk), desk.data)
         evidence = evidence_of(looked, base, desk.data, under_way, at_us)
-        proposal = signed(unsigned(author, signer.public_key, at_us, reasons, evidence), signer)
+        proposal = propose_signed(author, signer, at_us, reasons, evidence)
         propose(ledger, looked.rules.people, proposal, at_us)
         register, now = standing_at(desk, ledger)
         case = register.case(proposal.id)

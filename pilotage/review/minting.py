@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pilotage.audit.keys import SIGNED
 from pilotage.audit.signature import Signer
 from pilotage.event.time import DAY_US, moment
 from pilotage.review.bundle import Bundle, changed_documents
@@ -18,7 +19,7 @@ from pilotage.review.people import People
 from pilotage.review.policy import ReviewPolicy
 from pilotage.review.proposal import check_proposal
 from pilotage.review.register import MINTED, Case, Refusal, Register, register_in, signatory
-from pilotage.review.release import FORMAT, Order, Release, is_ordered, keys_digest, sealed
+from pilotage.review.release import FORMAT, ORDER, Order, Release, is_ordered, ordered_value, people_digest, sealed
 from pilotage.review.vote import Standing, missing_text, standing
 
 
@@ -62,7 +63,7 @@ def mint(
                 required=required,
                 approvals=stands.approvals,
                 policy=present.policy.digest,
-                people=keys_digest({each.id: each.public_key for each in present.people.people if each.public_key}),
+                people=people_digest(present.people),
                 previous=before.digest if before is not None else "",
                 minted_at_us=now_us,
                 order=order,
@@ -83,7 +84,9 @@ def next_sequence(register: Register, environment: str) -> int:
 
 
 def _enter(transaction: Transaction, release: Release) -> None:
-    data: dict[str, Any] = {"release": msgspec.to_builtins(release)}
+    order = release.order
+    signed = {"purpose": ORDER, "value": ordered_value(order), "public_key": order.public_key, "signature": order.signature}
+    data: dict[str, Any] = {"release": msgspec.to_builtins(release), SIGNED: signed}
     transaction.append(release.order.person, MINTED, f"release:{release.environment}/{release.sequence}", data)
 
 
@@ -91,7 +94,7 @@ def _check(register: Register, case: Case, present: Present, order: Order, now_u
     """How many of each role are needed for what was ordered; `Refusal` where anything keeps it from being minted."""
     proposal, day = case.proposal, moment(now_us).date()
     check_proposal(proposal)
-    signatory(present.people, order.person, order.public_key, day)
+    signatory(present.people, register.keys, order.person, order.public_key, day)
     if not is_ordered(order):
         raise Refusal(f"the signature is not that of {order.person}", "sign again, with the key in people.yaml")
     if order.sequence != next_sequence(register, order.environment):
@@ -109,7 +112,7 @@ def _check(register: Register, case: Case, present: Present, order: Order, now_u
     if changed:
         raise Refusal(f"the evidence of {proposal.id} is stale: {'; '.join(changed)}", "propose again what is to run")
     _check_gates(present)
-    required = _emergency(present, order, now_us) if order.kind == "emergency" else proposal.evidence.required
+    required = _emergency(register, present, order, now_us) if order.kind == "emergency" else proposal.evidence.required
     _check_votes(case, standing(proposal, required, case.votes), present, order.kind)
     return required
 
@@ -140,7 +143,7 @@ def _check_rollback(register: Register, case: Case, present: Present, order: Ord
     role = present.policy.rollback
     if not role:
         raise Refusal("the review policy lets nobody go back to an earlier release", "propose it again")
-    signatory(present.people, order.person, order.public_key, moment(now_us).date(), role)
+    signatory(present.people, register.keys, order.person, order.public_key, moment(now_us).date(), role)
     earlier = [each for each in case.releases if each.environment == order.environment]
     if not earlier:
         raise Refusal(f"{case.proposal.id} was never released to {order.environment}", "release it without --rollback")
@@ -157,12 +160,12 @@ def _check_rollback(register: Register, case: Case, present: Present, order: Ord
     return earlier[-1].required
 
 
-def _emergency(present: Present, order: Order, now_us: int) -> dict[str, int]:
+def _emergency(register: Register, present: Present, order: Order, now_us: int) -> dict[str, int]:
     """How many approvals an emergency needs; `Refusal` where this person may not release in one."""
     emergency = present.policy.emergency
     if emergency is None:
         raise Refusal("the review policy knows no emergency release", "have it approved and release it as any other")
-    signatory(present.people, order.person, order.public_key, moment(now_us).date(), emergency.role)
+    signatory(present.people, register.keys, order.person, order.public_key, moment(now_us).date(), emergency.role)
     if not order.reason.strip():
         raise Refusal("an emergency release needs a reason", "say why with --reason")
     return emergency.approvals

@@ -65,6 +65,11 @@ def signed(proposal: Proposal, signer: Signer) -> Proposal:
     return msgspec.structs.replace(proposal, signature=sign(signer, PURPOSE, signed_value(proposal)))
 
 
+def propose_signed(author: str, signer: Signer, at_us: int, reasons: Reasons, evidence: Evidence) -> Proposal:
+    """A proposal made and signed by its author."""
+    return signed(unsigned(author, signer.public_key, at_us, reasons, evidence), signer)
+
+
 def signed_value(proposal: Proposal) -> dict[str, Any]:
     """What the author signs."""
     return {"proposal": _name(proposal, whole=True), "author": proposal.author, "evidence": proposal.evidence_digest}

@@ -4,14 +4,16 @@ There is no second copy that could differ: an act of review is an entry, and wha
 checked inside the transaction that adds it, so two people acting at once never act on different states.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 import msgspec
 
 from pilotage.audit.entry import Entry, digest_of_entry
+from pilotage.audit.keys import PERSON_ADDED, PERSON_KEY_CHANGED, SIGNED, Keys
 from pilotage.event.time import MINUTE_US, instant_text, moment
+from pilotage.review import proposal as proposals
 from pilotage.review import vote as votes
 from pilotage.review.evidence import Sources, stale
 from pilotage.review.ledger import Ledger, Transaction
@@ -29,6 +31,7 @@ MADE, REFUSED, APPROVED, REJECTED, COMMENTED = (
 )
 ACTS = {"approve": APPROVED, "reject": REJECTED, "comment": COMMENTED}
 MINTED, EFFECTIVE = "release.minted", "release.effective"
+ACTS_READ = ("person.", "proposal.", "release.")
 AHEAD_US = 5 * MINUTE_US
 """How far ahead of the ledger's clock a vote may be dated."""
 
@@ -84,9 +87,10 @@ class Effective(msgspec.Struct, frozen=True):
 
 
 class Register(msgspec.Struct, frozen=True):
-    """Everything, in the order it happened."""
+    """Everything, in the order it happened. `keys` are the public keys that the ledger gave to people."""
 
     cases: dict[str, Case]
+    keys: dict[str, str] = {}
     releases: tuple[Release, ...] = ()
     effective: tuple[Effective, ...] = ()
 
@@ -128,13 +132,15 @@ class Register(msgspec.Struct, frozen=True):
 def read_register(entries: Iterable[Entry]) -> Register:
     """The register that entries come to; `RegisterBroken` where one of them was altered."""
     cases: dict[str, Case] = {}
+    known = Keys()
     releases: list[Release] = []
     effective: list[Effective] = []
     for entry in entries:
-        if entry.act not in _READERS and entry.act not in (MINTED, EFFECTIVE):
+        if entry.act not in _READERS and entry.act not in (MINTED, EFFECTIVE, PERSON_ADDED, PERSON_KEY_CHANGED):
             continue
         if digest_of_entry(entry) != entry.digest:
             raise RegisterBroken(f"entry {entry.sequence} of the ledger was altered; run 'pilotage audit verify', and restore the ledger")
+        known.see(entry)
         if entry.act == MINTED:
             release = msgspec.convert(entry.data["release"], Release)
             releases.append(release)
@@ -142,9 +148,9 @@ def read_register(entries: Iterable[Entry]) -> Register:
             cases[release.proposal] = msgspec.structs.replace(case, releases=(*case.releases, release))
         elif entry.act == EFFECTIVE:
             effective.append(msgspec.convert(entry.data, Effective))
-        else:
+        elif entry.act in _READERS:
             _READERS[entry.act](cases, entry)
-    return Register(cases, tuple(releases), tuple(effective))
+    return Register(cases, dict(known.people), tuple(releases), tuple(effective))
 
 
 def _read_proposal(cases: dict[str, Case], entry: Entry) -> None:
@@ -164,16 +170,16 @@ _READERS = {MADE: _read_proposal, REFUSED: _read_proposal, APPROVED: _read_vote,
 def register_of(ledger: Ledger) -> Register:
     """The register as it stands."""
     with ledger.view() as session:
-        return read_register([*session.entries(act="proposal."), *session.entries(act="release.")])
+        return read_register(entry for acts in ACTS_READ for entry in session.entries(act=acts))
 
 
 def register_in(transaction: Transaction) -> Register:
     """The register as it stands inside a transaction: nobody else changes it until that ends."""
-    return read_register([*transaction.entries("proposal."), *transaction.entries("release.")])
+    return read_register(entry for acts in ACTS_READ for entry in transaction.entries(acts))
 
 
-def signatory(people: People, person: str, public_key: str, day: date, role: str = "") -> Person:
-    """Somebody who may sign on a day, in a role; `Refusal` says why not."""
+def signatory(people: People, keys: Mapping[str, str], person: str, public_key: str, day: date, role: str = "") -> Person:
+    """Somebody who may sign on a day, in a role, with the key that people.yaml and the ledger (`keys`) agree on; `Refusal` says why not."""
     found = people.find(person)
     if found is None:
         raise Refusal(f"{person!r} is not in people.yaml", "add them with 'pilotage person add'")
@@ -183,6 +189,9 @@ def signatory(people: People, person: str, public_key: str, day: date, role: str
         raise Refusal(f"{person} has no public key", "make one with 'pilotage person add --new-key'")
     if found.public_key != public_key:
         raise Refusal(f"this is not signed with the key of {person} in people.yaml", "sign with that key, or put the new one there")
+    if keys.get(person) != public_key:
+        told = f"the key of {person} in people.yaml is not the one in the ledger: it was put there by hand"
+        raise Refusal(told, "give them a key with 'pilotage person add --new-key'")
     if role and role not in found.roles:
         has = ", ".join(found.roles) or "none"
         raise Refusal(f"{person} does not have the role {role} (has: {has})", "ask somebody who has, or give it in people.yaml")
@@ -192,13 +201,13 @@ def signatory(people: People, person: str, public_key: str, day: date, role: str
 def propose(ledger: Ledger, people: People, proposal: Proposal, now_us: int) -> Entry:
     """Keep a proposal, as made or, where its gates failed, as refused. `Refusal` where its author may not propose."""
     check_proposal(proposal)
-    signatory(people, proposal.author, proposal.public_key, moment(now_us).date())
     with ledger.transaction() as transaction:
         register = register_in(transaction)
+        signatory(people, register.keys, proposal.author, proposal.public_key, moment(now_us).date())
         if proposal.id in register.cases:
             raise Refusal(f"proposal {proposal.id} was made already", "look at it with 'pilotage review show'")
         act = REFUSED if proposal.refused else MADE
-        data: dict[str, Any] = {"proposal": msgspec.to_builtins(proposal)}
+        data: dict[str, Any] = {"proposal": msgspec.to_builtins(proposal), SIGNED: _signed_proposal(proposal)}
         return transaction.append(proposal.author, act, f"proposal:{proposal.id}", data)
 
 
@@ -208,15 +217,17 @@ def cast(ledger: Ledger, people: People, vote: Vote, now: Now) -> Case:
     with ledger.transaction() as transaction:
         register = register_in(transaction)
         case = register.case(vote.proposal)
-        _check_vote(case, people, vote, now)
-        transaction.append(vote.person, ACTS[vote.decision], f"proposal:{vote.proposal}", {"vote": msgspec.to_builtins(vote)})
+        _check_vote(case, people, register.keys, vote, now)
+        transaction.append(
+            vote.person, ACTS[vote.decision], f"proposal:{vote.proposal}", {"vote": msgspec.to_builtins(vote), SIGNED: _signed_vote(vote)}
+        )
         return msgspec.structs.replace(case, votes=(*case.votes, vote))
 
 
-def _check_vote(case: Case, people: People, vote: Vote, now: Now) -> None:
+def _check_vote(case: Case, people: People, keys: Mapping[str, str], vote: Vote, now: Now) -> None:
     proposal = case.proposal
     check_proposal(proposal)
-    signatory(people, vote.person, vote.public_key, moment(now.at_us).date(), vote.role)
+    signatory(people, keys, vote.person, vote.public_key, moment(now.at_us).date(), vote.role)
     if not votes.is_signed(vote):
         raise Refusal(f"the signature is not that of {vote.person}", "sign again, with the key in people.yaml")
     if (vote.bundle, vote.evidence) != (proposal.bundle, proposal.evidence_digest):
@@ -244,6 +255,18 @@ def _check_open(case: Case, now: Now) -> None:
     changed = stale(proposal.evidence, now.sources)
     if changed:
         raise Refusal(f"the evidence of {proposal.id} is stale: {'; '.join(changed)}", "propose again what is to run")
+
+
+def _signed_proposal(proposal: Proposal) -> dict[str, Any]:
+    """A proposal's signature as the ledger's verifier reads it."""
+    signed = {"purpose": proposals.PURPOSE, "value": proposals.signed_value(proposal)}
+    return {**signed, "public_key": proposal.public_key, "signature": proposal.signature}
+
+
+def _signed_vote(vote: Vote) -> dict[str, Any]:
+    """A vote's signature as the ledger's verifier reads it."""
+    signed = {"purpose": votes.PURPOSE, "value": votes.signed_value(vote)}
+    return {**signed, "public_key": vote.public_key, "signature": vote.signature}
 
 
 def _check_date(case: Case, vote: Vote, now_us: int) -> None:

@@ -5,7 +5,6 @@ the one environment it is for; it is signed with the installation's key. Release
 one put in the place of a later one is seen for what it is.
 """
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from pilotage.audit.canonical import digest_of
 from pilotage.audit.signature import Signer, sign, verify_signature
 from pilotage.review import vote as votes
+from pilotage.review.people import People
 from pilotage.review.vote import Vote
 
 PURPOSE = "review.release"
@@ -36,7 +36,7 @@ class Order(msgspec.Struct, frozen=True):
 
 class Release(msgspec.Struct, frozen=True):
     """One release. `previous` is the digest of the one before (empty: none), `required` how many of each role had to approve,
-    `review_by_us` until when a review is owed (0: none is), `people` the digest of everybody's public keys at that time,
+    `review_by_us` until when a review is owed (0: none is), `people` the digest of everybody with their roles and public keys at that time,
     `installation` the key that signed it."""
 
     format: int
@@ -144,6 +144,6 @@ def check_release(release: Release, installation: str, environment: str) -> None
             raise ReleaseRefused(f"{name} has fewer approvals in the role {role} than the {number} it needs", AGAIN)
 
 
-def keys_digest(keys: Mapping[str, str]) -> str:
-    """The digest of everybody's public key, by person."""
-    return digest_of(dict(sorted(keys.items())))
+def people_digest(people: People) -> str:
+    """The digest of everybody, with the roles and the public key of each."""
+    return digest_of(msgspec.to_builtins(people.people))

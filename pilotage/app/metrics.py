@@ -93,6 +93,13 @@ def _of_intake(desk: Desk) -> Iterator[Metric]:
     ready = GaugeMetricFamily("pilotage_ready", "1 while events can be taken.")
     ready.add_metric([], 0 if desk.unready else 1)
     yield ready
+    environment = desk.folder.environment
+    sandbox = GaugeMetricFamily("pilotage_sandbox", "1 outside production, where a bare plan may run.", labels=("environment",))
+    sandbox.add_metric([environment.name], 0 if environment.production else 1)
+    yield sandbox
+    released = GaugeMetricFamily("pilotage_release", "The number of the release that is in force; 0 while a bare plan runs.")
+    released.add_metric([], desk.release.sequence if desk.release is not None else 0)
+    yield released
     if desk.ingest is not None:
         answers = CounterMetricFamily("pilotage_intake_requests", "Intake requests by endpoint and status.", labels=("endpoint", "status"))
         for (endpoint, status), count in sorted(desk.ingest.answered.items()):

@@ -420,7 +420,7 @@ class Shard:
                 return
             number = position - segment.first
             record = segment.records[number]
-            yield Told(position, record, segment.decisions[number])
+            yield Told(position, record, segment.decisions[number], segment.plan)
             position = record.previous
 
     def subjects(self, first: int = 0, last: int = 1023, after: bytes | None = None) -> Iterator[bytes]:

@@ -43,7 +43,8 @@ def _parts(expected: Any, found: Any) -> Iterator[tuple[str, Any, Any]]:
             yield f".{key}", expected.get(key, ABSENT), found.get(key, ABSENT)
     elif isinstance(expected, list | tuple) and isinstance(found, list | tuple):
         for place in range(max(len(expected), len(found))):
-            yield f"[{place}]", *(each[place] if place < len(each) else ABSENT for each in (expected, found))
+            one, other = (each[place] if place < len(each) else ABSENT for each in (expected, found))
+            yield f"[{place}]", one, other
 
 
 class Absent(msgspec.Struct, frozen=True):

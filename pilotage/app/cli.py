@@ -74,6 +74,7 @@ COMMANDS = {
     "blame": ("commands_blame:blame_command", "For every rule of a journey: who asked for it, when, why, who approved."),
     "run": ("running:run_command", "Run: take events in, decide, send, and serve the API."),
     "replay": ("replaying:replay_command", "Replay a file of history through the journeys, on its own clock."),
+    "rehearse": ("commands_rehearse:rehearse", "Try a plan on the whole population before launch; or decide again what was decided."),
     "why": ("commands_records:why_command", "Why did this customer get this? Their story, with every reason."),
     "subjects": ("commands_records:subjects_command", "List who is known, or show what is known about one of them."),
     "quarantine": ("commands_records:quarantine", "Refused events: list them, look at one, put them through again."),

@@ -36,6 +36,8 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.releases_api import RELEASES
+from pilotage.app.review_api import REVIEWS, SignedVote
 from pilotage.app.steering import with_states
 from pilotage.app.steering_api import STEERING, JourneyControl
 from pilotage.app.switch_api import SWITCHES, SwitchChange
@@ -267,7 +269,7 @@ async def _once(repeats: Any, key: str, what: tuple[object, ...], act: Callable[
 def make_api(desk: Desk) -> Litestar:
     """The API of a system. Its description is made once, from an application that serves nothing."""
     describing = _application(desk, _routers(), _description())
-    own = (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, SwitchChange, JourneyControl)
+    own = (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, SwitchChange, JourneyControl, SignedVote)
     describe_bodies(describing, (*own, *BODIES, *TASK_BODIES))
     described = msgspec.json.encode(describing.openapi_schema.to_schema())
 
@@ -292,6 +294,8 @@ def _routers() -> list[ControllerRouterHandler]:
         *SWITCHES,
         *CONTENTS,
         *STEERING,
+        *REVIEWS,
+        *RELEASES,
         *AUDIT,
     ]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])

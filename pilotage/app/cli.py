@@ -12,7 +12,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 import pilotage
-from pilotage.app.exits import BUSY, CONFIG, INTERRUPTED, NO_INPUT, OK, STORE_FULL, USAGE, Trouble
+from pilotage.app.exits import BUSY, CONFIG, INTERRUPTED, NEGATIVE, NO_INPUT, OK, STORE_FULL, USAGE, Trouble
 from pilotage.app.terminal import error_console
 
 CODES: dict[str, int] = {
@@ -48,6 +48,11 @@ CODES: dict[str, int] = {
     "ChannelMisconfigured": CONFIG,
     "UnknownChannel": CONFIG,
     "BadSecret": CONFIG,
+    "Refusal": NEGATIVE,
+    "ProposalUnknown": NO_INPUT,
+    "ProposalBroken": CONFIG,
+    "RegisterBroken": CONFIG,
+    "BundleMissing": CONFIG,
 }
 """The exit code of each exception that is a person's or a machine's trouble and not our fault. By name, so that knowing them
 loads nothing."""
@@ -63,8 +68,13 @@ COMMANDS = {
     "proof": ("commands_proof:proof_command", "How contents look in each language: on the screen, as files, to a seed list."),
     "diff": ("commands_diff:diff_command", "What two versions of a workspace decide differently."),
     "migration": ("commands_migration:migration_command", "What becomes of those under way when a version takes over, counted."),
+    "propose": ("commands_propose:propose_command", "Propose a change: what is wanted, the evidence, the risk, who must approve."),
+    "review": ("commands_review:review", "What was proposed: list it, look at it, approve, reject and comment."),
+    "release": ("commands_release:release_command", "Release an approved proposal: the only thing that production runs."),
+    "blame": ("commands_blame:blame_command", "For every rule of a journey: who asked for it, when, why, who approved."),
     "run": ("running:run_command", "Run: take events in, decide, send, and serve the API."),
     "replay": ("replaying:replay_command", "Replay a file of history through the journeys, on its own clock."),
+    "rehearse": ("commands_rehearse:rehearse", "Try a plan on the whole population before launch; or decide again what was decided."),
     "why": ("commands_records:why_command", "Why did this customer get this? Their story, with every reason."),
     "subjects": ("commands_records:subjects_command", "List who is known, or show what is known about one of them."),
     "quarantine": ("commands_records:quarantine", "Refused events: list them, look at one, put them through again."),

@@ -12,8 +12,8 @@ from pilotage.app.control import open_ledger
 from pilotage.app.exits import OK, USAGE, Trouble
 from pilotage.app.options import AsJson, RunData, WorkspaceFolder
 from pilotage.app.persons import PersonChanged, add_person, change_key, note_left, people_of, person_view
+from pilotage.app.places import SETTINGS_FILE
 from pilotage.app.terminal import console, print_json, table
-from pilotage.app.workspace import SETTINGS_FILE
 from pilotage.event.time import moment
 from pilotage.journey.forms_of_people import ROLES
 from pilotage.review.people import Person

@@ -57,6 +57,10 @@ class Transaction:
         self.appended.append(entry)
         return entry
 
+    def entries(self, act: str) -> list[Entry]:
+        """All entries of an act, or of a kind of acts (`release.` for all that begin so), with those of this transaction."""
+        return list(self._session.entries(act=act))
+
     def put(self, kind: str, name: str, record: msgspec.Struct) -> None:
         """Keep a record, in the place of the one of that kind and name."""
         self._session.put(kind, name, msgspec.json.encode(record))

@@ -15,6 +15,7 @@ from bench import (
     dataset,
     history,
     idle,
+    ledger,
     migration,
     pipeline,
     predicates,
@@ -250,6 +251,11 @@ def proofs(folder: Path, size: Size) -> list[Figure]:
     return solver.figures()
 
 
+def account(folder: Path, size: Size) -> list[Figure]:
+    """The ledger."""
+    return ledger.figures(folder, 1_000_000 if size.rounds > 1 else 20_000)
+
+
 def members(folder: Path, size: Size) -> list[Figure]:
     """Many audiences, few of which read the event."""
     return audiences.figures(20 if size.rounds > 1 else 6)
@@ -266,6 +272,7 @@ MEASURES: dict[str, Measure] = {
     "migration": Measure(takeover, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
+    "ledger": Measure(account, needs_subjects=False),
     "audiences": Measure(members, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),

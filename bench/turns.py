@@ -68,7 +68,8 @@ def compared(plan: Plan, other: Plan, events: int, step_us: int = 10 * MINUTE_US
     now_us = time.time_ns() // 1_000
     secret = b"two plans, the same events"
     sides = [_Side(each, now_us, secret) for each in (plan, other)]
-    bodies = bodies_of([Random(31).randrange(SUBJECTS) for _ in range(events)], "turns")
+    random = Random(31)
+    bodies = bodies_of([random.randrange(SUBJECTS) for _ in range(events)], "turns")
     gc.collect()
     gc.disable()
     for first in range(0, len(bodies), TURN):

@@ -39,7 +39,7 @@ def test_without_the_token_nothing_is_told(served: Served) -> None:
     """Every endpoint under /api/v1 but the description refuses a request without the token, and one with a wrong one."""
     paths = json.loads(served.client.get("/api/v1/openapi.json").content)["paths"]
     asked = [
-        path.format(subject="0" * 32, number=1, name="a", task="0" * 64)
+        path.format(subject="0" * 32, number=1, name="a", task="0" * 64, proposal="0" * 64)
         for path, methods in paths.items()
         if "get" in methods and path.startswith("/api/v1")
     ]

@@ -5,6 +5,7 @@ say the digest. What came after the last anchor of a process that was killed is 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -54,16 +55,17 @@ class Anchoring:
         self._every_s = every_s
         self._last: dict[int, Anchor] = {}
         self._task: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
 
     def start(self) -> None:
         """Begin; the first anchors take up what an earlier process left."""
         self._task = asyncio.create_task(self._run(), name="anchors")
 
     async def stop(self) -> None:
-        """Anchor what is durable now, and end."""
+        """Let the round under way end, anchor what is durable now, and end."""
+        self._ending.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await self._task
             await self.anchor()
 
     async def anchor(self) -> None:
@@ -82,12 +84,13 @@ class Anchoring:
         self._last[anchor.shard] = anchor
 
     async def _run(self) -> None:
-        while True:
+        while not self._ending.is_set():
             try:
                 await self.anchor()
             except Exception as fault:  # noqa: BLE001 - deciding goes on; what was not anchored is anchored the next time
                 log.error("decisions not anchored", fault=f"{type(fault).__name__}: {fault}")
-            await asyncio.sleep(self._every_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), self._every_s)
 
 
 def last_anchors(ledger: Ledger) -> dict[int, Anchor]:

@@ -15,8 +15,6 @@ from pilotage.audit.keys import Keys
 from pilotage.audit.verify import Verdict, Verifier
 
 VERSION = 1
-LINE_BYTES_MAX = 16 << 20
-"""The longest line that is read."""
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

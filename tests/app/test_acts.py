@@ -143,6 +143,34 @@ def test_an_act_that_cannot_enter_the_ledger_is_not_done(data: Path) -> None:
     assert before == (read_environment(data), read_switches(data))
 
 
+class Crash(BaseException):
+    """The process ends here."""
+
+
+def test_a_crash_after_the_entry_leaves_the_act_undone(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a process dies of between the entry and the act, the entry is there and the act is not: never the other way round."""
+
+    def die(*_: object) -> None:
+        raise Crash
+
+    async def nobody(_: object) -> None:
+        raise AssertionError("nobody is told of what was not done")
+
+    ledger = open_ledger(data, lambda: 1)
+    folder = open_folder(data, "development", create=False)
+    folder.witness = ledger.append
+    before = (folder.environment, read_switches(data))
+    monkeypatch.setattr("pilotage.runner.folder._write_environment", die)
+    monkeypatch.setattr("pilotage.app.switching.write_switches", die)
+    with pytest.raises(Crash):
+        asyncio.run(steer(folder, Control(JOURNEY, "pause", 1, "ada"), nobody))
+    with pytest.raises(Crash):
+        asyncio.run(change_switch(data, ledger, folder.plans()[-1], Switch("all", by="ada"), True, nobody))
+    folder.close()
+    assert before == (read_environment(data), read_switches(data))
+    assert [("ada", "journey.paused", f"journey:{JOURNEY}"), ("ada", "switch.set", "all")] == acts(data)[-2:]
+
+
 def test_a_garbled_ledger_keeps_the_system_from_starting(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`pilotage run` on a folder whose ledger cannot be read says so and what to do, and changes nothing."""
     path = data / CONTROL / DATABASE_FILE
@@ -168,11 +196,15 @@ def test_what_fails_after_it_was_noted_is_noted_as_failed(tmp_path: Path) -> Non
     assert {"entry": 2, "act": "thing.done", "fault": "ValueError: no such thing"} == failed.data
 
 
-def test_nobody_acts_in_the_name_of_the_system() -> None:
+def test_nobody_acts_in_the_name_of_the_system(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A person's name cannot begin as the names of the system's parts do; who says no name acts as the API."""
     assert ("ada", "system:api") == (actor_of(" ada "), actor_of(""))
     with pytest.raises(NotAPerson, match="say who you are"):
         actor_of("system:runner")
+    assert 2 == run("switch", "off", "all", "--by", "system:runner", "--data", str(data))
+    assert 2 == run("stop", JOURNEY, "--by", " system:runner", "--data", str(data))
+    assert [] == [act for _, act, _ in acts(data) if act.startswith(("switch.", "journey."))]
+    assert "say who you are" in capsys.readouterr().err
 
 
 def test_archiving_and_proofs_are_entries(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

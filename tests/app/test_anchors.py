@@ -39,11 +39,11 @@ def test_decisions_are_anchored_and_an_altered_one_is_named(workers: int, tmp_pa
     found = verified(served.data, capsys)
     assert (True, []) == (found["holds"], found["faults"])
     assert found["anchors"] and found["segments"] >= found["anchors"]
-    served = Served(tmp_path, "--workers", str(workers))
-    served.sign_up("dia")
-    served.end(signal.SIGKILL)
-    assert verified(served.data, capsys)["holds"]
     if workers == 1:
+        served = Served(tmp_path)
+        served.sign_up("dia")
+        served.end(signal.SIGKILL)
+        assert verified(served.data, capsys)["holds"]
         Served(tmp_path).end()
         anchored = verified(served.data, capsys)
         assert anchored["anchors"] > found["anchors"]

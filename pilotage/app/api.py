@@ -25,6 +25,7 @@ import pilotage
 from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
 from pilotage.app.audience_api import AUDIENCES, BODIES
+from pilotage.app.audit_api import AUDIT
 from pilotage.app.content_api import CONTENTS
 from pilotage.app.description import describe_bodies
 from pilotage.app.desk import At, Desk, front_of, records_of
@@ -285,6 +286,7 @@ def _routers() -> list[ControllerRouterHandler]:
         *STEERING,
         *REVIEWS,
         *RELEASES,
+        *AUDIT,
     ]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pilotage.audit.signature import BadKey, Signer, new_signer, signer_of
+from pilotage.review.database import Database
 from pilotage.review.ledger import DATABASE_FILE, Ledger
 from pilotage.runner.folder import write_file
 
@@ -38,6 +39,22 @@ def open_ledger(data: Path, now_us: Callable[[], int], create: bool = True) -> L
     if not public.exists():
         write_file(public, ledger.signer.public_key.encode() + b"\n")
     return ledger
+
+
+def ledger_at(data: Path) -> Database:
+    """The ledger's database for reading alone; `LedgerMissing`."""
+    path = data / CONTROL / DATABASE_FILE
+    if not path.exists():
+        gone = (data / CONTROL / PUBLIC_KEY_FILE).exists()
+        cure = f"restore {path} from a backup" if gone else "the first act begins it, such as 'pilotage person add' or 'pilotage run'"
+        raise LedgerMissing(f"{data} has no ledger; {cure}")
+    return Database(path)
+
+
+def public_key_at(data: Path) -> str:
+    """The installation's public key as it lies beside the ledger, or nothing."""
+    path = data / CONTROL / PUBLIC_KEY_FILE
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def _signer(path: Path) -> Signer:

@@ -10,6 +10,8 @@ from pilotage.app.problems import BadAsk
 from pilotage.app.records import Records
 from pilotage.app.releasing import Releaser
 from pilotage.app.reviewing import ReviewDesk
+from pilotage.app.workspace import Workspace
+from pilotage.review.ledger import Ledger
 from pilotage.review.release import Release
 from pilotage.runner.clock import Clock
 from pilotage.runner.folder import DataFolder
@@ -33,6 +35,8 @@ class Desk(Protocol):
     release: Release | None
     clock: Clock
     folder: DataFolder
+    workspace: Workspace
+    ledger: Ledger
 
     async def take_over(self) -> Release:
         """Go on under the newest release, without a stop."""

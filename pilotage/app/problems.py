@@ -19,6 +19,7 @@ from pilotage.app.switching import SwitchUnknown
 from pilotage.app.tasks import TaskTaken, TaskUnknown
 from pilotage.audit.signature import BadKey
 from pilotage.predicate.error import PredicateError
+from pilotage.review.database import LedgerBroken, LedgerBusy, LedgerFull
 from pilotage.review.people import PersonUnknown
 from pilotage.review.register import ProposalUnknown, Refusal
 from pilotage.runner.quarantine import NotQuarantined
@@ -88,7 +89,7 @@ def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Pr
             return problem(404, str(fault))
         case Overloaded():
             return problem(429, str(fault), {"Retry-After": str(max(1, round(fault.retry_after_s)))})
-        case Unavailable():
+        case Unavailable() | LedgerBroken() | LedgerBusy() | LedgerFull():
             return problem(503, str(fault), {"Retry-After": "5"})
         case Refusal() | TakeOverRefused() | BadKey() | Trouble():
             return problem(409, str(fault))  # signed by the wrong one, or not for what stands

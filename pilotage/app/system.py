@@ -20,6 +20,7 @@ import uvicorn
 from pilotage.app.access import RUNNING_FILE, Access, Running, api_token
 from pilotage.app.admission import admit, note_effective
 from pilotage.app.api import make_api
+from pilotage.app.control import open_ledger
 from pilotage.app.coupons import fill_pools
 from pilotage.app.desk import records_of
 from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_secret
@@ -39,6 +40,7 @@ from pilotage.event.time import moment
 from pilotage.journey.findings import Report
 from pilotage.journey.parse_brand import report_rights
 from pilotage.journey.parse_calendar import report_ends
+from pilotage.review.ledger import Ledger
 from pilotage.review.release import Release
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder
@@ -97,6 +99,7 @@ class System:
         clock: Clock,
         listening: socket.socket,
         release: Release | None,
+        ledger: Ledger,
     ) -> None:
         self.options = options
         self.workspace = workspace
@@ -106,6 +109,7 @@ class System:
         self.folder = folder
         self.clock = clock
         self.listening = listening
+        self.ledger = ledger
         self.url = url_of(options.host, listening)
         self.origin = options.public_url.rstrip("/") or self.url
         self.token = api_token(folder.path)
@@ -287,6 +291,7 @@ class System:
                 log.error("not stopped cleanly", part=part.__name__.removeprefix("_stop_"), fault=f"{type(failure).__name__}: {failure}")
                 failures.append(failure)
         (self.folder.path / RUNNING_FILE).unlink(missing_ok=True)
+        self.ledger.close()
         self.folder.close()
         gc.unfreeze()  # the station froze what was alive; a process that goes on may let go of it now
         if failures:
@@ -336,13 +341,17 @@ def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None
     except FolderBusy as busy:
         raise Trouble(str(busy), BUSY) from busy
     assert compiled.plan is not None
+    opened = contextlib.ExitStack()
+    opened.callback(folder.close)
     try:
+        ledger = open_ledger(folder.path, ticking.now_us)
+        opened.callback(ledger.close)
         put_in_force(folder, compiled.plan, packaged_zones(), ticking.now_us(), short_history=options.short_history)
         fill_pools(Path(workspace.folder), workspace.documents, folder.path)
         bound = listening or listen(options.host, options.port)
-        return System(options, workspace, compiled, folder, ticking, bound, release)
+        return System(options, workspace, compiled, folder, ticking, bound, release, ledger)
     except BaseException:
-        folder.close()
+        opened.close()
         raise
 
 

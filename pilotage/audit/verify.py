@@ -43,11 +43,13 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Verifier:
-    """Call `entry` and `checkpoint` in the order of the ledger, a checkpoint right after the entry it is over, then `end`."""
+    """Call `entry` and `checkpoint` in the order of the ledger, a checkpoint right after the entry it is over, then `end`. `public_key`
+    is the installation's, from elsewhere; `known` are checkpoints and heads that somebody kept, which must be of this ledger."""
 
-    def __init__(self, public_key: str = "") -> None:
+    def __init__(self, public_key: str = "", known: Iterable[Checkpoint] = ()) -> None:
         self.keys = Keys()
         self._trusted = public_key
+        self._known = sorted(known, key=lambda each: each.sequence)
         self._faults: list[Fault] = []
         self._last: Entry | None = None
         self._entries = self._checkpoints = 0
@@ -59,6 +61,10 @@ class Verifier:
     def full(self) -> bool:
         """Whether so much is wrong that the rest need not be looked at."""
         return len(self._faults) >= FAULTS_MAX
+
+    def note(self, message: str) -> None:
+        """Note something wrong with what the ledger is written in, at the entry that would come next."""
+        self._add(self._at + 1, self._at + 1, message)
 
     def entry(self, entry: Entry) -> None:
         """Verify the next entry."""
@@ -81,6 +87,8 @@ class Verifier:
             self._add(entry.sequence, entry.sequence, f"entry {entry.sequence} has an earlier time than the one before it")
         self._see(entry)
         self._last = entry
+        while self._known and self._known[0].sequence <= entry.sequence:
+            self._check_known(self._known.pop(0))
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """Verify a checkpoint over the last entry."""
@@ -92,6 +100,8 @@ class Verifier:
     def end(self, head: Checkpoint | None) -> Verdict:
         """Verify the head, which must be over the last entry; the verdict on all."""
         last = self._last
+        for kept in self._known:
+            self._check_known(kept)
         digest = last.digest if last else GENESIS
         if head is None:
             if last is not None or self._checkpoints:
@@ -103,18 +113,6 @@ class Verifier:
                 self._add(last.sequence, last.sequence, f"the checkpoint over entry {last.sequence} is missing")
         return Verdict(self._entries, self._checkpoints, digest, self._trusted or self.keys.installation, tuple(self._faults))
 
-    def known(self, checkpoint: Checkpoint) -> None:
-        """Verify that a checkpoint or head somebody kept is one of this ledger. Call it where the ledger is at its sequence."""
-        last = self._last
-        if last is None or last.sequence != checkpoint.sequence:
-            self._add(
-                self._at + 1, checkpoint.sequence, f"the ledger ends before entry {checkpoint.sequence}, which a kept checkpoint is over"
-            )
-        elif last.digest != checkpoint.digest:
-            message = f"entry {checkpoint.sequence} is another than when the kept checkpoint was made"
-            self._add(min(self._sound + 1, checkpoint.sequence), checkpoint.sequence, message)
-        self._check_signed(checkpoint, "the kept checkpoint", in_order=False)
-
     @property
     def _at(self) -> int:
         return self._last.sequence if self._last else 0
@@ -125,7 +123,7 @@ class Verifier:
 
     def _add(self, first: int, last: int, message: str) -> None:
         if not self.full:
-            self._faults.append(Fault(first, max(first, last), message))
+            self._faults.append(Fault(max(1, first), max(1, first, last), message))
 
     def _see(self, entry: Entry) -> None:
         if (entry.sequence == 1) is not (entry.act == BEGUN):
@@ -165,12 +163,22 @@ class Verifier:
         if len(self._faults) == before and not self._faults:
             self._sound = checkpoint.sequence
 
+    def _check_known(self, checkpoint: Checkpoint) -> None:
+        last = self._last
+        if last is None or last.sequence != checkpoint.sequence:
+            self._add(
+                self._at + 1, checkpoint.sequence, f"the ledger ends before entry {checkpoint.sequence}, which a kept checkpoint is over"
+            )
+        elif last.digest != checkpoint.digest:
+            message = f"entry {checkpoint.sequence} is another than when the kept checkpoint was made"
+            self._add(min(self._sound + 1, checkpoint.sequence), checkpoint.sequence, message)
+        self._check_signed(checkpoint, "the kept checkpoint", in_order=False)
+
 
 def verify(records: Iterable[Entry | Checkpoint], public_key: str = "", known: Iterable[Checkpoint] = ()) -> Verdict:
     """The verdict on a ledger: its entries, each followed by the checkpoints over it, and the head at the end. `public_key` is the
     installation's, from elsewhere; `known` are checkpoints and heads that somebody kept."""
-    verifier = Verifier(public_key)
-    waiting = sorted(known, key=lambda each: each.sequence)
+    verifier = Verifier(public_key, known)
     head: Checkpoint | None = None
     for record in records:
         if isinstance(record, Checkpoint):
@@ -182,10 +190,6 @@ def verify(records: Iterable[Entry | Checkpoint], public_key: str = "", known: I
         if verifier.full:
             break
         verifier.entry(record)
-        while waiting and waiting[0].sequence <= record.sequence:
-            verifier.known(waiting.pop(0))
-    for kept in waiting:
-        verifier.known(kept)
     return verifier.end(head)
 
 

@@ -302,6 +302,17 @@ WORKSPACE = Form(
             "how the log is kept that stories are read from",
         ),
         Key(
+            "rehearsal",
+            Form(
+                "the rehearsal",
+                (
+                    Key("prices", Mapped(Value("number"), "name"), "what a message costs, by channel"),
+                    Key("capacity", Mapped(Value("count"), "name"), "how many tasks a team can do a day"),
+                ),
+            ),
+            "what reports of rehearsals reckon with",
+        ),
+        Key(
             "bindings",
             Form(
                 "the bindings",

@@ -5,10 +5,10 @@ This is the only file of the folder that knows the database. A write transaction
 Readers see one state and hinder nobody (WAL).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import sqlalchemy as sql
@@ -24,8 +24,6 @@ FORMAT = 1
 BUSY_S = 30.0
 """How long a transaction waits for another process's to end."""
 PAGE = 2_000
-
-_T = TypeVar("_T")
 
 
 class LedgerBroken(RuntimeError):
@@ -48,6 +46,10 @@ class LedgerBusy(RuntimeError):
 
 class LedgerFull(OSError):
     """The disk takes no writes. Free space and try again; nothing was changed."""
+
+
+class _Unreadable(ValueError):
+    """A row is not what the ledger wrote."""
 
 
 _METADATA = sql.MetaData()
@@ -138,6 +140,24 @@ class Session:
         values = {"sequence": checkpoint.sequence, "body": msgspec.json.encode(checkpoint).decode()}
         self._connection.execute(_CHECKPOINTS.insert(), values)
 
+    def every(self) -> Iterator[Entry | Checkpoint]:
+        """Everything the verifier takes, in its order: entries, each followed by the checkpoints over it, and the head. What cannot be
+        read is given as something that does not verify."""
+        rows = self._connection.execute(sql.select(_CHECKPOINTS.c.sequence, _CHECKPOINTS.c.body).order_by(_CHECKPOINTS.c.number))
+        checkpoints = [_checkpoint(sequence, body) for sequence, body in rows]
+        at = last = 0
+        entries = sql.select(_ENTRIES).order_by(_ENTRIES.c.sequence)
+        for row in self._connection.execution_options(yield_per=PAGE).execute(entries):
+            while at < len(checkpoints) and checkpoints[at].sequence < row.sequence:
+                yield checkpoints[at]
+                at += 1
+            last = row.sequence
+            yield _entry_or_none(row) or Entry(row.sequence, 0, "", "", "", {}, "", "")
+        yield from checkpoints[at:]
+        body = self.get(_HEAD, "")
+        if body is not None:
+            yield msgspec.structs.replace(_checkpoint(last, body), standing="head")
+
     def head(self) -> Checkpoint | None:
         """The signed head."""
         body = self.get(_HEAD, "")
@@ -177,7 +197,7 @@ class Database:
         event.listen(self._engine, "connect", _prepare)
         event.listen(self._engine, "begin", _begin)
         try:
-            self._told(self._make)
+            self._make()
         except BaseException:
             self._engine.dispose()
             raise
@@ -205,21 +225,26 @@ class Database:
                 yield Session(connection)
         except DatabaseError as fault:
             raise self._named(fault) from fault
+        except _Unreadable as fault:
+            raise LedgerBroken(self.path, str(fault)) from fault
 
     def _make(self) -> None:
+        with self._transaction(immediate=False) as session:
+            if sql.inspect(session._connection).has_table(_RECORDS.name):
+                self._check_format(session)
+                return
         with self._transaction(immediate=True) as session:
             _METADATA.create_all(session._connection)
-            found = session.get(_FORMAT, "")
-            if found is None:
+            if session.get(_FORMAT, "") is None:
                 session.put(_FORMAT, "", str(FORMAT).encode())
-            elif int(found) > FORMAT:
-                raise LedgerNewer(f"{self.path} has format {int(found)}, this release reads up to {FORMAT}; start a newer release")
+            self._check_format(session)
 
-    def _told(self, act: Callable[[], _T]) -> _T:
-        try:
-            return act()
-        except DatabaseError as fault:
-            raise self._named(fault) from fault
+    def _check_format(self, session: Session) -> None:
+        found = session.get(_FORMAT, "") or b"?"
+        if not found.isdigit():
+            raise LedgerBroken(self.path, "it does not say which format it has")
+        if int(found) > FORMAT:
+            raise LedgerNewer(f"{self.path} has format {int(found)}, this release reads up to {FORMAT}; start a newer release")
 
     def _named(self, fault: DatabaseError) -> Exception:
         reason = str(fault.orig)
@@ -231,8 +256,27 @@ class Database:
 
 
 def _entry(row: Any) -> Entry:
-    data = msgspec.json.decode(row.data, type=dict[str, Any])
-    return Entry(row.sequence, row.at_us, row.actor, row.act, row.subject, data, row.previous, row.digest)
+    entry = _entry_or_none(row)
+    if entry is None:
+        raise _Unreadable(f"entry {row.sequence} is not one")
+    return entry
+
+
+def _entry_or_none(row: Any) -> Entry | None:
+    """The entry of a row; None where something in it has another type, which SQLite does not prevent."""
+    try:
+        fields = (row.sequence, row.at_us, row.actor, row.act, row.subject, msgspec.json.decode(row.data), row.previous, row.digest)
+        return msgspec.convert(dict(zip(Entry.__struct_fields__, fields, strict=True)), Entry)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return None
+
+
+def _checkpoint(sequence: int, body: str | bytes) -> Checkpoint:
+    """A stored checkpoint; one that nobody signed where it cannot be read."""
+    try:
+        return msgspec.json.decode(body, type=Checkpoint)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return Checkpoint(sequence, "", 0, "", "", "")
 
 
 def _prepare(connection: Any, record: object) -> None:

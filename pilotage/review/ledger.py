@@ -133,16 +133,7 @@ class Ledger:
     def records(self) -> Iterator[Entry | Checkpoint]:
         """Entries, each followed by the checkpoints over it, and the head: what the verifier takes."""
         with self._database.read() as session:
-            head, checkpoints = session.head(), session.checkpoints()
-            at = 0
-            for entry in session.entries():
-                while at < len(checkpoints) and checkpoints[at].sequence < entry.sequence:
-                    yield checkpoints[at]
-                    at += 1
-                yield entry
-            yield from checkpoints[at:]
-            if head is not None:
-                yield head
+            yield from session.every()
 
     def close(self) -> None:
         """Let go of the database."""

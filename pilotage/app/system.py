@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 
 from pilotage.app.access import RUNNING_FILE, Access, Running, api_token
+from pilotage.app.acts import RUNNER, STOPPED, note_policy, note_started
 from pilotage.app.admission import admit, note_effective
 from pilotage.app.api import make_api
 from pilotage.app.control import open_ledger
@@ -203,7 +204,7 @@ class System:
         assert compiled.plan is not None
         await check_take_over(self.folder, compiled.plan, records_of(self))
         self.folder.activate(compiled.plan, packaged_zones())
-        fill_pools(Path(workspace.folder), workspace.documents, self.folder.path)
+        fill_pools(Path(workspace.folder), workspace.documents, self.folder.path, self.ledger)
         self.compiled, self.release = compiled, release
         await self.come_into_force(self.folder.environment.plans[-1])
         self._took_over()
@@ -284,7 +285,7 @@ class System:
         Every part is stopped even when one fails at it; the first failure is raised in the end."""
         self.site.closed = "the system is stopping"
         failures: list[Exception] = []
-        for part in (self._stop_taking, self._stop_deciding, self._stop_serving):
+        for part in (self._stop_taking, self._stop_deciding, self._stop_serving, self._stop_noting):
             try:
                 await part()
             except Exception as failure:  # noqa: BLE001 - the parts after it must stop all the same
@@ -323,6 +324,9 @@ class System:
         if self._front_store is not None:
             self._front_store.close()
 
+    async def _stop_noting(self) -> None:
+        await asyncio.to_thread(self.ledger.append, RUNNER, STOPPED, f"environment:{self.folder.environment.name}", {})
+
     def _write_running(self) -> None:
         running = msgspec.json.encode(Running(self.url, os.getpid()))
         (self.folder.path / RUNNING_FILE).write_bytes(running)
@@ -346,8 +350,11 @@ def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None
     try:
         ledger = open_ledger(folder.path, ticking.now_us)
         opened.callback(ledger.close)
+        folder.witness = ledger.append
         put_in_force(folder, compiled.plan, packaged_zones(), ticking.now_us(), short_history=options.short_history)
-        fill_pools(Path(workspace.folder), workspace.documents, folder.path)
+        fill_pools(Path(workspace.folder), workspace.documents, folder.path, ledger)
+        note_policy(ledger, workspace.intake)
+        note_started(ledger, folder, options.workers)
         bound = listening or listen(options.host, options.port)
         return System(options, workspace, compiled, folder, ticking, bound, release, ledger)
     except BaseException:

@@ -14,24 +14,19 @@ import msgspec
 
 from pilotage.app.auditing import verdict_of_data
 from pilotage.app.keyring import KEYS, PASSPHRASE, open_key
-from pilotage.app.persons import add_person
+from pilotage.app.persons import change_key
 from pilotage.app.proposing import Ordered, make_proposal, make_release
 from pilotage.app.reviewing import ReviewDesk, Told, ledger_at, vote
 from pilotage.app.system import System
 from pilotage.audit.signature import Signer
-from pilotage.review.people import Person
 from pilotage.review.proposal import Reasons
 from pilotage.runner.arrival import Sealed
 
 JOURNEY, STEP = "growth.offers.cart_recovery", "think_over"
 DOCUMENT = "journeys/cart.yaml"
 SECRET = "a passphrase of the demo's own"
-PEOPLE = (
-    Person("mia", "Mia Lindqvist", "mia@example.test", ("owner",), ("shop-team",)),
-    Person("tom", "Tom Achterberg", "tom@example.test", ("owner", "reviewer"), ("head-of-crm",)),
-    Person("noor", "Noor Haddad", "noor@example.test", ("reviewer", "privacy"), ("privacy-office",)),
-    Person("ivo", "Ivo Brandt", "ivo@example.test", ("operator",), ()),
-)
+SIGNERS = ("mia", "tom", "noor", "ivo")
+"""The people of the demo who get a key."""
 REASONS = Reasons(
     intent="give people half an hour more before a cart is remembered",
     hypothesis="many who left a cart come back within ninety minutes by themselves",
@@ -105,8 +100,8 @@ class Change:
 
     def _propose_wrongly(self) -> None:
         with ledger_at(self.desk) as ledger:
-            for person in PEOPLE:
-                add_person(self.desk.workspace, ledger, person, "ivo", self._keys)
+            for person in SIGNERS:
+                change_key(self.desk.workspace, ledger, person, "ivo", self._keys)
         self._edit(lambda text: text.replace(_WAIT, _changed("think_ovr")))
         refused = self._propose()
         self.refusals = refused.case.proposal.evidence.refusals

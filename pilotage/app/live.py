@@ -104,11 +104,8 @@ class LiveView:
         title = Text(f"Brindlecove, a fictional retailer: synthetic customers, real machinery.  Mails: {self._system.url}/mail", "dim")
         parts: list[Any] = [title, self._headline(), Text(), self._journeys(), Text(), self._decisions(), Text(), self._mails()]
         if self._change.told:
-            parts += [
-                Text(),
-                Text("review", "bold"),
-                *(Text(f"  {line}", "cyan", overflow="ellipsis", no_wrap=True) for line in self._change.told),
-            ]
+            lines = (Text(f"  {line}", "cyan", overflow="ellipsis", no_wrap=True) for line in self._change.told)
+            parts += [Text(), Text("review", "bold"), *lines]
         refused = self._refused()
         return Group(*parts, Text(), refused) if refused is not None else Group(*parts)
 

@@ -18,6 +18,7 @@ from bench import (
     migration,
     pipeline,
     predicates,
+    review,
     service,
     solver,
     stages,
@@ -255,6 +256,11 @@ def members(folder: Path, size: Size) -> list[Figure]:
     return audiences.figures(20 if size.rounds > 1 else 6)
 
 
+def reviewed(folder: Path, size: Size) -> list[Figure]:
+    """Proposing and approving at the command line."""
+    return review.review(folder)
+
+
 MEASURES: dict[str, Measure] = {
     "hot": Measure(hot),
     "cold": Measure(cold),
@@ -267,6 +273,7 @@ MEASURES: dict[str, Measure] = {
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
     "audiences": Measure(members, needs_subjects=False),
+    "review": Measure(reviewed, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
     "toy": Measure(workflows, needs_subjects=False),

@@ -73,14 +73,15 @@ def note_policy(ledger: Ledger, policy: IntakePolicy) -> None:
         transaction.put(_POLICY, "", policy)
 
 
-def note_started(ledger: Ledger, folder: DataFolder, workers: int) -> None:
-    """Note that the system starts, and what holds as it does: plan, kill switches, pauses and stops."""
+def note_started(ledger: Ledger, folder: DataFolder, workers: int, log_days: int) -> None:
+    """Note that the system starts, and what holds as it does: plan, kill switches, pauses and stops, how long the log is kept."""
     held = standing(folder.environment.controls)
     told = {
         "environment": folder.environment.name,
         "production": folder.environment.production,
         "plan": folder.environment.plans[-1],
         "workers": workers,
+        "log_days": log_days,
         "switches": msgspec.to_builtins(read_switches(folder.path).off),
         "controls": [msgspec.to_builtins(each) for each in held.values()],
     }

@@ -150,10 +150,7 @@ async def _smoke(folder: Path, customers: int, days: int, seed: int, *, as_json:
     clock = VirtualClock(START_US)
     async with scene(folder, customers, seed, clock, 0, days) as played:
         until_us = START_US + days * DAY_US
-        while 0 < played.change.next_us < until_us:
-            await live(played.system, clock, played.retailer, played.change.next_us)
-            await played.change.live_until(clock.now_us())
-        await live(played.system, clock, played.retailer, until_us)
+        await lived_through(played, clock, until_us)
         found = await audit(played.system, played.retailer, played.change)
     took_s = time.perf_counter() - began_s
     if as_json:
@@ -171,6 +168,14 @@ async def _smoke(folder: Path, customers: int, days: int, seed: int, *, as_json:
             f"{number(found.tasks)} tasks done; release {found.release} by proposal {found.proposal or 'nobody'}: {verdict}"
         )
     return NEGATIVE if found.faults else OK
+
+
+async def lived_through(played: Scene, clock: VirtualClock, until_us: int) -> None:
+    """Let the world live to an instant on a clock moved by hand, and the change come when it is due."""
+    while 0 < played.change.next_us < until_us:
+        await live(played.system, clock, played.retailer, played.change.next_us)
+        await played.change.live_until(clock.now_us())
+    await live(played.system, clock, played.retailer, until_us)
 
 
 async def _watch(folder: Path, customers: int, days: int, speed: float, seed: int, port: int, *, staying: bool, kept: bool) -> int:

@@ -116,6 +116,11 @@ EXHIBITS = {
         "What a person's event hands over to an account arrives once, whatever crashes and however late it is brought",
         "tests/runner/test_courier.py --seeds 50",
     ),
+    "ledger": Exhibit(
+        "Whatever is changed, removed, put in, moved, cut off or signed with another key in a ledger, its export, its checkpoints or the "
+        "log it anchors is found, and the first bad entry named; RFC 8785's published samples hold",
+        "tests/audit tests/runner/test_anchors.py --seeds 150",
+    ),
     "nobody polled": Exhibit(
         "A hundred thousand subjects waiting for time alone cost no evaluation until their first flip",
         "tests/audience/test_nobody_polled.py",

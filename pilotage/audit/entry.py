@@ -17,7 +17,7 @@ NAME_MAX = 1_000
 """How many characters an actor, an act or a subject may have."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One act. `sequence` counts from 1; `at_us` is when; `actor` is a person's id or `system:part`; `act` is what was done, such as
     `proposal.made`; `subject` is what it was done to, such as `proposal:1f0c`; `data` is a JSON map that says more; `previous` and
     `digest` chain it."""

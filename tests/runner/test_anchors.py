@@ -97,7 +97,7 @@ def mutated(store: MemoryStore, kind: str, at: int, other: int) -> int:
 KINDS = ("change", "cut", "delete", "insert", "reorder", "truncate")
 
 
-def test_whatever_is_done_to_a_log_is_found(seed: int) -> None:
+def test_whatever_is_done_to_a_log_is_found(seed: int, record_property: Callable[[str, object], None]) -> None:
     """A segment changed, cut, removed, put in or swapped, and an end cut off, is found; the fault spans the first altered segment, and
     only that where an anchor has few."""
     draw = lambda what, below: int.from_bytes(blake2b(f"{seed} {what}".encode(), digest_size=8).digest(), "big") % below  # noqa: E731
@@ -118,6 +118,7 @@ def test_whatever_is_done_to_a_log_is_found(seed: int) -> None:
         anchor = next(each for each in anchors if each.first <= first <= each.last)
         if anchor.segments <= BLOCKS_MAX and kind != "reorder":
             assert fault.first == first, (kind, lengths, at, other)
+        record_property("mutations of logs found", 1)
 
 
 @pytest.mark.parametrize("swap", [lambda anchors: anchors[::-1], lambda anchors: [anchors[0], anchors[2]], lambda anchors: anchors[1:] * 2])

@@ -103,6 +103,11 @@ EXHIBITS = {
         "Paused, killed and resumed at any instant, nobody's entry is lost and no deadline is wrong, in five zones across clock changes",
         "tests/runner/test_pause.py tests/app/test_steering.py --seeds 30",
     ),
+    "review": Exhibit(
+        "No sequence of proposing, voting, forging, editing, leaving and releasing reaches production with fewer approvals than policy "
+        "demands, by a count of its own",
+        "tests/review/test_machine.py --cases 300",
+    ),
     "migration": Exhibit(
         "Whatever versions, maps, people and crashes are drawn, a migration loses nobody and tells nobody anything twice",
         "tests/runner/test_live_change.py --seeds 15",

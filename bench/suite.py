@@ -19,6 +19,7 @@ from bench import (
     migration,
     pipeline,
     predicates,
+    review,
     service,
     slots,
     solver,
@@ -274,6 +275,11 @@ def members(folder: Path, size: Size) -> list[Figure]:
     return audiences.figures(20 if size.rounds > 1 else 6)
 
 
+def reviewed(folder: Path, size: Size) -> list[Figure]:
+    """Proposing and approving at the command line."""
+    return review.review(folder)
+
+
 MEASURES: dict[str, Measure] = {
     "hot": Measure(hot),
     "cold": Measure(cold),
@@ -288,6 +294,7 @@ MEASURES: dict[str, Measure] = {
     "solver": Measure(proofs, needs_subjects=False),
     "ledger": Measure(account, needs_subjects=False),
     "audiences": Measure(members, needs_subjects=False),
+    "review": Measure(reviewed, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
     "toy": Measure(workflows, needs_subjects=False),

@@ -49,7 +49,7 @@ def lines(days: Mapping[str, int], limit: int = 0) -> str:
     if limit:
         y = _height(limit, most)
         drawn.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--b)" stroke-dasharray="4 3"/>')
-    first, last = next(iter(days)), next(reversed(days))
+    first, last = next(iter(days)), list(days)[-1]
     drawn.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">{escape(first)}</text>')
     if last != first:
         drawn.append(f'<text x="{WIDTH}" y="{HEIGHT - 6}" text-anchor="end">{escape(last)}</text>')

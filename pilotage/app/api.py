@@ -34,6 +34,7 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.rehearsal_api import REHEARSALS
 from pilotage.app.steering import with_states
 from pilotage.app.steering_api import STEERING, JourneyControl
 from pilotage.app.switch_api import SWITCHES, SwitchChange
@@ -281,6 +282,7 @@ def _routers() -> list[ControllerRouterHandler]:
         *SWITCHES,
         *CONTENTS,
         *STEERING,
+        *REHEARSALS,
     ]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]

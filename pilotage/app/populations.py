@@ -13,7 +13,7 @@ import msgspec
 from pilotage.app.exits import NO_INPUT, USAGE, Trouble
 from pilotage.app.past import keeper_of
 from pilotage.contract.builtin import ACCOUNT_JOINED, CUSTOMER_GROUPED
-from pilotage.event.digest import PARTITIONS, partition_of
+from pilotage.event.digest import PARTITIONS, digest, partition_of
 from pilotage.event.envelope import Event
 from pilotage.event.time import DAY_US, parse_instant_us
 from pilotage.profile.identity import Unidentified, account_of, account_subject, resolve
@@ -69,6 +69,8 @@ USUAL = (
     "and one in ten never",
 )
 
+LACKING = ("the oldest history is not kept any more: what was known of customers before it begins is left out",)
+
 
 def world_population(seed: int, customers: int, until_us: int) -> Population:
     """Customers of the demo world of a seed, up to an instant (0: for four weeks)."""
@@ -106,14 +108,14 @@ def history_population(folder: Path, until_us: int, subjects: int, share: float,
         reach = ",".join(f"{extent.after}-{extent.durable}" for extent in history.extents)
         yield Population(
             _history_parts(int(total), groups),
-            f"history of {people} subjects, {total} events (positions {reach})",
+            f"history of {people} subjects, {total} events, extent {digest(reach)[:8]}",
             int(least),
             until_us,
             int(total),
             secret,
             _habits(history),
             history.by_shard(EVENTS),
-            [*REACTING, *USUAL],
+            [*REACTING, *USUAL, *(LACKING if any(extent.after for extent in history.extents) else ())],
             max(1, min(SAMPLE_ALL, int(chosen * SAMPLE_ALL))),
         )
 

@@ -56,8 +56,9 @@ class Interrupted(Exception):
 
 
 def candidate_of(folder: Path, data: Path, journeys: tuple[str, ...], against: str) -> tuple[Candidate, Workspace, Compiled]:
-    """The versions of a workspace's plan that are compared. Without `against` the plan before is the active one of the data folder
-    or, where there is none, the plan without the candidate journeys. Without `journeys` the candidates are those that differ."""
+    """The versions of a workspace's plan that are compared. Without `against` the plan before is the active one of the data folder or,
+    where there is none or it is the same, the plan without the candidate journeys. Without `journeys` the candidates are those that
+    differ."""
     workspace = load(folder, os.environ)
     compiled = compile_workspace(workspace, packaged_zones())
     plan = compiled.plan
@@ -70,7 +71,7 @@ def candidate_of(folder: Path, data: Path, journeys: tuple[str, ...], against: s
     held = (data / "environment.json").is_file()
     before = version(against or ACTIVE, folder, data).plan if against or held else None
     changed = journeys or _changed(plan, before)
-    if before is None and 0 < len(changed) < len(named):
+    if (before is None or (before.digest == plan.digest and not against)) and 0 < len(changed) < len(named):
         before = _only(plan, set(named) - set(changed))
     plans = {AMONG: plan}
     if 0 < len(changed) < len(named):

@@ -6,6 +6,7 @@ came; any other message is handed over at once and not read. Wake-ups are the ot
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from pilotage.app.why import Zone, sentence_of
 from pilotage.contract.builtin import FEATURES_FILLED
 from pilotage.event.envelope import Event
 from pilotage.journey.outcome import Action, Decision
-from pilotage.journey.plan import Plan
-from pilotage.journey.program import load
+from pilotage.journey.plan import Plan, decode_plan, encode_plan
+from pilotage.journey.program import Program, load
 from pilotage.runner.arrival import Told
 from pilotage.runner.folder import AGAIN, read_environment, read_plans, read_zones
 from pilotage.simulate.course import Course, Reaction, no_reactions
@@ -84,7 +85,7 @@ def plan_of(data: Path, digest: str) -> Plan:
 
 def under(data: Path, plan: Plan, subject: bytes, told: Sequence[Told]) -> UnderView:
     """A subject's records, oldest first, under another plan; the folder holds the zone tables that it names."""
-    program = load(plan, read_zones(data, plan.zones), read_environment(data).name)
+    program = _program(data, encode_plan(plan))
     recorded, passages = _sorted_out(subject, told)
     noted = _Noted()
     course = Course(program, b"nobody is told anything", noted, no_reactions, recorded)
@@ -93,6 +94,13 @@ def under(data: Path, plan: Plan, subject: bytes, told: Sequence[Told]) -> Under
     lines, differs = _side_by_side(told, noted.decisions)
     whole = not told or told[0].record.previous == 0
     return UnderView(subject.hex(), plan.digest, not differs, differs, whole, lines)
+
+
+@lru_cache(2)
+def _program(data: Path, raw: bytes) -> Program:
+    """A plan made executable; who asks about one customer asks about the next."""
+    plan = decode_plan(raw)
+    return load(plan, read_zones(data, plan.zones), read_environment(data).name)
 
 
 def _sorted_out(subject: bytes, told: Sequence[Told]) -> tuple[dict[bytes, list[Reaction]], list[tuple[int, bytes, Event]]]:

@@ -111,6 +111,15 @@ EXHIBITS = {
         "What a person's event hands over to an account arrives once, whatever crashes and however late it is brought",
         "tests/runner/test_courier.py --seeds 50",
     ),
+    "prediction": Exhibit(
+        "What each step of the demo does in a week lies within the interval foretold from a rehearsal of the weeks before at least four "
+        "times in five",
+        "tests/simulate/test_prediction.py --seeds 60",
+    ),
+    "parity": Exhibit(
+        "What was decided is decided again byte for byte, and whatever is altered in the log, the kernel or the plan is found where it is",
+        "tests/runner/test_parity.py tests/app/test_verifying.py --seeds 200",
+    ),
     "nobody polled": Exhibit(
         "A hundred thousand subjects waiting for time alone cost no evaluation until their first flip",
         "tests/audience/test_nobody_polled.py",

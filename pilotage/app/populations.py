@@ -43,8 +43,8 @@ SAMPLE_ALL = 1 << 32
 
 class Population(msgspec.Struct):
     """Parts, and what they rest on. `events` says in words whom it is about, and names it: equal words, equal events. `files` are those of
-    history by shard. `begins_us` and `until_us` are what it spans, `total` how many events, or customers of the world, it has.
-    `assumptions` are what is to be known of it."""
+    history by shard, `spool` is where parts lie that were put into files. `begins_us` and `until_us` are what it spans, `total` how many
+    events, or customers of the world, it has. `assumptions` are what is to be known of it."""
 
     parts: tuple[Part, ...]
     events: str
@@ -55,6 +55,7 @@ class Population(msgspec.Struct):
     habits: Habits = Habits()
     files: dict[int, list[Path]] = {}
     assumptions: list[str] = []
+    spool: Path | None = None
     sample: int = SAMPLE_ALL
 
 
@@ -148,7 +149,7 @@ def file_population(file: Path, mapping: Path, intake: Intake, until_us: int, fo
     told = f"{file.name}: {len(lives)} groups of subjects, {len(events)} events"
     last_us = until_us or events[-1].occurred_us
     assumptions = [*REACTING, *USUAL]
-    return Population(parts, told, events[0].occurred_us, last_us, len(events), assumptions=assumptions)
+    return Population(parts, told, events[0].occurred_us, last_us, len(events), assumptions=assumptions, spool=folder)
 
 
 def _spooled(groups: list[Group], folder: Path) -> Iterator[SpoolPart]:

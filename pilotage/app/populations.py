@@ -117,7 +117,7 @@ def history_population(folder: Path, until_us: int, subjects: int, share: float,
             _habits(history),
             history.by_shard(EVENTS),
             [*REACTING, *USUAL, *(LACKING if any(extent.after for extent in history.extents) else ())],
-            max(1, min(SAMPLE_ALL, int(chosen * SAMPLE_ALL))),
+            sample=max(1, min(SAMPLE_ALL, int(chosen * SAMPLE_ALL))),
         )
 
 

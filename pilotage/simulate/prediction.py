@@ -30,7 +30,10 @@ BETWEEN = 0.25
 MIN_FOR_TREND = 3
 """From how many weeks on a trend is looked for."""
 
-NORMAL_FROM = 2_000
+ENOUGH = 0.995
+"""How much of the distribution is looked at."""
+
+NORMAL_FROM = 300
 """From which mean on the normal distribution stands for the other."""
 _Z = 1.2815515655446004
 """The 90 % quantile of the normal distribution, for the middle 80 %."""
@@ -60,7 +63,7 @@ def next_week(volume: Volume, from_us: int, until_us: int) -> Forecast | None:
     ahead = max(0.0, mean + slope)
     variance = variance * (1 + 1 / weeks) * max(1.0, ahead / mean) + uncertain
     low, high = _shortest(max(ahead, PRIOR / weeks), variance)
-    return Forecast(round(ahead, 2), low, high, weeks)
+    return Forecast(round(ahead, 2), min(low, math.floor(ahead)), max(high, math.ceil(ahead)), weeks)
 
 
 def _trend(counts: Sequence[int], mean: float, variance: float) -> tuple[float, float]:
@@ -93,7 +96,7 @@ def _shortest(mean: float, variance: float) -> tuple[int, int]:
     share = size / (size + mean)
     chances = [math.exp(size * math.log(share))]
     below = chances[0]
-    while below < 1 - 1e-6 and len(chances) < 20 * NORMAL_FROM:
+    while below < ENOUGH and len(chances) < 40 * NORMAL_FROM:
         chances.append(chances[-1] * (size + len(chances) - 1) / len(chances) * (1 - share))
         below += chances[-1]
     low = high = max(range(len(chances)), key=chances.__getitem__)

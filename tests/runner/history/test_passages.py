@@ -1,5 +1,6 @@
 """History subject by subject: all that came from outside, in the order of the log, from the files where they lie."""
 
+from itertools import pairwise
 from pathlib import Path
 
 from pilotage.event.digest import PARTITIONS, key128, partition_of
@@ -44,7 +45,7 @@ def test_everybody_comes_once_with_what_came_from_outside(tmp_path: Path) -> Non
     found = [each for page in passages(Parquet(), files(tmp_path), range(PARTITIONS), 10_000) for each in page]
     assert 4 * len(SUBJECTS) == len(found)
     subjects = [subject for _, subject, _ in found]
-    assert len(SUBJECTS) == 1 + sum(one != other for one, other in zip(subjects, subjects[1:], strict=False))
+    assert len(SUBJECTS) == 1 + sum(one != other for one, other in pairwise(subjects))
     for subject in SUBJECTS:
         own = [(at_us, event) for at_us, each, event in found if each == subject]
         assert [(1_000 + place, _event(place)) for place in (0, 2, 6, 8)] == own

@@ -121,6 +121,15 @@ EXHIBITS = {
         "log it anchors is found, and the first bad entry named; RFC 8785's published samples hold",
         "tests/audit tests/runner/test_anchors.py --seeds 150",
     ),
+    "prediction": Exhibit(
+        "What each step of the demo does in a week lies within the interval foretold from a rehearsal of the weeks before at least four "
+        "times in five",
+        "tests/simulate/test_prediction.py --seeds 60",
+    ),
+    "parity": Exhibit(
+        "What was decided is decided again byte for byte, and whatever is altered in the log, the kernel or the plan is found where it is",
+        "tests/runner/test_parity.py tests/app/test_verifying.py --seeds 200",
+    ),
     "nobody polled": Exhibit(
         "A hundred thousand subjects waiting for time alone cost no evaluation until their first flip",
         "tests/audience/test_nobody_polled.py",

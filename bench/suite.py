@@ -19,6 +19,7 @@ from bench import (
     migration,
     pipeline,
     predicates,
+    rehearsal,
     review,
     service,
     slots,
@@ -255,6 +256,31 @@ def where(folder: Path, size: Size) -> list[Figure]:
     return [Figure(f"stage: {name}", value, "" if " per " in name or "bytes" in name else "µs/event") for name, value in spent.items()]
 
 
+def rehearsing(folder: Path, size: Size) -> list[Figure]:
+    """A rehearsal against the live runner, and on two processes."""
+    return _rehearsal(folder, size, size.subjects // 5)
+
+
+def rehearsing_all(folder: Path, size: Size) -> list[Figure]:
+    """The same over ten million events, if there are a million subjects."""
+    return _rehearsal(folder, size, size.subjects)
+
+
+def _rehearsal(folder: Path, size: Size, subjects: int) -> list[Figure]:
+    live = pipeline.hot(folder, size.subjects, size.warm, size.counted)
+    done = rehearsal.rehearsed(folder.with_name("rehearsal-history"), subjects, size.rounds)
+    led = f"{done.events:,} events of {subjects:,} subjects led to {done.decisions:,} decisions and {done.messages:,} messages"
+    apart = f"{done.one_s:.1f} s in one process, {done.two_s:.1f} s in two, of real time on {os.cpu_count()} cores"
+    return [
+        Figure("rehearsal", done.per_cpu_s, "events/CPU s", bound=f"{led}; files read, wake-ups, hand-overs and reactions included"),
+        Figure(
+            "rehearsal against live", done.per_cpu_s / live.per_cpu_s, "times", 1.5, bound=f"live: {live.per_cpu_s:,.0f} events/CPU s, hot"
+        ),
+        Figure("rehearsal, two processes against one", done.two_against_one, "times", 1.7, bound=apart),
+        Figure("rehearsal, memory", done.peak_bytes / GIBIBYTE, "GiB", 2, True, "the most that any process held"),
+    ]
+
+
 def conditions(folder: Path, size: Size) -> list[Figure]:
     """The condition language against what a person would write."""
     return [*predicates.python(), *predicates.batch(folder, size.subjects)]
@@ -297,6 +323,8 @@ MEASURES: dict[str, Measure] = {
     "review": Measure(reviewed, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
+    "rehearsal": Measure(rehearsing),
+    "rehearsal_all": Measure(rehearsing_all, always=False),
     "toy": Measure(workflows, needs_subjects=False),
     "ten_million": Measure(ten_million, needs_subjects=False, always=False),
 }

@@ -36,6 +36,7 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.rehearsal_api import REHEARSALS
 from pilotage.app.releases_api import RELEASES
 from pilotage.app.review_api import REVIEWS, SignedVote
 from pilotage.app.steering import with_states
@@ -294,6 +295,7 @@ def _routers() -> list[ControllerRouterHandler]:
         *SWITCHES,
         *CONTENTS,
         *STEERING,
+        *REHEARSALS,
         *REVIEWS,
         *RELEASES,
         *AUDIT,

@@ -35,14 +35,14 @@ def test_the_api_is_as_described(served: Served, tmp_path: Path) -> None:
     command = [str(program), "run", f"{served.url}/api/v1/openapi.json", *authorised, *options, *endless]
     run = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert 0 == run.returncode, run.stdout
-    assert "50 passed" in run.stdout
+    assert "53 passed" in run.stdout
 
 
 def test_without_the_token_nothing_is_told(served: Served) -> None:
     """Every endpoint under /api/v1 but the description refuses a request without the token, and one with a wrong one."""
     paths = json.loads(served.client.get("/api/v1/openapi.json").content)["paths"]
     asked = [
-        path.format(subject="0" * 32, number=1, name="a", task="0" * 64, proposal="0" * 64)
+        path.format(subject="0" * 32, number=1, name="a", task="0" * 64, proposal="0" * 64, report="0" * 16, plan="0" * 16)
         for path, methods in paths.items()
         if "get" in methods and path.startswith("/api/v1")
     ]

@@ -29,6 +29,7 @@ from pilotage.app.content_api import CONTENTS
 from pilotage.app.description import describe_bodies
 from pilotage.app.desk import At, Desk, front_of, records_of
 from pilotage.app.entry_api import EntryRequest, request_entry
+from pilotage.app.gate_api import GATES
 from pilotage.app.history_api import HISTORY
 from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
@@ -281,6 +282,7 @@ def _routers() -> list[ControllerRouterHandler]:
         *SWITCHES,
         *CONTENTS,
         *STEERING,
+        *GATES,
     ]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]

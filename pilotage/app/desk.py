@@ -9,6 +9,7 @@ from pilotage.app.access import Access
 from pilotage.app.problems import BadAsk
 from pilotage.app.records import Records
 from pilotage.app.releasing import Releaser
+from pilotage.app.workspace import Workspace
 from pilotage.runner.clock import Clock
 from pilotage.runner.folder import DataFolder
 from pilotage.runner.front import Front
@@ -29,6 +30,7 @@ class Desk(Protocol):
     access: Access
     clock: Clock
     folder: DataFolder
+    workspace: Workspace
 
     async def come_into_force(self, name: str) -> None:
         """Have every process go on under the plan of a name, which the data folder has as its newest."""

@@ -13,7 +13,7 @@ if __name__ == "__main__":
     (DOCS / "predicate-functions.md").write_text(reference(), encoding="utf-8")
     (DOCS / "rules.md").write_text(overview(ALL), encoding="utf-8")
     RULES.mkdir(exist_ok=True)
-    told = {f"{rule.id}.md": page(rule) for rule in ALL.values() if rule.example is not None}
+    told = {f"{rule.id}.md": page(rule) for rule in ALL.values() if rule.why}
     for stale in {path.name for path in RULES.glob("*.md")} - set(told):
         (RULES / stale).unlink()
     for name, text in told.items():

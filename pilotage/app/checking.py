@@ -9,6 +9,7 @@ import msgspec
 from cyclopts import Parameter
 
 import pilotage
+from pilotage.app.browser import browser_findings
 from pilotage.app.commands_test import counts, summary
 from pilotage.app.exits import NEGATIVE, OK, USAGE, Trouble
 from pilotage.app.gates import Findings, findings_of_workspace
@@ -46,6 +47,7 @@ def check_command(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     notes: Annotated[bool, Parameter(negative="")] = False,
     strict: Annotated[bool, Parameter(negative="")] = False,
+    browser: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Check a workspace: every document, name, condition and binding, every test of its journeys, and the quality gates.
 
@@ -66,9 +68,11 @@ def check_command(
         Print notes and what is waived too, not only how many there are.
     strict
         Exit 1 for a warning as well.
+    browser
+        Look at contents with axe-core in the machine's Chromium too, which takes seconds; needs pilotage[browser].
     """
     form = Form.JSON if json else form
-    found = _found(folder)
+    found = _found(folder, browser)
     verdict, plan = found.verdict, found.compiled.plan
     failed = verdict.failed or (strict and verdict.count(Severity.WARNING) > 0)
     if form is not Form.TEXT and output is None:
@@ -80,11 +84,13 @@ def check_command(
     return NEGATIVE if failed else OK
 
 
-def _found(folder: Path) -> Findings:
+def _found(folder: Path, browser: bool) -> Findings:
     zones = packaged_zones()
     examiner = Examiner(World(zones, limits=EXAMINED))
     try:
-        return findings_of_workspace(load(folder, os.environ), zones, SystemClock().now_us(), examine=examiner)
+        return findings_of_workspace(
+            load(folder, os.environ), zones, SystemClock().now_us(), examine=examiner, browse=browser_findings if browser else None
+        )
     except WorkspaceInvalid as invalid:
         return Findings(Verdict(invalid.findings), Compiled(None, invalid.findings, (), {}), ())
 

@@ -3,6 +3,7 @@
 This is the one way to them. The command `check`, the API and reviews ask here, so that all see the same.
 """
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pilotage.channel.render import lay_out
 from pilotage.channel.template import TemplateBroken, fill, variables_of
 from pilotage.event.time import moment
 from pilotage.event.zone import Zones
-from pilotage.journey.findings import Report
+from pilotage.journey.findings import Finding, Report
 from pilotage.journey.names import Examine
 from pilotage.journey.parse_brand import report_rights
 from pilotage.journey.parse_calendar import report_ends
@@ -38,10 +39,17 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 def findings_of_workspace(
-    workspace: Workspace, zones: Zones, now_us: int, *, examine: Examine | None = None, tests: bool = True
+    workspace: Workspace,
+    zones: Zones,
+    now_us: int,
+    *,
+    examine: Examine | None = None,
+    tests: bool = True,
+    browse: Callable[[Premises], Iterable[Finding]] | None = None,
 ) -> Findings:
     """All findings of a workspace at an instant. `examine` also looks for conditions that cannot be meant, `tests` runs the tests of
-    journeys; both take most of the time. Gates look only where the documents make a plan: before that there is nothing to look at."""
+    journeys; both take most of the time. `browse` also looks at contents in a browser (`app.browser`). Gates look only where the
+    documents make a plan: before that there is nothing to look at."""
     compiled = compile_workspace(workspace, zones, examine)
     report = Report()
     report.extend(compiled.findings)
@@ -51,7 +59,9 @@ def findings_of_workspace(
     if compiled.plan is not None:
         results = run_tests(workspace.documents, compiled.plan, zones, report) if tests else ()
         report_failures(results, report)
-        report.extend(gate_findings(premises_of(workspace, compiled.plan, now_us)))
+        premises = premises_of(workspace, compiled.plan, now_us)
+        report.extend(gate_findings(premises))
+        report.extend(browse(premises) if browse is not None else ())
     whole = compiled.plan is not None and tests
     paths = (workspace.settings.path, *(document.path for document in workspace.documents))
     return Findings(judge(report.findings, workspace.documents, ALL, now_us, whole=whole), compiled, results, paths)

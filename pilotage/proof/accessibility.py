@@ -145,7 +145,7 @@ def _low_contrast(premises: Premises) -> Iterable[Flaw]:
     for part, page in premises.pages:
         seen: set[int] = set()
         for element, text, look in looks(page.root):
-            if look.ratio is not None and look.ratio < look.least - 0.005 and id(element) not in seen and not element.hidden:
+            if look.ratio is not None and look.ratio < look.least and id(element) not in seen and not element.hidden:
                 seen.add(id(element))
                 message = f"{_short(text)!r} has a contrast of {look.ratio:.2f} to 1; {look.least:g} to 1 is needed"
                 yield flaw(part.document, premises.on_page(part, page, element), message)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pilotage.journey.findings import RULES, WARNINGS, Finding, Severity
 from pilotage.proof.accessibility import ACCESSIBILITY
+from pilotage.proof.browsed import BROWSED
 from pilotage.proof.contact import CONTACT
 from pilotage.proof.links import LINKS
 from pilotage.proof.messages import MESSAGES
@@ -26,7 +27,7 @@ def _of_readers() -> Iterable[Rule]:
         yield told.get(name) or Rule(name, title, severity, "", "", waivable=name in WARNINGS)
 
 
-ALL: dict[str, Rule] = {rule.id: rule for rule in (*_of_readers(), *GATES, *WAIVERS)}
+ALL: dict[str, Rule] = {rule.id: rule for rule in (*_of_readers(), *GATES, BROWSED, *WAIVERS)}
 """Every rule by its id."""
 
 

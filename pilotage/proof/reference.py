@@ -50,17 +50,17 @@ def _family(title: str, rules: Iterable[Rule]) -> list[str]:
 
 
 def _row(rule: Rule) -> str:
-    name = f"[{rule.id}](rules/{rule.id}.md)" if rule.example is not None else rule.id
+    name = f"[{rule.id}](rules/{rule.id}.md)" if rule.why else rule.id
     return f"| {name} | {rule.severity} | {rule.title.replace('|', chr(92) + '|')} |"
 
 
 def page(rule: Rule) -> str:
-    """The page of one rule that has an example, as Markdown."""
-    assert rule.example is not None
+    """The page of one rule that says why it is there, as Markdown."""
     told = [f"**{str(rule.severity).capitalize()}**" + (f" · {rule.standard}" if rule.standard else "")]
     told.append(_may_be_waived(rule))
-    parts = [f"# {rule.id}: {rule.title}", " ".join(told), _wrapped(rule.why), "## Cure", _wrapped(_sentence(rule.cure)), "## Example"]
-    return "\n\n".join((*parts, *_example(rule.example), "[All rules](../rules.md)")) + "\n"
+    parts = [f"# {rule.id}: {rule.title}", " ".join(told), _wrapped(rule.why), "## Cure", _wrapped(_sentence(rule.cure))]
+    shown = ("## Example", *_example(rule.example)) if rule.example is not None else ()
+    return "\n\n".join((*parts, *shown, "[All rules](../rules.md)")) + "\n"
 
 
 def _may_be_waived(rule: Rule) -> str:

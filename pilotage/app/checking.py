@@ -144,8 +144,6 @@ def _tell(verdict: Verdict, plan: Plan | None, found: Findings, *, notes: bool) 
     out.print(f"{numbers}: plan {plan.digest[:16]} with {', '.join(parts)}")
     if any(each.results for each in found.results):
         out.print(summary(found.results))
-    if verdict.count(Severity.NOTE) and not notes:
-        out.print("[dim]--notes prints the notes[/]")
 
 
 def _line(finding: Finding) -> str:

@@ -19,6 +19,7 @@ from bench import (
     pipeline,
     predicates,
     service,
+    slots,
     solver,
     stages,
     timers,
@@ -91,8 +92,20 @@ def cold(folder: Path, size: Size) -> list[Figure]:
 
 def further(folder: Path, size: Size) -> list[Figure]:
     """Journeys that do not listen."""
-    cost = idle.cost(folder, size.counted // 2)
+    cost = idle.cost(size.counted // 2)
     return [Figure("200 further journeys", max(cost, 0.01), "% more CPU", 5, at_most=True, bound=f"median of turns: {cost:+.2f} %")]
+
+
+def arbitration(folder: Path, size: Size) -> list[Figure]:
+    """Slots, an order of classes, priorities and a calendar; and journeys that listen."""
+    found, heard = slots.arbitrated(size.counted // 2), slots.listening(size.counted // 2)
+    (without, taken), (less, more) = found.us, heard.compared.us
+    told = f"{taken:.1f} against {without:.1f} µs of CPU an event; {found.sent[1]:,} against {found.sent[0]:,} messages decided"
+    each = f"{slots.LISTENING} further journeys listen to {slots.HEARD}: {more:.1f} against {less:.1f} µs an event of any type"
+    return [
+        Figure("with slots and arbitration", found.ratio, "times CPU", bound=told),
+        Figure("a journey, for an event it listens to", heard.us_each, "µs CPU", bound=each),
+    ]
 
 
 def http(folder: Path, size: Size) -> list[Figure]:
@@ -261,6 +274,7 @@ MEASURES: dict[str, Measure] = {
     "uniform": Measure(uniform, always=False),
     "stages": Measure(where),
     "idle": Measure(further, needs_subjects=False),
+    "slots": Measure(arbitration, needs_subjects=False),
     "http": Measure(http),
     "timers": Measure(due, needs_subjects=False),
     "migration": Measure(takeover, needs_subjects=False),

@@ -25,6 +25,7 @@ import pilotage
 from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
 from pilotage.app.audience_api import AUDIENCES, BODIES
+from pilotage.app.audit_api import AUDIT
 from pilotage.app.content_api import CONTENTS
 from pilotage.app.description import describe_bodies
 from pilotage.app.desk import At, Desk, front_of, records_of
@@ -35,6 +36,8 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.releases_api import RELEASES
+from pilotage.app.review_api import REVIEWS, SignedVote
 from pilotage.app.steering import with_states
 from pilotage.app.steering_api import STEERING, JourneyControl
 from pilotage.app.switch_api import SWITCHES, SwitchChange
@@ -257,7 +260,7 @@ async def _once(repeats: Any, key: str, what: tuple[object, ...], act: Callable[
 def make_api(desk: Desk) -> Litestar:
     """The API of a system. Its description is made once, from an application that serves nothing."""
     describing = _application(desk, _routers(), _description())
-    own = (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, SwitchChange, JourneyControl)
+    own = (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, SwitchChange, JourneyControl, SignedVote)
     describe_bodies(describing, (*own, *BODIES, *TASK_BODIES))
     described = msgspec.json.encode(describing.openapi_schema.to_schema())
 
@@ -283,6 +286,9 @@ def _routers() -> list[ControllerRouterHandler]:
         *CONTENTS,
         *STEERING,
         *GATES,
+        *REVIEWS,
+        *RELEASES,
+        *AUDIT,
     ]
     guarded = Router(PREFIX, route_handlers=handlers, guards=[with_token], security=[{"token": []}], tags=["api"])
     return [guarded, inbox_router(f"{PREFIX}/inbox", with_token), healthz, readyz, metrics]

@@ -1,7 +1,6 @@
 """The part of the API that is about quality: the rules, and what they find in the workspace that runs."""
 
 import asyncio
-from datetime import date
 from typing import Annotated
 
 from litestar import get
@@ -48,7 +47,7 @@ class WaivedView(Struct, frozen=True):
 
     finding: FindingView
     owner: str
-    until: date
+    until: str
     reason: str
 
 

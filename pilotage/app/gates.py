@@ -22,7 +22,7 @@ from pilotage.journey.plan import Plan
 from pilotage.proof.gates import ALL, gate_findings
 from pilotage.proof.page import LIQUID
 from pilotage.proof.premises import Premises
-from pilotage.proof.waivers import Verdict, judge
+from pilotage.proof.waivers import Verdict, judge, raise_severities, waivers_of
 from pilotage.simulate.document_tests import JourneyResult, report_failures, run_tests
 
 SHOWN_BYTES_MAX = 1 << 20
@@ -30,12 +30,14 @@ SHOWN_BYTES_MAX = 1 << 20
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """What was found: the verdict, what the workspace came to, what its tests came to, and the paths of all documents looked at."""
+    """What was found: the verdict, what the workspace came to, what its tests came to, the paths of all documents looked at, and all
+    findings before any waiver: what reviews judge by their own rules."""
 
     verdict: Verdict
     compiled: Compiled
     results: tuple[JourneyResult, ...]
     paths: tuple[str, ...] = ()
+    all: tuple[Finding, ...] = ()
 
 
 def findings_of_workspace(
@@ -64,7 +66,8 @@ def findings_of_workspace(
         report.extend(browse(premises) if browse is not None else ())
     whole = compiled.plan is not None and tests
     paths = (workspace.settings.path, *(document.path for document in workspace.documents))
-    return Findings(judge(report.findings, workspace.documents, ALL, now_us, whole=whole), compiled, results, paths)
+    verdict = judge(report.findings, workspace.documents, waivers_of(workspace.waivers), ALL, now_us, whole=whole)
+    return Findings(verdict, compiled, results, paths, raise_severities(report.findings, workspace.documents))
 
 
 def premises_of(workspace: Workspace, plan: Plan, now_us: int) -> Premises:

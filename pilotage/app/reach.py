@@ -23,6 +23,7 @@ from pilotage.app.audiences import AudienceRecords, AudienceUnknown
 from pilotage.app.equipment import Programs
 from pilotage.app.exits import BUSY, NEGATIVE, NO_INPUT, UNAVAILABLE, Trouble
 from pilotage.app.lists import Listing
+from pilotage.app.ran import released_by
 from pilotage.app.records import Records, SubjectUnknown, links_of
 from pilotage.app.tasks import Completed, TaskRecords, TasksPage, TaskUnknown, TaskView
 from pilotage.journey.advance import advance
@@ -358,7 +359,7 @@ async def _opened(folder: DataFolder) -> AsyncIterator[Local]:
         stores = open_stores(folder.path, range(SHARDS))
         equipment = Equipment(folder.environment.name, newest, programs, advance, SystemClock())
         station = await open_station(stores, equipment)
-        records = Records([station], Quarantine(front), links_of(front), folder.secret, programs(newest))
+        records = Records([station], Quarantine(front), links_of(front), folder.secret, programs(newest), released_by(folder.path))
         yield Local(records, folder.path, stores)
     finally:
         if station is not None:

@@ -12,7 +12,7 @@ import msgspec
 
 from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
-from pilotage.app.story import action_view, subject_view, timeline
+from pilotage.app.story import Released, action_view, subject_view, timeline
 from pilotage.event.digest import PARTITIONS, partition_of
 from pilotage.journey.crossing import Place, resting
 from pilotage.journey.program import Program
@@ -60,6 +60,7 @@ class Records:
         linked: Callable[[bytes], bytes | None],
         secret: bytes,
         program: Program,
+        released: Released,
     ) -> None:
         self.quarantine = quarantine
         self.program = program
@@ -67,6 +68,7 @@ class Records:
         self._owner_of = {number: owner for owner in answering for number in owner.numbers}
         self._linked = linked
         self._secret = secret
+        self._released = released
 
     async def ask(self, subject: bytes, question: ask.Question) -> Any:
         """Ask the owner of a subject's shard."""
@@ -159,7 +161,7 @@ class Records:
         state, _ = await self._known(subject)
         told = await self.ask(subject, ask.ReadStory(subject, limit, before))
         rows = await self.ask(subject, ask.ReadActions(subject))
-        return timeline(self.program, state, told, rows, limit)
+        return timeline(self.program, state, told, rows, limit, self._released)
 
     # Quarantine
 

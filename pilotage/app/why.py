@@ -126,6 +126,8 @@ def _print_happening(console: Console, happening: HappeningView, messages: dict[
     console.print(line)
     if happening.source not in ("", "pilotage") and _apart_us(happening.received, happening.occurred) >= MINUTE_US:
         console.print(Text(f"            occurred {zone.full(happening.occurred)}", "dim"))
+    if happening.release and happening.decisions:
+        console.print(Text(f"            under release {happening.release}", "dim"))
     for decision in happening.decisions:
         _print_decision(console, decision, messages.get(decision.effect), zone)
 

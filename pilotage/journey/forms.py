@@ -4,7 +4,9 @@ This is the language as data. `shape.check` reports departures from it, `schema`
 """
 
 from pilotage.journey.forms_of_contents import ASSET_KEYS, BRAND_KEYS, CONTENT_KEYS, COUPONS_KEYS, SEEDS_KEYS
+from pilotage.journey.forms_of_people import PEOPLE_KEYS
 from pilotage.journey.forms_of_policies import CALENDAR_KEYS, POLICY_KEYS
+from pilotage.journey.forms_of_reviews import REVIEW_POLICY_KEYS, WAIVERS_KEYS
 from pilotage.journey.forms_of_templates import PLAYBOOK_KEYS, TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.parameters import PARAMETER_TYPES, parametric
@@ -314,6 +316,17 @@ WORKSPACE = Form(
             "how the log is kept that stories are read from",
         ),
         Key(
+            "rehearsal",
+            Form(
+                "the rehearsal",
+                (
+                    Key("prices", Mapped(Value("number"), "name"), "what a message costs, by channel"),
+                    Key("capacity", Mapped(Value("count"), "name"), "how many tasks a team can do a day"),
+                ),
+            ),
+            "what reports of rehearsals reckon with",
+        ),
+        Key(
             "bindings",
             Form(
                 "the bindings",
@@ -332,6 +345,12 @@ TEMPLATE = _head("template", *TEMPLATE_KEYS)
 
 PLAYBOOK = _head("playbook", *PLAYBOOK_KEYS)
 
+PEOPLE = _head("people", *PEOPLE_KEYS)
+
+REVIEW_POLICY = _head("review_policy", *REVIEW_POLICY_KEYS)
+
+WAIVERS = _head("waivers", *WAIVERS_KEYS)
+
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
@@ -348,6 +367,9 @@ FORMS: dict[str, Shape] = {
     "coupons": COUPONS,
     "template": TEMPLATE,
     "playbook": PLAYBOOK,
+    "people": PEOPLE,
+    "review_policy": REVIEW_POLICY,
+    "waivers": WAIVERS,
     "pilotage": WORKSPACE,
 }
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

@@ -10,22 +10,10 @@ _CLASSES = Listing(Value(choices=CLASSES))
 _REQUIRED_NAME = Key("name", Value("word"), "its name", required=True)
 _CHANNELS = Key("channels", _NAMES, "only on these channels; without it on all")
 
-_WAIVER = Form(
-    "the waiver",
-    (
-        Key("rule", Value("text"), "the rule that does not count, by its id, such as G008", required=True),
-        Key("in", Listing(Value()), "only in these documents, as paths in which * stands for anything; without it in all"),
-        Key("owner", Value(), "who answers for it", required=True),
-        Key("until", Value("day"), "the last day on which it holds", required=True),
-        Key("reason", Value("line"), "why", required=True),
-    ),
-)
-
 GATES = Form(
     "the gates",
     (
         Key("raise", Mapped(Value(choices=("error", "warning")), "text"), "rules that are taken more seriously, by id"),
-        Key("waivers", Listing(_WAIVER, empty=True), "rules that do not count for a while, each with an owner and an end"),
         Key("links", Value(), "a file of the workspace with what a link checker found: a status and an address on each line"),
         Key(
             "limits",

@@ -25,7 +25,7 @@ LOCAL = ("http://localhost", "http://127.0.0.1", "http://[::1]")
 
 
 @gate(
-    "G040",
+    "N040",
     "a purpose is not explained",
     Severity.NOTE,
     why="Consent is given to words. A purpose without a sentence that a customer understands cannot be shown on a preference page, and "
@@ -43,7 +43,7 @@ def _unexplained_purpose(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G041",
+    "N041",
     "advertising by e-mail, text message or push rests on legitimate interest",
     Severity.WARNING,
     why="Electronic mail for direct marketing needs prior consent (Directive 2002/58/EC, art. 13(1)), whatever the balance of interests "
@@ -68,7 +68,7 @@ def _unasked_advertising(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G042",
+    "N042",
     "advertising knows no quiet hours",
     Severity.WARNING,
     why="A message at three in the morning wakes somebody up, and is remembered. After an outage everything that waited leaves as soon as "
@@ -88,7 +88,7 @@ def _no_quiet_hours(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G043",
+    "N043",
     "advertising has no contact budget",
     Severity.WARNING,
     why="Each journey is polite by itself. Twenty of them together are not, and only a budget over all of them keeps a customer from "
@@ -122,7 +122,7 @@ def _unguarded(premises: Premises, kept: Callable[[str], bool], what: str) -> It
 
 
 @gate(
-    "G044",
+    "N044",
     "more messages are planned than the provider takes",
     Severity.WARNING,
     why="A provider that takes fewer messages a day than are planned makes the rest late, and late messages expire. Better to learn that "
@@ -191,7 +191,7 @@ def _most(at: str, channel: str, steps: Mapping[str, AnyStep], passed: frozenset
 
 
 @gate(
-    "G045",
+    "N045",
     "an attribute that names a person is not classified",
     Severity.WARNING,
     why="What is classified as personal is encrypted with the subject's key, masked in the interface, kept out of the history's plain "
@@ -211,7 +211,7 @@ def _unclassified(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G046",
+    "N046",
     "an endpoint is not reached by https",
     Severity.WARNING,
     why="What a call carries can be read and changed by everybody between here and there.",
@@ -228,7 +228,7 @@ def _plain_http(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G047",
+    "N047",
     "calls are not signed",
     Severity.NOTE,
     why="A receiver that cannot tell our calls from anybody else's acts on whatever reaches it. With a secret every call carries a "
@@ -248,7 +248,7 @@ def _unsigned(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G048",
+    "N048",
     "a message shows what is sensitive",
     Severity.WARNING,
     why="Messages lie on lock screens, in shared mailboxes and with providers. What is classified as sensitive (health, belief, debts) "
@@ -269,7 +269,7 @@ def _sensitive_shown(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G049",
+    "N049",
     "a purpose is used by nobody",
     Severity.NOTE,
     why="A purpose that nothing is sent for is still shown to customers and still collects consents. Data that are kept for no use are "
@@ -288,7 +288,7 @@ def _unused_purpose(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G050",
+    "N050",
     "an audience is used by nobody",
     Severity.NOTE,
     why="An audience is kept live for every subject, whether anybody asks for it or not, and whoever finds it later believes that "
@@ -306,7 +306,7 @@ def _unused_audience(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G051",
+    "N051",
     "a coupon pool has no alarm of its own",
     Severity.NOTE,
     why="A pool that runs empty sends its customers down 'on_failure'. The usual alarm, 100 codes, is hours for one pool and months for "
@@ -323,7 +323,7 @@ def _no_alarm(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G052",
+    "N052",
     "a coupon pool begins with fewer codes than its alarm",
     Severity.WARNING,
     why="The pool is low before the first code is issued: the alarm rings on the first day and is ignored from then on.",
@@ -341,7 +341,7 @@ def _low_pool(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G053",
+    "N053",
     "an asset does not say until when it may be shown",
     Severity.NOTE,
     why="Pictures are licensed, mostly for a year. An asset without 'rights' is shown for ever, and the claim comes with a date.",

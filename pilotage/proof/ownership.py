@@ -11,7 +11,7 @@ JOURNEY = "journeys/welcome.yaml"
 
 
 @gate(
-    "G001",
+    "N001",
     "a journey does not say what it is for",
     Severity.WARNING,
     why="A reviewer compares what a journey does with what it is meant to do. Without a sentence about the intent there is nothing to "
@@ -28,7 +28,7 @@ def _no_description(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G002",
+    "N002",
     "nobody is accountable",
     Severity.NOTE,
     why="Whoever is responsible does the work; whoever is accountable answers for the outcome and can stop it. Where both are left to one "
@@ -47,7 +47,7 @@ def _nobody_accountable(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G003",
+    "N003",
     "nobody is consulted or informed",
     Severity.NOTE,
     why="A journey touches teams that did not write it: the privacy office is asked before it changes, the service desk answers the calls "
@@ -67,7 +67,7 @@ def _nobody_consulted(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G004",
+    "N004",
     "the one who does the work also answers for it",
     Severity.NOTE,
     why="Four eyes see more than two. Where the same name is responsible and accountable, the second pair of eyes is written down and not "
@@ -86,7 +86,7 @@ def _same_owner(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G005",
+    "N005",
     "a document that others stand on has no owner",
     Severity.NOTE,
     why="Policies, catalogues, brands and models decide for every journey. When one of them has to change, somebody must be asked, and "
@@ -105,7 +105,7 @@ def _no_owner(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G006",
+    "N006",
     "a journey has no goal",
     Severity.NOTE,
     why="Without a goal a journey is measured by what it sends. Nobody can say whether it works, so nobody can say that it may be stopped.",
@@ -121,7 +121,7 @@ def _no_goal(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G007",
+    "N007",
     "a goal counts towards no key figure",
     Severity.NOTE,
     why="A goal says what one customer should do; a key figure says what the company watches. Only goals that name one can be added up "
@@ -139,7 +139,7 @@ def _no_kpi(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G008",
+    "N008",
     "a journey keeps nobody out to compare with",
     Severity.NOTE,
     why="Customers who were written to and bought might have bought anyway. Only those who were kept out by chance tell the difference. "
@@ -157,7 +157,7 @@ def _no_holdout(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G009",
+    "N009",
     "people are kept out of what they must be told",
     Severity.WARNING,
     why="A holdout withholds messages by chance. That is fair for advertising. What belongs to a contract or to a legal duty must reach "
@@ -176,7 +176,7 @@ def _duty_held_out(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G010",
+    "N010",
     "there is no runbook",
     Severity.NOTE,
     why="At two in the morning somebody has to decide whether to pause, stop or wait, and it will not be the author. A runbook says what "
@@ -200,7 +200,7 @@ def _parts_of_playbook(root: Fields) -> Iterable[str]:
 
 
 @gate(
-    "G011",
+    "N011",
     "a journey has no tests",
     Severity.WARNING,
     why="A test says what should happen to one customer. Journeys without tests are tried on customers, and every later change is a guess "
@@ -223,7 +223,7 @@ def _no_tests(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G012",
+    "N012",
     "somebody is consulted about their own work",
     Severity.NOTE,
     why="Somebody who is both responsible and consulted, or accountable and informed, is asked or told about their own work. The list "

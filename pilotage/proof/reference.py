@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from pilotage.proof.rule import Example, Rule
 
 FAMILIES = {
-    "G": "Governance, journeys and contact",
+    "N": "Norms of journeys and contact",
     "M": "Messages",
     "H": "Accessibility",
-    "V": "Waivers",
+    "V": "Reviews and waivers",
     "D": "Documents",
     "E": "Conditions and values",
     "J": "Journeys, as read",
@@ -24,6 +24,7 @@ FAMILIES = {
     "T": "Tests",
     "L": "Templates",
     "W": "Workspaces",
+    "G": "People, as read",
 }
 _EXCERPT_LINES_MAX = 12
 _LINE_CHARACTERS_MAX = 400

@@ -11,7 +11,7 @@ from typing import Any
 
 from pilotage.journey.findings import Finding
 from pilotage.proof.rule import Rule
-from pilotage.proof.waivers import Verdict, Waived
+from pilotage.proof.waivers import FILE, Verdict, Waived
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _BREAKS = re.compile(r"\d+")
@@ -63,7 +63,7 @@ def _result(finding: Finding, index: Mapping[str, int], folder: str) -> dict[str
 
 def _suppression(waived: Waived, folder: str) -> dict[str, Any]:
     said = f"{waived.owner} until {waived.until}: {waived.reason}"
-    place = {"artifactLocation": {"uri": _uri(folder, waived.path)}, "region": {"startLine": waived.line}}
+    place = {"artifactLocation": {"uri": _uri(folder, FILE)}, "region": {"startLine": waived.line}}
     return {"kind": "external", "status": "accepted", "justification": said, "location": {"physicalLocation": place}}
 
 

@@ -5,36 +5,36 @@ is wrong with waivers is a finding too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, datetime, time
 from fnmatch import fnmatchcase
 
 import msgspec
 
-from pilotage.event.time import moment
+from pilotage.event.time import DAY_US, instant_us, moment
 from pilotage.journey.document import Document, Fields, Scalar
 from pilotage.journey.findings import Finding, Severity
 from pilotage.journey.scalars import day_or_instant
-from pilotage.proof.premises import texts
 from pilotage.proof.rule import Example, Rule
 
 DAYS_MAX = 366
-POLICY = "policies/gates.yaml"
+FILE = "waivers.yaml"
+"""Where the waivers lie in a workspace."""
 
 
 class Waiver(msgspec.Struct, frozen=True):
-    """A rule that does not count in some documents (empty: in all) up to and with a day, and where that is written."""
+    """A rule that does not count in the documents whose paths are like `document`, in which * stands for anything, until an instant, and
+    where that is written."""
 
     rule: str
-    paths: tuple[str, ...]
+    document: str
     owner: str
-    until: date
     reason: str
-    path: str
-    place: tuple[int, int]
+    until_us: int
+    place: tuple[int, int] = (0, 0)
 
     def covers(self, finding: Finding) -> bool:
-        """Whether a finding is of this rule and in one of its documents."""
-        return finding.rule == self.rule and (not self.paths or any(fnmatchcase(finding.path, each) for each in self.paths))
+        """Whether a finding is of this rule and in such a document."""
+        return finding.rule == self.rule and fnmatchcase(finding.path, self.document)
 
 
 class Waived(msgspec.Struct, frozen=True):
@@ -42,9 +42,8 @@ class Waived(msgspec.Struct, frozen=True):
 
     finding: Finding
     owner: str
-    until: date
+    until: str
     reason: str
-    path: str
     line: int
 
 
@@ -64,18 +63,29 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.count(Severity.ERROR) > 0
 
 
-def waivers_of(documents: Iterable[Document]) -> tuple[Waiver, ...]:
-    """The waivers of all policies, in the order written."""
-    return tuple(waiver for document in documents if document.kind == "policy" for waiver in _waivers(document))
+def waivers_of(document: Document | None) -> tuple[Waiver, ...]:
+    """The waivers of the document that has them, in the order written."""
+    found = []
+    for item in document.root.list("waivers") if document is not None else ():
+        until_us = end_us(item.scalar("until")) if isinstance(item, Fields) else 0
+        if isinstance(item, Fields) and until_us:
+            found.append(Waiver(item.text("rule"), item.text("document"), item.text("owner"), item.text("reason"), until_us, item.place))
+    return tuple(found)
 
 
-def _waivers(document: Document) -> Iterator[Waiver]:
-    gates = document.root.map("gates")
-    for item in gates.list("waivers") if gates else ():
-        until = day_or_instant(item.scalar("until")) if isinstance(item, Fields) else None
-        if isinstance(item, Fields) and until is not None:
-            given = (item.text("rule"), texts(item, "in"), item.text("owner"), until, item.text("reason"))
-            yield Waiver(*given, document.path, item.place)
+def end_us(scalar: Scalar | None) -> int:
+    """The instant a waiver ends: of a day its end, in UTC; 0 where none is written."""
+    found = day_or_instant(scalar)
+    if found is None:
+        return 0
+    if isinstance(found, datetime):
+        return instant_us(found if found.tzinfo else found.replace(tzinfo=UTC))
+    return instant_us(datetime.combine(found, time(), UTC)) + DAY_US
+
+
+def _day(until_us: int) -> str:
+    """The last day on which a waiver holds, in UTC."""
+    return f"{moment(until_us - 1):%Y-%m-%d}"
 
 
 def raised(documents: Iterable[Document]) -> dict[str, tuple[Severity, Document, Scalar]]:
@@ -90,92 +100,97 @@ def raised(documents: Iterable[Document]) -> dict[str, tuple[Severity, Document,
     return found
 
 
+def raise_severities(findings: Iterable[Finding], documents: Iterable[Document]) -> tuple[Finding, ...]:
+    """The findings, with the severity that policies raise them to; none is lowered."""
+    higher = raised(documents)
+    return tuple(
+        msgspec.structs.replace(finding, severity=higher[finding.rule][0])
+        if finding.rule in higher and finding.severity is not Severity.ERROR
+        else finding
+        for finding in findings
+    )
+
+
 def judge(
-    findings: Iterable[Finding], documents: Sequence[Document], rules: Mapping[str, Rule], now_us: int, *, whole: bool = True
+    findings: Iterable[Finding],
+    documents: Sequence[Document],
+    waivers: Sequence[Waiver],
+    rules: Mapping[str, Rule],
+    now_us: int,
+    *,
+    whole: bool = True,
 ) -> Verdict:
-    """The findings as policies want them taken: raised, or waived while a waiver holds. What is wrong with waivers is added; that one
-    waives nothing, only where the findings are the `whole` of what could be found."""
-    today, higher, waivers = moment(now_us).date(), raised(documents), waivers_of(documents)
+    """The findings as they are to be taken: raised by policies, or waived while a waiver holds. What is wrong with waivers is added; that
+    one waives nothing, only where the findings are the `whole` of what could be found."""
     usable = [each for each in waivers if each.rule in rules and rules[each.rule].waivable]
-    counting, waived, used = list(_faults(waivers, higher, rules, today)), list[Waived](), set[Waiver]()
-    for finding in findings:
+    counting, waived, used = list(_faults(waivers, raised(documents), rules, now_us)), list[Waived](), set[Waiver]()
+    for finding in raise_severities(findings, documents):
         matching = [each for each in usable if each.covers(finding)]
         used |= set(matching)
-        held = next((each for each in matching if each.until >= today), None)
-        if finding.rule in higher and finding.severity is not Severity.ERROR:
-            finding = msgspec.structs.replace(finding, severity=higher[finding.rule][0])
+        held = next((each for each in matching if each.until_us > now_us), None)
         if held is not None:
-            waived.append(Waived(finding, held.owner, held.until, held.reason, held.path, held.place[0]))
+            waived.append(Waived(finding, held.owner, _day(held.until_us), held.reason, held.place[0]))
         elif matching:
-            last = max(matching, key=lambda each: each.until)
-            message = f"{finding.message} (waived by {last.owner} until {last.until}, which has passed)"
+            last = max(matching, key=lambda each: each.until_us)
+            message = f"{finding.message} (waived by {last.owner} until {_day(last.until_us)}, which has passed)"
             counting.append(msgspec.structs.replace(finding, message=message))
         else:
             counting.append(finding)
-    counting += [_idle(each) for each in usable if whole and each not in used and each.until >= today]
+    counting += [_idle(each) for each in usable if whole and each not in used and each.until_us > now_us]
     return Verdict(tuple(sorted(set(counting))), tuple(sorted(waived, key=lambda each: each.finding)))
 
 
 def _faults(
-    waivers: Iterable[Waiver], higher: Mapping[str, tuple[Severity, Document, Scalar]], rules: Mapping[str, Rule], today: date
+    waivers: Iterable[Waiver], higher: Mapping[str, tuple[Severity, Document, Scalar]], rules: Mapping[str, Rule], now_us: int
 ) -> Iterator[Finding]:
     for name, (_, document, key) in higher.items():
         if name not in rules:
-            yield _finding(UNKNOWN, document.path, key.place, f"there is no rule {name!r}")
+            cure = "write the id of a rule; 'pilotage rules' lists all"
+            yield Finding(document.path, *key.place, "V001", Severity.ERROR, f"unknown rule {name!r}", cure)
     for each in waivers:
-        if each.rule not in rules:
-            yield _finding(UNKNOWN, each.path, each.place, f"there is no rule {each.rule!r}")
-        elif not rules[each.rule].waivable:
-            yield _finding(UNWAIVABLE, each.path, each.place, f"{each.rule} cannot be waived: {rules[each.rule].title}")
-        elif each.until < today:
-            yield _finding(EXPIRED, each.path, each.place, f"the waiver of {each.rule} by {each.owner} ended on {each.until}")
-        elif each.until - today > timedelta(days=DAYS_MAX):
-            yield _finding(ENDLESS, each.path, each.place, f"the waiver of {each.rule} holds until {each.until}, more than a year")
+        if each.rule in rules and not rules[each.rule].waivable:
+            yield _finding(UNWAIVABLE, each, f"{each.rule} cannot be waived: {rules[each.rule].title}")
+        elif each.until_us <= now_us:
+            yield _finding(EXPIRED, each, f"the waiver of {each.rule} by {each.owner} ended on {_day(each.until_us)}")
+        elif each.until_us - now_us > DAYS_MAX * DAY_US:
+            yield _finding(ENDLESS, each, f"the waiver of {each.rule} holds until {_day(each.until_us)}, more than a year")
 
 
 def _idle(waiver: Waiver) -> Finding:
-    return _finding(IDLE, waiver.path, waiver.place, f"nothing breaks {waiver.rule} where this waiver holds")
+    return _finding(IDLE, waiver, f"nothing breaks {waiver.rule} where this waiver holds")
 
 
-def _finding(rule: Rule, path: str, place: tuple[int, int], message: str) -> Finding:
-    return Finding(path, place[0], place[1], rule.id, rule.severity, message, rule.cure)
+def _finding(rule: Rule, waiver: Waiver, message: str) -> Finding:
+    return Finding(FILE, *waiver.place, rule.id, rule.severity, message, rule.cure)
 
 
 def _rule(rule: str, title: str, severity: Severity, why: str, cure: str, wrong: str) -> Rule:
-    return Rule(rule, title, severity, why, cure, Example(POLICY, wrong, RIGHT), waivable=False)
+    return Rule(rule, title, severity, why, cure, Example(FILE, wrong, RIGHT), waivable=False)
 
 
 RIGHT = (
-    "    - {rule: G008, in: [journeys/digest.yaml], owner: head-of-crm, until: 2027-06-30, "
+    "  - {rule: N008, document: journeys/digest.yaml, owner: ada, until: 2027-06-30, "
     "reason: the digest is read or not; there is nothing to compare}\n"
 )
 
-UNKNOWN = _rule(
-    "V001",
-    "unknown rule",
-    Severity.ERROR,
-    "A waiver or a raise of a rule that does not exist does nothing, and whoever wrote it believes that it does.",
-    "correct the id; 'pilotage rules' lists all",
-    RIGHT + "    - {rule: G800, owner: head-of-crm, until: 2027-06-30, reason: there is nothing to compare}\n",
-)
 UNWAIVABLE = _rule(
-    "V002",
+    "V004",
     "a rule that cannot be waived",
     Severity.ERROR,
     "Some faults leave nothing to run: a step that does not exist, a condition that cannot be read. No signature makes them work.",
     "correct what breaks the rule, and remove the waiver",
-    RIGHT + "    - {rule: J012, owner: head-of-crm, until: 2027-06-30, reason: we will write the step later}\n",
+    RIGHT + "  - {rule: J012, document: '*', owner: ada, until: 2027-06-30, reason: we will write the step later}\n",
 )
 EXPIRED = _rule(
-    "V003",
+    "V005",
     "a waiver has ended",
     Severity.WARNING,
     "Somebody promised to put something right by that day. What was waived counts again, and the promise has to be kept or given anew.",
     "put right what was waived and remove the waiver, or have its owner extend it",
-    RIGHT + "    - {rule: G010, in: [journeys/none.yaml], owner: head-of-crm, until: 2025-06-30, reason: being written}\n",
+    RIGHT + "  - {rule: N010, document: journeys/none.yaml, owner: ada, until: 2025-06-30, reason: being written}\n",
 )
 ENDLESS = _rule(
-    "V004",
+    "V006",
     "a waiver holds for more than a year",
     Severity.WARNING,
     "A waiver that outlives everybody who remembers it is a rule switched off. A year is long enough to look again.",
@@ -183,12 +198,12 @@ ENDLESS = _rule(
     RIGHT.replace("2027-06-30", "2099-06-30"),
 )
 IDLE = _rule(
-    "V005",
+    "V007",
     "a waiver of nothing",
     Severity.NOTE,
     "What it was written for has been put right or renamed. Left in place it will wave through the next one, which nobody has looked at.",
     "remove the waiver",
-    RIGHT + "    - {rule: G010, owner: head-of-crm, until: 2027-06-30, reason: the runbooks are being written}\n",
+    RIGHT + "  - {rule: N010, document: '*', owner: ada, until: 2027-06-30, reason: the runbooks are being written}\n",
 )
-WAIVERS = (UNKNOWN, UNWAIVABLE, EXPIRED, ENDLESS, IDLE)
+WAIVERS = (UNWAIVABLE, EXPIRED, ENDLESS, IDLE)
 """The rules on waivers themselves."""

@@ -21,7 +21,7 @@ def _fallback(step: Step, edge: str) -> str:
 
 
 @gate(
-    "G020",
+    "N020",
     "a message that fails leads nowhere",
     Severity.NOTE,
     why="Providers fail, addresses die. A customer whose message could not be delivered falls out of the journey without anybody having "
@@ -38,7 +38,7 @@ def _failure_unheeded(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G021",
+    "N021",
     "a call that fails or hangs leads nowhere",
     Severity.WARNING,
     why="A call leaves our walls. Where its answer is awaited and neither failure nor silence has a way out, an outage of the other "
@@ -59,7 +59,7 @@ def _call_unheeded(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G022",
+    "N022",
     "a wait is longer than a year",
     Severity.WARNING,
     why="Whoever waits longer than a year comes back to prices, texts and consents of another time, and the version they wait in has to "
@@ -79,7 +79,7 @@ def _wait_too_long(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G023",
+    "N023",
     "all arms of a split lead to the same step",
     Severity.WARNING,
     why="A split whose arms do the same counts people and changes nothing. Mostly an arm was meant to lead elsewhere, and the experiment "
@@ -100,7 +100,7 @@ def _idle_split(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G025",
+    "N025",
     "a task that nobody takes over",
     Severity.NOTE,
     why="Teams are ill, on holiday, or busy with the very outage that made the task. A task that is not done by its time and goes over to "
@@ -120,7 +120,7 @@ def _no_escalation(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G026",
+    "N026",
     "a message may leave weeks after it was meant",
     Severity.WARNING,
     why="After an outage everything that waited leaves at once. 'Your cart is waiting' three weeks later is worse than silence.",
@@ -137,7 +137,7 @@ def _expires_late(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G027",
+    "N027",
     "somebody may enter again as soon as they are out",
     Severity.NOTE,
     why="With 're-entry always' one busy customer goes through the journey as often as the event happens, and only budgets stand between "
@@ -164,7 +164,7 @@ def _endless_reentry(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G028",
+    "N028",
     "a schedule sends everybody off at once",
     Severity.NOTE,
     why="Thousands who enter in one second want as many messages in the next. Providers throttle, the service desk is called by all of "
@@ -183,7 +183,7 @@ def _no_spread(premises: Premises) -> Iterable[Flaw]:
 
 
 @gate(
-    "G029",
+    "N029",
     "a choice by score has no model card",
     Severity.WARNING,
     why="A choice among offers by a score that is computed from what is known about a person is profiling. Whoever reviews it must know "
@@ -219,7 +219,7 @@ def _computed_score(root: Fields) -> tuple[int, int] | None:
 
 
 @gate(
-    "G030",
+    "N030",
     "a model card leaves out what a reviewer needs",
     Severity.WARNING,
     why="A card that praises a model and leaves out its limits is an advertisement. What it was trained on, how well it does, for whom it "

@@ -213,8 +213,10 @@ class Station:
             self.engine.note(number, ("meta", RESTING_KEY, noted))
         if self.historian is not None:
             self.historian.committed(number, len(sealed.segment.records))
-        if sealed.parcels and self.courier is not None:
-            self.courier.ready(number)
+        if sealed.parcels:
+            self.telemetry.add("parcels", (), sealed.parcels)
+            if self.courier is not None:
+                self.courier.ready(number)
         if self.dispatcher is not None:
             if sealed.actions:
                 self.dispatcher.add(sealed.actions)

@@ -13,6 +13,7 @@ from pilotage.contract.odcs import read_odcs
 from pilotage.event.time import instant_us
 from pilotage.journey.document import read_document
 from pilotage.journey.findings import Report
+from pilotage.review.waiver import parse_waivers
 from pilotage.source.zones import packaged_zones
 
 MODEL = Path(__file__).parent / "model"
@@ -38,6 +39,14 @@ def exchanged(path: str, old: str, new: str) -> Workspace:
 def with_texts(texts: Mapping[str, str]) -> Workspace:
     """The model workspace with other texts of some of its documents; a path that is new adds one."""
     whole, report = model(), Report()
+    texts, waivers = dict(texts), texts.get("waivers.yaml")
+    if texts.pop("waivers.yaml", None) is not None and waivers is not None:
+        document = read_document(waivers.encode(), "waivers.yaml", report)
+        assert document is not None
+        parse_waivers(document, [person.id for person in whole.people.people], report)
+        findings = report.findings
+        report = Report()
+        whole = msgspec.structs.replace(whole, waivers=document, findings=findings)
     read = {path: read_document(text.encode(), path, report) for path, text in texts.items() if not path.endswith(".odcs.yaml")}
     assert not report.failed, report.findings
     if (settings := read.pop("pilotage.yaml", None)) is not None:

@@ -45,6 +45,6 @@ def test_volumes_are_added_over_journeys() -> None:
     """A limit is held against all journeys together, each with its entries and its messages."""
     workspace = exchanged("policies/gates.yaml", "    email: {per_day: 50000}\n", "    email: {per_day: 5999}\n")
     (finding,) = found(workspace).verdict.findings
-    assert ("G044", "policies/gates.yaml", 8) == (finding.rule, finding.path, finding.line)
+    assert ("N044", "policies/gates.yaml", 8) == (finding.rule, finding.path, finding.line)
     assert "onboarding.lifecycle.welcome plans 6,000 messages a day on email, which takes 5,999" == finding.message
     assert () == found(model()).verdict.findings

@@ -91,6 +91,15 @@ EXHIBITS = {
         "makes of the raw files",
         "tests/audience/test_live_batch.py --whole -o faulthandler_timeout=3600",
     ),
+    "gates": Exhibit(
+        "Our rules of accessibility and axe-core in a real browser find the same on all that we bring, on pages broken on purpose, and "
+        "of colours and sizes that are drawn",
+        "tests/app/test_browser.py -k axe --whole --seeds 10",
+    ),
+    "liquid": Exhibit(
+        "Contents read Liquid as its golden suite wants it, in all cases but six of 1,054",
+        "tests/channel/test_golden_liquid.py",
+    ),
     "slots": Exhibit(
         "Whatever messages come up, in whatever order, those leave that a plain reckoning of slots, priorities, nights and budgets says",
         "tests/journey/test_arbitration.py --cases 10000",

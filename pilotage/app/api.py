@@ -31,6 +31,7 @@ from pilotage.app.content_api import CONTENTS
 from pilotage.app.description import describe_bodies
 from pilotage.app.desk import At, Desk, front_of, records_of
 from pilotage.app.entry_api import EntryRequest, request_entry
+from pilotage.app.gate_api import GATES
 from pilotage.app.history_api import HISTORY
 from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
@@ -296,6 +297,7 @@ def _routers() -> list[ControllerRouterHandler]:
         *CONTENTS,
         *STEERING,
         *REHEARSALS,
+        *GATES,
         *REVIEWS,
         *RELEASES,
         *AUDIT,

@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from bench.figure import Figure
-from pilotage.app.evidence import Question, Remembered, conflicts_of
+from pilotage.app.proving import Question, Remembered, conflicts_of
 from pilotage.app.library import library
 from pilotage.app.workspace import Workspace, compile_workspace, load
 from pilotage.event.zone import Zones

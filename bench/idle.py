@@ -1,34 +1,18 @@
-"""What two hundred further journeys cost an event that none of them listens to.
-
-Events go through intake, identity and the kernel over states in memory, under the plan of twenty journeys and under a plan
-with two hundred more, in turns of a thousand events; the median of the turns' ratios counts, so that whatever else the
-machine does strikes both alike.
-"""
-
-import gc
-import time
-from pathlib import Path
-from random import Random
-from statistics import median
+"""What two hundred further journeys cost an event that none of them listens to."""
 
 from msgspec.structs import replace
 
 from bench import workload
-from bench.pipeline import bodies_of
+from bench.turns import compared
 from pilotage.app.workspace import Workspace, compile_workspace, load
 from pilotage.contract.odcs import read_odcs
-from pilotage.journey.advance import advance
 from pilotage.journey.document import read_document
 from pilotage.journey.findings import Report
 from pilotage.journey.plan import Plan
-from pilotage.profile.identity import resolve
-from pilotage.source.intake import Intake
 from pilotage.source.zones import packaged_zones
 
 FURTHER = 200
 TYPES = 10
-TURN = 10
-"""How many batches each plan takes in one turn."""
 
 _CONTRACT = """\
 apiVersion: v3.0.2
@@ -76,30 +60,6 @@ def further_plan() -> Plan:
     return compiled.plan
 
 
-def cost(folder: Path, events: int) -> float:
+def cost(events: int) -> float:
     """How much more CPU an event takes with the further journeys, in per cent of what it takes without."""
-    further = further_plan()
-    plans = (workload.plan(), further)
-    programs = [workload.program(plan) for plan in plans]
-    intakes = [workload.intake(), Intake(further.contracts, workload.compiled().segment_names)]
-    now_us = time.time_ns() // 1_000
-    pasts = workload.histories(programs[0], now_us, 1_000)
-    secret = b"idle journeys cost next to nothing"
-    bodies = bodies_of([Random(31).randrange(20_000) for _ in range(events)], "idle")
-    states = [{workload.subject_of(secret, n): workload.subject_like(pasts[n % 1_000], b"", n, 0) for n in range(20_000)} for _ in plans]
-    links = {workload.link_of(secret, n): workload.subject_of(secret, n) for n in range(20_000)}
-    ratios = []
-    gc.collect()
-    gc.disable()
-    for first in range(0, len(bodies), TURN):
-        spent = [0.0, 0.0]
-        for which in (0, 1) if first // TURN % 2 else (1, 0):
-            begun = time.process_time()
-            program, mine = programs[which], states[which]
-            for body in bodies[first : first + TURN]:
-                for event in intakes[which].segment("batch", body, workload.SOURCE, now_us).accepted:
-                    subject = resolve(secret, event, links.get).subject
-                    mine[subject] = advance(program, mine[subject], event, now_us).state
-            spent[which] = time.process_time() - begun
-        ratios.append(spent[1] / spent[0])
-    return (median(ratios) - 1) * 100
+    return (compared(workload.plan(), further_plan(), events, 0).ratio - 1) * 100

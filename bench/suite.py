@@ -16,10 +16,14 @@ from bench import (
     dataset,
     history,
     idle,
+    ledger,
     migration,
     pipeline,
     predicates,
+    rehearsal,
+    review,
     service,
+    slots,
     solver,
     stages,
     timers,
@@ -92,8 +96,20 @@ def cold(folder: Path, size: Size) -> list[Figure]:
 
 def further(folder: Path, size: Size) -> list[Figure]:
     """Journeys that do not listen."""
-    cost = idle.cost(folder, size.counted // 2)
+    cost = idle.cost(size.counted // 2)
     return [Figure("200 further journeys", max(cost, 0.01), "% more CPU", 5, at_most=True, bound=f"median of turns: {cost:+.2f} %")]
+
+
+def arbitration(folder: Path, size: Size) -> list[Figure]:
+    """Slots, an order of classes, priorities and a calendar; and journeys that listen."""
+    found, heard = slots.arbitrated(size.counted // 2), slots.listening(size.counted // 2)
+    (without, taken), (less, more) = found.us, heard.compared.us
+    told = f"{taken:.1f} against {without:.1f} µs of CPU an event; {found.sent[1]:,} against {found.sent[0]:,} messages decided"
+    each = f"{slots.LISTENING} further journeys listen to {slots.HEARD}: {more:.1f} against {less:.1f} µs an event of any type"
+    return [
+        Figure("with slots and arbitration", found.ratio, "times CPU", bound=told),
+        Figure("a journey, for an event it listens to", heard.us_each, "µs CPU", bound=each),
+    ]
 
 
 def http(folder: Path, size: Size) -> list[Figure]:
@@ -241,6 +257,31 @@ def where(folder: Path, size: Size) -> list[Figure]:
     return [Figure(f"stage: {name}", value, "" if " per " in name or "bytes" in name else "µs/event") for name, value in spent.items()]
 
 
+def rehearsing(folder: Path, size: Size) -> list[Figure]:
+    """A rehearsal against the live runner, and on two processes."""
+    return _rehearsal(folder, size, size.subjects // 5)
+
+
+def rehearsing_all(folder: Path, size: Size) -> list[Figure]:
+    """The same over ten million events, if there are a million subjects."""
+    return _rehearsal(folder, size, size.subjects)
+
+
+def _rehearsal(folder: Path, size: Size, subjects: int) -> list[Figure]:
+    live = pipeline.hot(folder, size.subjects, size.warm, size.counted)
+    done = rehearsal.rehearsed(folder.with_name("rehearsal-history"), subjects, size.rounds)
+    led = f"{done.events:,} events of {subjects:,} subjects led to {done.decisions:,} decisions and {done.messages:,} messages"
+    apart = f"{done.one_s:.1f} s in one process, {done.two_s:.1f} s in two, of real time on {os.cpu_count()} cores"
+    return [
+        Figure("rehearsal", done.per_cpu_s, "events/CPU s", bound=f"{led}; files read, wake-ups, hand-overs and reactions included"),
+        Figure(
+            "rehearsal against live", done.per_cpu_s / live.per_cpu_s, "times", 1.5, bound=f"live: {live.per_cpu_s:,.0f} events/CPU s, hot"
+        ),
+        Figure("rehearsal, two processes against one", done.two_against_one, "times", 1.7, bound=apart),
+        Figure("rehearsal, memory", done.peak_bytes / GIBIBYTE, "GiB", 2, True, "the most that any process held"),
+    ]
+
+
 def conditions(folder: Path, size: Size) -> list[Figure]:
     """The condition language against what a person would write."""
     return [*predicates.python(), *predicates.batch(folder, size.subjects)]
@@ -251,14 +292,25 @@ def proofs(folder: Path, size: Size) -> list[Figure]:
     return solver.figures()
 
 
+<<<<<<< HEAD
 def conflicts(folder: Path, size: Size) -> list[Figure]:
     """Conflicts among many live journeys, from nothing and after one has changed."""
     return conflict.figures(conflict.JOURNEYS if size.rounds > 1 else 60)
+=======
+def account(folder: Path, size: Size) -> list[Figure]:
+    """The ledger."""
+    return ledger.figures(folder, 1_000_000 if size.rounds > 1 else 20_000)
+>>>>>>> main
 
 
 def members(folder: Path, size: Size) -> list[Figure]:
     """Many audiences, few of which read the event."""
     return audiences.figures(20 if size.rounds > 1 else 6)
+
+
+def reviewed(folder: Path, size: Size) -> list[Figure]:
+    """Proposing and approving at the command line."""
+    return review.review(folder)
 
 
 MEASURES: dict[str, Measure] = {
@@ -267,15 +319,23 @@ MEASURES: dict[str, Measure] = {
     "uniform": Measure(uniform, always=False),
     "stages": Measure(where),
     "idle": Measure(further, needs_subjects=False),
+    "slots": Measure(arbitration, needs_subjects=False),
     "http": Measure(http),
     "timers": Measure(due, needs_subjects=False),
     "migration": Measure(takeover, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
+<<<<<<< HEAD
     "conflict": Measure(conflicts, needs_subjects=False),
+=======
+    "ledger": Measure(account, needs_subjects=False),
+>>>>>>> main
     "audiences": Measure(members, needs_subjects=False),
+    "review": Measure(reviewed, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
+    "rehearsal": Measure(rehearsing),
+    "rehearsal_all": Measure(rehearsing_all, always=False),
     "toy": Measure(workflows, needs_subjects=False),
     "ten_million": Measure(ten_million, needs_subjects=False, always=False),
 }

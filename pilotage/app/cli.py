@@ -12,7 +12,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 import pilotage
-from pilotage.app.exits import BUSY, CONFIG, INTERRUPTED, NO_INPUT, OK, STORE_FULL, USAGE, Trouble
+from pilotage.app.exits import BUSY, CONFIG, INTERRUPTED, NEGATIVE, NO_INPUT, OK, STORE_FULL, USAGE, Trouble
 from pilotage.app.terminal import error_console
 
 CODES: dict[str, int] = {
@@ -32,9 +32,29 @@ CODES: dict[str, int] = {
     "HistoryBroken": CONFIG,
     "HistoryNewer": CONFIG,
     "HistoryUnwritable": STORE_FULL,
+    "LedgerBroken": CONFIG,
+    "LedgerNewer": CONFIG,
+    "LedgerMissing": CONFIG,
+    "LedgerBusy": BUSY,
+    "LedgerFull": STORE_FULL,
+    "OtherKey": CONFIG,
+    "NotAPerson": USAGE,
+    "EntryRefused": USAGE,
+    "ExportNewer": CONFIG,
+    "NotAnExport": NO_INPUT,
+    "PersonUnknown": NO_INPUT,
+    "PeopleUnfit": CONFIG,
+    "WrongPassphrase": NO_INPUT,
+    "KeyFileBroken": CONFIG,
+    "BadKey": CONFIG,
     "ChannelMisconfigured": CONFIG,
     "UnknownChannel": CONFIG,
     "BadSecret": CONFIG,
+    "Refusal": NEGATIVE,
+    "ProposalUnknown": NO_INPUT,
+    "ProposalBroken": CONFIG,
+    "RegisterBroken": CONFIG,
+    "BundleMissing": CONFIG,
 }
 """The exit code of each exception that is a person's or a machine's trouble and not our fault. By name, so that knowing them
 loads nothing."""
@@ -45,14 +65,20 @@ NO_WRITES = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
 COMMANDS = {
     "init": ("commands_workspace:init_command", "Begin a workspace: a small, complete one that runs at once."),
     "new": ("commands_new:new_command", "Begin a journey from a template of the library, or bring a fragment of it."),
-    "check": ("checking:check_command", "Check a workspace: every document, name, condition and binding."),
+    "check": ("checking:check_command", "Check a workspace: every document, name, condition and binding; the quality gates."),
+    "rules": ("commands_rules:rules_command", "The rules that check keeps: why each is there, and what to do."),
     "test": ("commands_test:test_command", "Run the tests in the journeys' documents."),
     "proof": ("commands_proof:proof_command", "How contents look in each language: on the screen, as files, to a seed list."),
     "prove": ("commands_prove:prove_command", "Prove what a plan can never do to a customer, or show one to whom it does it."),
     "diff": ("commands_diff:diff_command", "What two versions of a workspace decide differently."),
     "migration": ("commands_migration:migration_command", "What becomes of those under way when a version takes over, counted."),
+    "propose": ("commands_propose:propose_command", "Propose a change: what is wanted, the evidence, the risk, who must approve."),
+    "review": ("commands_review:review", "What was proposed: list it, look at it, approve, reject and comment."),
+    "release": ("commands_release:release_command", "Release an approved proposal: the only thing that production runs."),
+    "blame": ("commands_blame:blame_command", "For every rule of a journey: who asked for it, when, why, who approved."),
     "run": ("running:run_command", "Run: take events in, decide, send, and serve the API."),
     "replay": ("replaying:replay_command", "Replay a file of history through the journeys, on its own clock."),
+    "rehearse": ("commands_rehearse:rehearse", "Try a plan on the whole population before launch; or decide again what was decided."),
     "why": ("commands_records:why_command", "Why did this customer get this? Their story, with every reason."),
     "subjects": ("commands_records:subjects_command", "List who is known, or show what is known about one of them."),
     "quarantine": ("commands_records:quarantine", "Refused events: list them, look at one, put them through again."),
@@ -69,6 +95,8 @@ COMMANDS = {
     "resume": ("commands_steering:resume_command", "Resume a journey that is paused or stopped."),
     "stop": ("commands_steering:stop_command", "Stop a journey: nobody enters it any more; those under way finish or exit."),
     "archive": ("commands_archive:archive_command", "Archive a journey that is stopped and empty: its document leaves the plan."),
+    "audit": ("commands_audit:audit", "The ledger: what people and the system did; verified, exported, signed."),
+    "person": ("commands_person:person", "People: who answers for what runs, in which roles, with which key."),
     "history": ("commands_history:history", "All events and decisions, as Parquet files and in SQL."),
     "demo": ("demo:demo_command", "See it all at work: a fictional retailer, live in the terminal."),
     "bench": ("speed:bench_command", "Measure how fast this machine replays the demo's events."),

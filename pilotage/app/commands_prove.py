@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pilotage.app.evidence import QUESTIONS, Evidence, Question, Remembered, evidence_of, shown
-from pilotage.app.evidence import Progress as Told
+from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered, evidence_of, shown
+from pilotage.app.proving import Progress as Told
 from pilotage.app.exits import NEGATIVE, OK, UNDECIDED, USAGE, Trouble
 from pilotage.app.options import AsJson
 from pilotage.app.planning import unplanned

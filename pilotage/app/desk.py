@@ -9,6 +9,10 @@ from pilotage.app.access import Access
 from pilotage.app.problems import BadAsk
 from pilotage.app.records import Records
 from pilotage.app.releasing import Releaser
+from pilotage.app.reviewing import ReviewDesk
+from pilotage.app.workspace import Workspace
+from pilotage.review.ledger import Ledger
+from pilotage.review.release import Release
 from pilotage.runner.clock import Clock
 from pilotage.runner.folder import DataFolder
 from pilotage.runner.front import Front
@@ -27,8 +31,15 @@ class Desk(Protocol):
     ingest: Ingest | None
     releaser: Releaser | None
     access: Access
+    review_desk: ReviewDesk
+    release: Release | None
     clock: Clock
     folder: DataFolder
+    workspace: Workspace
+    ledger: Ledger
+
+    async def take_over(self) -> Release:
+        """Go on under the newest release, without a stop."""
 
     async def come_into_force(self, name: str) -> None:
         """Have every process go on under the plan of a name, which the data folder has as its newest."""

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from opentelemetry import propagate, trace
 
-from pilotage.app.workspace import Workspace, load
+from pilotage.app.observe import mark_logs
+from pilotage.app.workspace import Environment, Workspace, load
 from pilotage.audience.membership import unknown
 from pilotage.channel import console, inbox, smtp, webhook
 from pilotage.channel.channel import Channel, Message
@@ -52,6 +53,9 @@ from pilotage.runner.wire import Assignment
 
 BUILT_IN: dict[str, Build] = {"console": console.build, "email": smtp.build, "inbox": inbox.build, "webhook": webhook.build}
 """The channels that Pilotage brings; others are found by entry point."""
+
+SANDBOX_HEADER = "X-Pilotage-Sandbox"
+"""What every message that leaves a sandbox has, with the environment's name."""
 
 TRACED_RECORDS = 5
 """How far back in a subject's story the event that led to a call is looked for, to pass its trace on."""
@@ -165,6 +169,7 @@ def equip(assignment: Assignment) -> Equipment:
     """Equip a worker process; the supervisor names this function."""
     settings = msgspec.msgpack.decode(assignment.settings, type=WorkerSettings)
     workspace = load(Path(settings.workspace), os.environ)
+    mark_logs(sandbox="" if workspace.environment.production else workspace.environment.name)
     return equipment(Path(assignment.folder), workspace, settings.origin, SystemClock(), settings.workers)
 
 
@@ -213,12 +218,24 @@ def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock, b
         submit=station.submit_told,
         page=station.page,
         recheck=lambda action, now_us: recheck_action(station.program, station.state(action.subject), action, now_us),
-        compose=_traced(station, composer.message),
+        compose=marked(workspace.environment, _traced(station, composer.message)),
         contact_class=contact_class,
         paused=station.paused,
         channels={**channels, TASKS: Tasks(task_put, task_scan, clock.now_us, onward), COUPONS: Coupons(issue)},
         allow=allow,
     )
+
+
+def marked(environment: Environment, compose: Callable[[Action, int, int], Message]) -> Callable[[Action, int, int], Message]:
+    """Outside production every message and call says so in a header."""
+    if environment.production:
+        return compose
+
+    def composed(action: Action, attempt: int, now_us: int) -> Message:
+        message = compose(action, attempt, now_us)
+        return msgspec.structs.replace(message, headers={**message.headers, SANDBOX_HEADER: environment.name})
+
+    return composed
 
 
 def _traced(station: Station, compose: Callable[[Action, int, int], Message]) -> Callable[[Action, int, int], Message]:

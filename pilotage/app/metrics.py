@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from pilotage.app.desk import Desk
+from pilotage.runner.coupons import CouponBook
 from pilotage.runner.telemetry import BOUNDS_S, Snapshot, samples, unite
 
 _LABELS: Mapping[str, tuple[str, ...]] = {
@@ -41,6 +42,7 @@ _HELP: Mapping[str, str] = {
     "history_bytes": "Bytes of the history's files.",
     "history_faults": "Attempts to write history that failed; they are repeated.",
     "hand_over": "Seconds that a channel took for one hand-over.",
+    "parcels": "Events that one subject handed over to another, such as a person to an account.",
     "claim_delay": "Seconds from the instant an action was due until it was claimed.",
 }
 
@@ -61,7 +63,7 @@ def exposition(snapshot: Snapshot, desk: Desk) -> str:
     registry = CollectorRegistry(auto_describe=False)
     whole = unite([snapshot, desk.front.telemetry.snapshot()]) if desk.front is not None else snapshot
     whole.counts.pop("quarantined", None)  # told below, by source and type, and ever since the folder was made
-    registry.register(_Collected([*_of_snapshot(whole), *_of_intake(desk)]))
+    registry.register(_Collected([*_of_snapshot(whole), *_of_intake(desk), *_of_coupons(desk)]))
     return generate_latest(registry).decode()
 
 
@@ -91,6 +93,13 @@ def _of_intake(desk: Desk) -> Iterator[Metric]:
     ready = GaugeMetricFamily("pilotage_ready", "1 while events can be taken.")
     ready.add_metric([], 0 if desk.unready else 1)
     yield ready
+    environment = desk.folder.environment
+    sandbox = GaugeMetricFamily("pilotage_sandbox", "1 outside production, where a bare plan may run.", labels=("environment",))
+    sandbox.add_metric([environment.name], 0 if environment.production else 1)
+    yield sandbox
+    released = GaugeMetricFamily("pilotage_release", "The number of the release that is in force; 0 while a bare plan runs.")
+    released.add_metric([], desk.release.sequence if desk.release is not None else 0)
+    yield released
     if desk.ingest is not None:
         answers = CounterMetricFamily("pilotage_intake_requests", "Intake requests by endpoint and status.", labels=("endpoint", "status"))
         for (endpoint, status), count in sorted(desk.ingest.answered.items()):
@@ -110,6 +119,18 @@ def _of_intake(desk: Desk) -> Iterator[Metric]:
         for remote in desk.supervisor.remotes:
             restarts.add_metric((",".join(map(str, sorted(remote.numbers))),), remote.restarts)
         yield restarts
+
+
+def _of_coupons(desk: Desk) -> Iterator[Metric]:
+    """How full each pool is, beside the number below which it is low: what an alert compares."""
+    left = GaugeMetricFamily("pilotage_coupons_left", "Codes of a coupon pool that were not issued yet.", labels=("pool",))
+    alarm = GaugeMetricFamily("pilotage_coupons_alarm", "A coupon pool with fewer codes left is low.", labels=("pool",))
+    issued = CounterMetricFamily("pilotage_coupons_issued", "Codes of a coupon pool that were issued, ever.", labels=("pool",))
+    for pool in CouponBook(desk.folder.path).pools():
+        left.add_metric([pool.pool], pool.left)
+        alarm.add_metric([pool.pool], pool.alarm)
+        issued.add_metric([pool.pool], pool.issued)
+    yield from (left, alarm, issued)
 
 
 def _help(name: str) -> str:

@@ -9,11 +9,29 @@ import importlib.util
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+_MARKS: dict[str, str] = {}
+"""What every line of this process's log says of itself."""
+
+
+def mark_logs(**marks: str) -> None:
+    """Have every line of the log from now on carry marks, such as that this is a sandbox; an empty one is taken off."""
+    for name, mark in marks.items():
+        _MARKS.pop(name, None)
+        if mark:
+            _MARKS[name] = mark
+
+
+def _marked(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event.update(_MARKS)
+    return event
 
 
 def set_up_logs(level: str = "info") -> None:
@@ -22,6 +40,7 @@ def set_up_logs(level: str = "info") -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            _marked,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),

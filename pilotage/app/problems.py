@@ -9,13 +9,21 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Struct, UnsetType
 
+from pilotage.app.acts import NotAPerson
 from pilotage.app.audiences import AudienceUnknown
+from pilotage.app.exits import Trouble
 from pilotage.app.lists import BasisUnknown, ListUnknown
 from pilotage.app.records import SubjectUnknown
+from pilotage.app.releasing import TakeOverRefused
 from pilotage.app.steering import ControlRefused, JourneyUnknown
 from pilotage.app.switching import SwitchUnknown
 from pilotage.app.tasks import TaskTaken, TaskUnknown
+from pilotage.audit.entry import EntryRefused
+from pilotage.audit.signature import BadKey
 from pilotage.predicate.error import PredicateError
+from pilotage.review.database import LedgerBroken, LedgerBusy, LedgerFull
+from pilotage.review.people import PersonUnknown
+from pilotage.review.register import ProposalUnknown, Refusal
 from pilotage.runner.quarantine import NotQuarantined
 from pilotage.source.sink import Overloaded, Unavailable
 
@@ -75,14 +83,20 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
 def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Problem]:
     """The problem of anything that was raised."""
     match fault:
+        case NotAPerson() | EntryRefused():
+            return problem(400, str(fault))
         case BadAsk():
             return problem(fault.status, fault.detail, fault.headers)
+        case ProposalUnknown() | PersonUnknown():
+            return problem(404, str(fault))
         case NotQuarantined() | SubjectUnknown() | AudienceUnknown() | ListUnknown() | TaskUnknown() | SwitchUnknown() | JourneyUnknown():
             return problem(404, str(fault))
         case Overloaded():
             return problem(429, str(fault), {"Retry-After": str(max(1, round(fault.retry_after_s)))})
-        case Unavailable():
+        case Unavailable() | LedgerBroken() | LedgerBusy() | LedgerFull():
             return problem(503, str(fault), {"Retry-After": "5"})
+        case Refusal() | TakeOverRefused() | BadKey() | Trouble():
+            return problem(409, str(fault))  # signed by the wrong one, or not for what stands
         case PredicateError() | BasisUnknown() | TaskTaken() | ControlRefused():
             return problem(409, str(fault))  # well-formed, and not of the plan in force, or not free
         case HTTPException():

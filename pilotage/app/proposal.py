@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from pilotage.app.evidence import CONFLICT, Question, Shown, evidence_of, shown
+from pilotage.app.proving import CONFLICT, Question, Shown, evidence_of, shown
 from pilotage.app.terminal import console
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.journey.document import read_document

@@ -12,13 +12,14 @@ import msgspec
 
 from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
-from pilotage.app.story import action_view, subject_view, timeline
+from pilotage.app.story import Released, action_view, subject_view, timeline
 from pilotage.event.digest import PARTITIONS, partition_of
 from pilotage.journey.crossing import Place, resting
 from pilotage.journey.program import Program
 from pilotage.profile.identity import normalised, subject_id
 from pilotage.profile.state import State, decode_state
 from pilotage.runner import question as ask
+from pilotage.runner.arrival import Told
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment
 from pilotage.runner.outbox import CANCEL, ActionRow, Status, decode_row, split_key
@@ -33,6 +34,7 @@ SUBJECTS_SEARCHED_MAX = 50_000
 """How many subjects are looked through for an e-mail address that is no identifier; beyond, ask by an identifier."""
 
 PAGE_ROWS = 500
+STORY_AT_ONCE = 1_000
 SUBJECT_BYTES = 16
 
 
@@ -60,6 +62,7 @@ class Records:
         linked: Callable[[bytes], bytes | None],
         secret: bytes,
         program: Program,
+        released: Released,
     ) -> None:
         self.quarantine = quarantine
         self.program = program
@@ -67,6 +70,12 @@ class Records:
         self._owner_of = {number: owner for owner in answering for number in owner.numbers}
         self._linked = linked
         self._secret = secret
+        self._released = released
+
+    @property
+    def owners(self) -> Sequence[Answering]:
+        """Whoever answers for some shards, in order."""
+        return self._answering
 
     async def ask(self, subject: bytes, question: ask.Question) -> Any:
         """Ask the owner of a subject's shard."""
@@ -159,7 +168,15 @@ class Records:
         state, _ = await self._known(subject)
         told = await self.ask(subject, ask.ReadStory(subject, limit, before))
         rows = await self.ask(subject, ask.ReadActions(subject))
-        return timeline(self.program, state, told, rows, limit)
+        return timeline(self.program, state, told, rows, limit, self._released)
+
+    async def told(self, subject: bytes) -> list[Told]:
+        """All of a subject's records that the log has, oldest first; `SubjectUnknown`."""
+        await self._known(subject)
+        found: list[Told] = []
+        while page := await self.ask(subject, ask.ReadStory(subject, STORY_AT_ONCE, found[-1].position if found else 0)):
+            found += page
+        return found[::-1]
 
     # Quarantine
 

@@ -13,12 +13,13 @@ import structlog
 
 from pilotage.app.equipment import Programs, filler
 from pilotage.app.exits import CONFIG, Trouble
-from pilotage.app.migrating import check_migrations
-from pilotage.app.records import Answering
+from pilotage.app.migrating import check_migrations, refusal_text
+from pilotage.app.records import Answering, Records
 from pilotage.event.time import DAY_US, duration_text, instant_text
 from pilotage.event.zone import Zones
 from pilotage.journey.advance import advance
 from pilotage.journey.backfill import Gap, emitted_inside, gaps, recording
+from pilotage.journey.crossing import crossings
 from pilotage.journey.plan import Plan
 from pilotage.runner import question as asked
 from pilotage.runner.clock import VirtualClock
@@ -66,6 +67,28 @@ def _enforce(folder: DataFolder, plan: Plan, zones: Zones, now_us: int, short_hi
     log.info("backfill", features=len(missing), plan=interim.digest[:16])
     if inside:
         log.warning("what journeys emit is counted from now on only", types=inside)
+
+
+class TakeOverRefused(RuntimeError):
+    """A running system cannot take a plan over now. Do what the cure says, or start the process again: it takes it over then."""
+
+    def __init__(self, reason: str, cure: str) -> None:
+        super().__init__(f"{reason}; {cure}")
+
+
+async def check_take_over(folder: DataFolder, plan: Plan, records: Records) -> None:
+    """Raise `TakeOverRefused` where a plan may not take over while running: a past is being filled in, or would have to be, or its
+    migrations forget somebody under way."""
+    if folder.environment.recording is not None:
+        raise TakeOverRefused("the past of new conditions is being filled in for a plan", "try again when it is in force")
+    plans = folder.plans()
+    if gaps(plan, plans):
+        cure = "start the process again: the past is filled in while the earlier plan goes on"
+        raise TakeOverRefused("conditions ask for a past that no plan kept", cure)
+    people = {(each.journey, each.version, each.step): each.people for each in await records.resting()}
+    refused = [each for each in crossings(plans, plan, people) if each.refusal]
+    if refused:
+        raise TakeOverRefused(refusal_text(refused), f"{refused[0].cure}; 'pilotage migration' shows all steps")
 
 
 class Releaser:

@@ -1,6 +1,6 @@
 """From stored records to readable views: a subject's state, his story, his messages and what became of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,9 @@ from pilotage.runner.outbox import ActionRow, Status
 
 PERSONAL = ("personal", "sensitive")
 """The classifications of attributes that are personal data."""
+
+Released = Callable[[str, int], str]
+"""The release in force under the name of a plan at an instant, in words; empty where none was."""
 
 _LEAVING = ("sent", "called")
 
@@ -90,9 +93,11 @@ def action_view(row: ActionRow) -> views.ActionView:
     )
 
 
-def timeline(program: Program, state: State, told: Sequence[Told], rows: Sequence[ActionRow], limit: int) -> views.Timeline:
-    """A part of a story, newest first as `told` is; `rows` are the subject's listed actions."""
-    happenings = [_happening(each) for each in told]
+def timeline(
+    program: Program, state: State, told: Sequence[Told], rows: Sequence[ActionRow], limit: int, released: Released
+) -> views.Timeline:
+    """A part of a story, newest first as `told` is; `rows` are the subject's listed actions, `released` names releases."""
+    happenings = [_happening(each, released) for each in told]
     return views.Timeline(
         subject=state.subject.hex(),
         zone=program.rules.zone_of(state),
@@ -102,7 +107,7 @@ def timeline(program: Program, state: State, told: Sequence[Told], rows: Sequenc
     )
 
 
-def _happening(told: Told) -> views.HappeningView:
+def _happening(told: Told, released: Released) -> views.HappeningView:
     event = told.record.event
     return views.HappeningView(
         position=told.position,
@@ -113,6 +118,8 @@ def _happening(told: Told) -> views.HappeningView:
         occurred=instant(event.occurred_us) if event else "",
         data=_data(event) if event else {},
         decisions=[decision_view(decision) for decision in told.decisions],
+        plan=told.plan,
+        release=released(told.plan, told.record.received_us),
     )
 
 

@@ -18,13 +18,21 @@ import structlog
 import uvicorn
 
 from pilotage.app.access import RUNNING_FILE, Access, Running, api_token
+from pilotage.app.acts import RUNNER, STOPPED, note_policy, note_started
+from pilotage.app.admission import admit, note_effective
+from pilotage.app.anchors import Anchoring
 from pilotage.app.api import make_api
+from pilotage.app.control import open_ledger
 from pilotage.app.coupons import fill_pools
+from pilotage.app.desk import records_of
 from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_secret
 from pilotage.app.exits import BUSY, CONFIG, FAULT, STORE_FULL, UNAVAILABLE, Trouble
+from pilotage.app.observe import mark_logs
 from pilotage.app.planning import unplanned
+from pilotage.app.ran import released_by
 from pilotage.app.records import Records, links_of
-from pilotage.app.releasing import LOOKED_S, Releaser, put_in_force
+from pilotage.app.releasing import LOOKED_S, Releaser, TakeOverRefused, check_take_over, put_in_force
+from pilotage.app.reviewing import ReviewDesk
 from pilotage.app.site import Site
 from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
 from pilotage.channel.hits import LinkServer
@@ -34,6 +42,8 @@ from pilotage.event.time import moment
 from pilotage.journey.findings import Report
 from pilotage.journey.parse_brand import report_rights
 from pilotage.journey.parse_calendar import report_ends
+from pilotage.review.ledger import Ledger
+from pilotage.review.release import Release
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder
 from pilotage.runner.front import Front
@@ -90,13 +100,18 @@ class System:
         folder: DataFolder,
         clock: Clock,
         listening: socket.socket,
+        release: Release | None,
+        ledger: Ledger,
     ) -> None:
         self.options = options
         self.workspace = workspace
         self.compiled = compiled
+        self.release = release
+        self.review_desk = ReviewDesk(options.workspace, folder.path, clock.now_us)
         self.folder = folder
         self.clock = clock
         self.listening = listening
+        self.ledger = ledger
         self.url = url_of(options.host, listening)
         self.origin = options.public_url.rstrip("/") or self.url
         self.token = api_token(folder.path)
@@ -115,6 +130,7 @@ class System:
         self._owners: Sequence[Any] = ()
         self._programs = Programs(folder.path)
         self._steering = asyncio.Lock()
+        self._anchoring: Anchoring | None = None
         self.releaser: Releaser | None = None
         self._releasing: asyncio.Task[None] | None = None
 
@@ -138,12 +154,15 @@ class System:
         self._carry(self.front)
         self._owners = owners
         program = self._programs(self.folder.environment.plans[-1])
-        self.records = Records(owners, self.front.quarantine, links_of(self._front_store), self.folder.secret, program)
+        linked, told = links_of(self._front_store), released_by(self.folder.path)
+        self.records = Records(owners, self.front.quarantine, linked, self.folder.secret, program, told)
         self.ingest = self.site.intake = Ingest(self._intake(), self.workspace.write_keys, self.front, self.clock.now_us)
         links = Links(self.origin, (link_secret(self.folder.secret),))
         self.site.links = LinkServer(links, self._submit, self.clock.now_us)
         self.site.closed = ""
         self._release(owners)
+        self._anchoring = Anchoring(self.ledger, owners)
+        self._anchoring.start()
         log.info("ready", url=self.url, shards=SHARDS, workers=self.options.workers, plan=self.folder.environment.plans[-1][:16])
 
     def _carry(self, front: Front) -> None:
@@ -167,6 +186,7 @@ class System:
     def _release(self, owners: Sequence[Any]) -> None:
         """Let the workspace's plan take over as soon as the past that it asks for is filled in."""
         if self.folder.environment.recording is None:
+            self._note_release()
             return
         assert self.compiled.plan is not None
 
@@ -178,6 +198,21 @@ class System:
             await releaser.run()
         except Exception as fault:  # noqa: BLE001 - a release half made must not go on unseen
             self._end(fault)
+
+    async def take_over(self) -> Release:
+        """Go on under the newest release, without a stop. `TakeOverRefused` where that cannot be."""
+        workspace, compiled = runnable(self.options.workspace, os.environ)
+        release = admit(workspace, compiled, self.folder.path, self.clock)
+        if release is None:
+            raise TakeOverRefused("no release fits what is in the workspace", "release it with 'pilotage release'")
+        assert compiled.plan is not None
+        await check_take_over(self.folder, compiled.plan, records_of(self))
+        self.folder.activate(compiled.plan, packaged_zones())
+        fill_pools(Path(workspace.folder), workspace.documents, self.folder.path, self.ledger)
+        self.compiled, self.release = compiled, release
+        await self.come_into_force(self.folder.environment.plans[-1])
+        self._took_over()
+        return release
 
     async def come_into_force(self, name: str) -> None:
         """Have every process go on under the plan of a name, which the data folder has as its newest. One that is being started
@@ -194,9 +229,15 @@ class System:
             self.records.program = self._programs(self.folder.environment.plans[-1])
 
     def _took_over(self) -> None:
+        """The workspace's plan decides from now on: what names it is told."""
         assert self.records is not None and self.ingest is not None
+        self._note_release()
         self.records.program = self._programs(self.folder.environment.plans[-1])
         self.ingest.intake = self._intake()
+
+    def _note_release(self) -> None:
+        if self.release is not None:
+            note_effective(self.folder.path, self.release, self.folder.environment.plans[-1], self.clock)
 
     async def _submit(self, subject: bytes, event: Event) -> object:
         assert self.front is not None
@@ -248,13 +289,14 @@ class System:
         Every part is stopped even when one fails at it; the first failure is raised in the end."""
         self.site.closed = "the system is stopping"
         failures: list[Exception] = []
-        for part in (self._stop_taking, self._stop_deciding, self._stop_serving):
+        for part in (self._stop_taking, self._stop_anchoring, self._stop_deciding, self._stop_serving, self._stop_noting):
             try:
                 await part()
             except Exception as failure:  # noqa: BLE001 - the parts after it must stop all the same
                 log.error("not stopped cleanly", part=part.__name__.removeprefix("_stop_"), fault=f"{type(failure).__name__}: {failure}")
                 failures.append(failure)
         (self.folder.path / RUNNING_FILE).unlink(missing_ok=True)
+        self.ledger.close()
         self.folder.close()
         gc.unfreeze()  # the station froze what was alive; a process that goes on may let go of it now
         if failures:
@@ -265,6 +307,10 @@ class System:
             self._releasing.cancel()
         if self.front is not None:
             await self.front.close()
+
+    async def _stop_anchoring(self) -> None:
+        if self._anchoring is not None:
+            await self._anchoring.stop()
 
     async def _stop_deciding(self) -> None:
         if self._watching is not None:
@@ -286,6 +332,9 @@ class System:
         if self._front_store is not None:
             self._front_store.close()
 
+    async def _stop_noting(self) -> None:
+        await asyncio.to_thread(self.ledger.append, RUNNER, STOPPED, f"environment:{self.folder.environment.name}", {})
+
     def _write_running(self) -> None:
         running = msgspec.json.encode(Running(self.url, os.getpid()))
         (self.folder.path / RUNNING_FILE).write_bytes(running)
@@ -296,20 +345,28 @@ def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None
 
     `listening` is a bound socket, where the port had to be known before."""
     workspace, compiled = runnable(options.workspace, environ)
-    environment = workspace.environment
+    environment, ticking = workspace.environment, clock or SystemClock()
+    release = admit(workspace, compiled, options.data, ticking)
+    mark_logs(sandbox="" if environment.production else environment.name)
     try:
         folder = open_folder(options.data, environment.name, production=environment.production)
     except FolderBusy as busy:
         raise Trouble(str(busy), BUSY) from busy
     assert compiled.plan is not None
+    opened = contextlib.ExitStack()
+    opened.callback(folder.close)
     try:
-        now_us = (clock or SystemClock()).now_us()
-        put_in_force(folder, compiled.plan, packaged_zones(), now_us, short_history=options.short_history)
-        fill_pools(Path(workspace.folder), workspace.documents, folder.path)
+        ledger = open_ledger(folder.path, ticking.now_us)
+        opened.callback(ledger.close)
+        folder.witness = ledger.append
+        put_in_force(folder, compiled.plan, packaged_zones(), ticking.now_us(), short_history=options.short_history)
+        fill_pools(Path(workspace.folder), workspace.documents, folder.path, ledger)
+        note_policy(ledger, workspace.intake)
+        note_started(ledger, folder, options.workers, workspace.log_days)
         bound = listening or listen(options.host, options.port)
-        return System(options, workspace, compiled, folder, clock or SystemClock(), bound)
+        return System(options, workspace, compiled, folder, ticking, bound, release, ledger)
     except BaseException:
-        folder.close()
+        opened.close()
         raise
 
 

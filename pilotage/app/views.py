@@ -111,7 +111,8 @@ class DecisionView(msgspec.Struct, frozen=True):
 
 
 class HappeningView(msgspec.Struct, frozen=True):
-    """One record of a subject's story: an event as received, or a wake-up (`type` empty), and what was decided then."""
+    """One record of a subject's story: an event as received, or a wake-up (`type` empty), and what was decided then. `plan` is the
+    digest of the plan it was decided under, `release` the release that was in force (empty: none was)."""
 
     position: int
     received: str
@@ -121,6 +122,8 @@ class HappeningView(msgspec.Struct, frozen=True):
     occurred: str
     data: dict[str, Any]
     decisions: list[DecisionView]
+    plan: str = ""
+    release: str = ""
 
 
 class FateView(msgspec.Struct, frozen=True):

@@ -15,6 +15,10 @@ import msgspec
 
 from pilotage.app.bindings import check_endpoints, parts_of_channels
 from pilotage.app.coupons import check_pools
+from pilotage.app.places import CONTRACT_SUFFIX as CONTRACT_SUFFIX
+from pilotage.app.places import CONTRACTS, FOLDERS, PROFILE_FILE
+from pilotage.app.places import SETTINGS_FILE as SETTINGS_FILE
+from pilotage.app.ruling import read_rules
 from pilotage.channel.render import lint
 from pilotage.channel.template import variables_of
 from pilotage.contract.builtin import builtin_contracts
@@ -35,27 +39,10 @@ from pilotage.journey.parse_profile import roles_of
 from pilotage.journey.plan import Content, Plan
 from pilotage.journey.scalars import duration_or, flag_or
 from pilotage.journey.shape import check
+from pilotage.proof.waivers import FILE as WAIVERS_FILE
+from pilotage.review.people import PEOPLE_FILE, People, read_people
 from pilotage.runner.retention import LOG_DAYS
 from pilotage.source.intake import IntakePolicy
-
-SETTINGS_FILE = "pilotage.yaml"
-PROFILE_FILE = "profile.yaml"
-CONTRACT_SUFFIX = ".odcs.yaml"
-FOLDERS = {
-    "policies": "policy",
-    "calendars": "calendar",
-    "audiences": "audience",
-    "content": "content",
-    "brands": "brand",
-    "assets": "asset",
-    "seeds": "seeds",
-    "coupons": "coupons",
-    "playbooks": "playbook",
-    "catalogues": "catalogue",
-    "fragments": "fragment",
-    "journeys": "journey",
-}
-"""Where documents of each kind lie; contracts lie in `contracts`."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SECRETS = ("secret", "password", "token", "api_key")
@@ -81,8 +68,8 @@ class Environment(msgspec.Struct, frozen=True):
 class Workspace(msgspec.Struct, frozen=True):
     """A folder as read. `channels` and `endpoints` are the bindings with their variables filled in, `write_keys` leads
     from key to source, `unset` names the environment variables that bindings need and that are not set; with any of
-    them a workspace can be checked but must not run. `findings` are those of reading alone. History is kept `history_days` (0: for
-    ever), the log `log_days`."""
+    them a workspace can be checked but must not run. `people` are those of people.yaml, `waivers` is waivers.yaml, `findings` those of
+    reading alone. History is kept `history_days` (0: for ever), the log `log_days`."""
 
     folder: str
     company: str
@@ -99,6 +86,8 @@ class Workspace(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     history_days: int = 0
     log_days: int = LOG_DAYS
+    people: People = People()
+    waivers: Document | None = None
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -119,6 +108,8 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
     root = settings.root
     bindings = root.map("bindings") or Fields(root.line, root.column, ())
     environment = root.map("environment")
+    people = _people(folder, report)
+    read_rules(folder, people, report)
     return Workspace(
         folder=str(folder),
         company=root.text("company"),
@@ -132,6 +123,8 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
         contract_files=tuple(_contract_files(folder, report)),
         settings=settings,
         unset=tuple(sorted(binder.unset)),
+        people=people,
+        waivers=_waivers(folder),
         findings=report.findings,
         history_days=_kept_days(root.map("history"), 0),
         log_days=_kept_days(root.map("log"), LOG_DAYS),
@@ -280,6 +273,18 @@ def _documents(folder: Path, report: Report) -> Iterable[Document]:
             yield from _document(folder, path, kind, report)
 
 
+def _waivers(folder: Path) -> Document | None:
+    """The document of waivers, if there is one; `read_rules` reports what is wrong with it."""
+    path = folder / WAIVERS_FILE
+    return read_document(path.read_bytes(), WAIVERS_FILE, Report()) if path.is_file() else None
+
+
+def _people(folder: Path, report: Report) -> People:
+    """Everybody in people.yaml, if there is one."""
+    path = folder / PEOPLE_FILE
+    return read_people(path.read_bytes(), report)[1] if path.is_file() else People()
+
+
 def _document(folder: Path, path: Path, kind: str, report: Report) -> Iterable[Document]:
     name = path.relative_to(folder).as_posix()
     document = read_document(path.read_bytes(), name, report)
@@ -293,7 +298,7 @@ def _document(folder: Path, path: Path, kind: str, report: Report) -> Iterable[D
 
 
 def _contract_files(folder: Path, report: Report) -> Iterable[ContractFile]:
-    for path in _files(folder, "contracts", report):
+    for path in _files(folder, CONTRACTS, report):
         name = path.relative_to(folder).as_posix()
         if not name.endswith(CONTRACT_SUFFIX):
             report.add("W002", name, (0, 0), "not a contract by its name", f"rename it to end in {CONTRACT_SUFFIX}")

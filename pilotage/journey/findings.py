@@ -12,10 +12,12 @@ import msgspec
 
 
 class Severity(StrEnum):
-    """How bad a finding is: an error keeps a plan from being made, a warning does not."""
+    """How bad a finding is. An error of reading keeps a plan from being made, an error of a gate keeps a workspace from passing; a
+    warning does neither; a note says what would be better."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 class Finding(msgspec.Struct, frozen=True, order=True):
@@ -122,7 +124,7 @@ RULES = {
     "C004": "a template is not well-formed",
     "C005": "a template's variable has two types in two journeys",
     "C006": "no journey uses a content",
-    "C007": "a template's markup would lose something or shut somebody out",
+    "C007": "a template's markup would lose something",
     "C008": "a template's markup cannot be read",
     "C009": "the end of rights is not an instant",
     "C010": "a content shows an asset whose rights have ended",
@@ -157,6 +159,10 @@ RULES = {
     "A001": "two profiles are declared",
     "A002": "an attribute's source does not exist",
     "A003": "an attribute's source has another type",
+    "G001": "two people have the same id",
+    "G002": "a public key is not an Ed25519 key",
+    "G003": "two people have the same public key",
+    "G004": "unknown team",
     "K001": "a data contract cannot be read",
     "K002": "an event type is declared twice",
     "K003": "a constraint of a contract is not enforced",
@@ -172,6 +178,10 @@ RULES = {
     "L001": "a template uses a parameter that it does not declare",
     "L002": "a template declares a parameter that it does not use",
     "L003": "a parameter's default is not of its type",
+    "V001": "a review policy or waiver names something that does not exist",
+    "V002": "the tiers or points of a review policy make no sense",
+    "V003": "a waiver is owned by nobody",
+    "V008": "a waiver does not end",
     "W001": "a workspace file is missing",
     "W002": "a document lies in the wrong folder",
     "W003": "an environment variable is not set",
@@ -181,7 +191,7 @@ RULES = {
     "W007": "the settings of a channel or endpoint are not what it needs",
 }
 """Every rule there is, by its stable id: D documents, E expressions, J journeys, F fragments, C contents, Q coupons, P policies, B
-calendars, U audiences, A attributes, K contracts, T tests, L templates, W workspaces."""
+calendars, U audiences, A attributes, K contracts, T tests, L templates, V reviews, W workspaces."""
 
 WARNINGS = frozenset(
     (

@@ -4,7 +4,9 @@ This is the language as data. `shape.check` reports departures from it, `schema`
 """
 
 from pilotage.journey.forms_of_contents import ASSET_KEYS, BRAND_KEYS, CONTENT_KEYS, COUPONS_KEYS, SEEDS_KEYS
+from pilotage.journey.forms_of_people import PEOPLE_KEYS
 from pilotage.journey.forms_of_policies import CALENDAR_KEYS, POLICY_KEYS
+from pilotage.journey.forms_of_reviews import REVIEW_POLICY_KEYS, WAIVERS_KEYS
 from pilotage.journey.forms_of_templates import PLAYBOOK_KEYS, TEMPLATE_KEYS
 from pilotage.journey.forms_of_tests import TESTS
 from pilotage.journey.parameters import PARAMETER_TYPES, parametric
@@ -132,6 +134,8 @@ JOURNEY = _head(
         "where steps go that have no edge of their own",
     ),
     Key("holdout", Value("share"), "the share of subjects kept out, to measure the effect"),
+    Key("runbook", Value(), "where it is written what to do when something goes wrong: an address or a file; no part of any digest"),
+    Key("entries_per_day", Value("count"), "how many people are expected to enter a day; no part of any digest"),
     Key(
         "in_flight",
         Either(
@@ -173,6 +177,7 @@ FRAGMENT = _head(
 CATALOGUE = _head(
     "catalogue",
     Key("name", Value("name"), "the catalogue's name", required=True),
+    Key("model", Value("name"), "the model whose scores it uses, by the name of its card"),
     Key(
         "actions",
         Mapped(
@@ -189,6 +194,17 @@ CATALOGUE = _head(
         "what may be done next",
         required=True,
     ),
+)
+
+MODEL = _head(
+    "model",
+    Key("name", Value("name"), "the model's name", required=True),
+    Key("purpose", Value("line"), "what its scores are for", required=True),
+    Key("data", Value("line"), "what it was made from: sources, time span, whose data"),
+    Key("metrics", Mapped(Value("setting"), "word"), "how well it does, by measure"),
+    Key("fairness", Value("line"), "for whom it does better or worse, and how that was measured"),
+    Key("limits", Value("line"), "what it must not be used for, and where it does not hold"),
+    Key("version", Value(), "which version this card is about"),
 )
 
 POLICY = _head("policy", *POLICY_KEYS)
@@ -300,6 +316,17 @@ WORKSPACE = Form(
             "how the log is kept that stories are read from",
         ),
         Key(
+            "rehearsal",
+            Form(
+                "the rehearsal",
+                (
+                    Key("prices", Mapped(Value("number"), "name"), "what a message costs, by channel"),
+                    Key("capacity", Mapped(Value("count"), "name"), "how many tasks a team can do a day"),
+                ),
+            ),
+            "what reports of rehearsals reckon with",
+        ),
+        Key(
             "bindings",
             Form(
                 "the bindings",
@@ -318,10 +345,17 @@ TEMPLATE = _head("template", *TEMPLATE_KEYS)
 
 PLAYBOOK = _head("playbook", *PLAYBOOK_KEYS)
 
+PEOPLE = _head("people", *PEOPLE_KEYS)
+
+REVIEW_POLICY = _head("review_policy", *REVIEW_POLICY_KEYS)
+
+WAIVERS = _head("waivers", *WAIVERS_KEYS)
+
 FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
     "catalogue": CATALOGUE,
+    "model": MODEL,
     "audience": AUDIENCE,
     "policy": POLICY,
     "calendar": CALENDAR,
@@ -333,6 +367,9 @@ FORMS: dict[str, Shape] = {
     "coupons": COUPONS,
     "template": TEMPLATE,
     "playbook": PLAYBOOK,
+    "people": PEOPLE,
+    "review_policy": REVIEW_POLICY,
+    "waivers": WAIVERS,
     "pilotage": WORKSPACE,
 }
 """The form of each kind of document; `pilotage` is that of pilotage.yaml."""

@@ -64,11 +64,12 @@ class Sealed(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
-    """One record of a subject's story, and what was decided then."""
+    """One record of a subject's story, what was decided then, and the name of the plan it was decided under."""
 
     position: int
     record: Record
     decisions: list[Decision]
+    plan: str = ""
 
 
 class Stuck(msgspec.Struct, frozen=True):

@@ -1,9 +1,9 @@
 """The loop over the shards of one process: it takes what is queued, advances it, makes it durable, then acknowledges.
 
-Commits are grouped. When nothing is being written, what has come is written at once; while a write is under way the next
-group is advanced, so a group grows exactly as long as the disk takes and an idle engine adds no delay. Timers are
-never polled: one sleep lasts until the earliest instant at which any subject needs attention. What was due is settled a few
-milliseconds at a time between live events, so that neither starves the other.
+Commits are grouped. When nothing is being written and nothing waits, what has come is written at once; while a write is under way, or
+more waits, the group grows, within bounds: an idle engine adds no delay, and a busy one writes in large groups. Timers are never
+polled: one sleep lasts until the earliest instant at which any subject needs attention. What was due is settled a few milliseconds at
+a time between live events, so that neither starves the other.
 """
 
 import asyncio
@@ -243,16 +243,20 @@ class Engine:
         worked = self._end_commit()
         if self.failure is not None:
             raise self.failure
-        if self._applied_events < self.limits.commit_events and self._applied_s < self.limits.group_target_s and self._adopting is None:
+        if self._may_grow():
             begun_s = time.perf_counter()
             worked = self._apply_some() or worked
             worked = self._wake_some() or worked
             worked = self._run_errand() or worked
             self._applied_s += time.perf_counter() - begun_s
             self._end_commit()
-        if self._commit is None:
+        if self._commit is None and not (self._queue and self._may_grow()):
             worked = self._begin_commit() or worked
         return self._save_some() or worked
+
+    def _may_grow(self) -> bool:
+        """Whether more may be advanced before what was is written; nothing more under a program that is about to go."""
+        return self._applied_events < self.limits.commit_events and self._applied_s < self.limits.group_target_s and not self._adopting
 
     def _apply_some(self) -> bool:
         tickets: list[Ticket] = []
@@ -281,10 +285,9 @@ class Engine:
         due = [(due_us, number) for number, shard in self.shards.items() if 0 < (due_us := shard.next_due_us()) <= now_us]
         if not due:
             return False
-        begun_s = time.perf_counter()
-        woken = self.shards[min(due)[1]].wake(now_us, self._wakes.count)
+        begun_s, shard = time.perf_counter(), self.shards[min(due)[1]]
+        self._applied_events += (woken := shard.wake(now_us, self._wakes.count))
         self._wakes.done(woken, time.perf_counter() - begun_s)
-        self._applied_events += woken
         return True
 
     def _begin_commit(self) -> bool:
@@ -302,8 +305,8 @@ class Engine:
             self._answer(commit)
             return bool(commit.tickets or commit.row_futures)
         commit.begun_s = time.perf_counter()
-        parts = [commit.parts[lane :: self.limits.threads] for lane in range(self.limits.threads)]
-        commit.lanes = [self._pool.submit(write_parts, lane) for lane in parts if lane]
+        threads = min(self.limits.threads, len(commit.parts))
+        commit.lanes = [self._pool.submit(write_parts, commit.parts[lane::threads]) for lane in range(threads)]
         self._commit = commit
         loop = asyncio.get_running_loop()
         for lane in commit.lanes:
@@ -442,7 +445,6 @@ class Engine:
 
     def _refuse_all(self, tickets: Sequence[Ticket], row_futures: "Sequence[asyncio.Future[None]]", fault: BaseException) -> None:
         refusal = Unavailable(f"the engine has stopped: {fault}")
-        for ticket in tickets:
-            refuse(ticket.future, refusal)
-        for future in row_futures:
+        futures: list[asyncio.Future[Any]] = [*(ticket.future for ticket in tickets), *row_futures]
+        for future in futures:
             refuse(future, refusal)

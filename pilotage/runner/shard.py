@@ -100,6 +100,7 @@ class Shard:
         if arrivals:
             self._seen.turn_to(max(arrivals[0].received_us or clock_us, self.stamp_us))
         known = self._seen.known(hashes)
+        self._heard.turn_to(arrivals)
         self._load([arrival.subject for arrival in arrivals])
         take = self._take
         results = [
@@ -152,17 +153,16 @@ class Shard:
         earlier = self._seen.fresh_position(hashed)
         if earlier:
             return Result(earlier, True)
-        if arrival.probe:
-            return Result(0)
-        if arrival.sequence and self._heard.knows(arrival):
-            return Result(0, True)
+        if arrival.probe or (arrival.sequence and self._heard.knows(arrival)):
+            return Result(0, not arrival.probe)
         now_us = arrival.received_us or clock_us
-        if now_us < self.stamp_us:
-            now_us = self.stamp_us
+        now_us = self.stamp_us if now_us < self.stamp_us else now_us
         try:
             self.pasts.tell(arrival.subject, now_us, self._step)
             self._step(arrival.subject, arrival.event, now_us)
         except Exception as error:  # noqa: BLE001  # whatever the kernel cannot take is refused with its reason, never half applied
+            if arrival.sequence:
+                self._heard.refuse(arrival)
             return Result(0, False, error)
         if now_us >= self._seen.day_ends_us:
             self._seen.turn_to(now_us)
@@ -276,8 +276,7 @@ class Shard:
         self._handed: list[tuple[int, Handed]] = []
 
     def made(self) -> tuple[list[Action], list[tuple[bytes, bytes]], list[tuple[int, Handed]]]:
-        """The actions, cancellations and parcels made since the last seal; for replay, which hands them over as they arise, and takes
-        the parcels out, so that they are not written."""
+        """What was made since the last seal; for replay, which hands it over as it arises, and takes the parcels out, unwritten."""
         return self._actions, self._cancelled, self._handed
 
     # Saving
@@ -421,7 +420,7 @@ class Shard:
                 return
             number = position - segment.first
             record = segment.records[number]
-            yield Told(position, record, segment.decisions[number])
+            yield Told(position, record, segment.decisions[number], segment.plan)
             position = record.previous
 
     def subjects(self, first: int = 0, last: int = 1023, after: bytes | None = None) -> Iterator[bytes]:

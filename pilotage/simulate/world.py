@@ -37,32 +37,46 @@ class Truth(msgspec.Struct, frozen=True):
 
 
 class World:
-    """A seeded world of `customers` people that starts at `start_us` (µs UTC) and is as far as `now_us`.
+    """A seeded world of `customers` people that starts at `start_us` (µs UTC) and is as far as `now_us`. With a range of numbers it is a
+    part of a larger world, in which each of these customers lives the very same life.
 
     `appeals` says what each journey's messages ask for (order, cart, app, renewal, review, payment, delivery or support), `faults`
     how often the source systems misbehave.
     """
 
     def __init__(
-        self, seed: int, customers: int, start_us: int, *, appeals: Mapping[str, str] = APPEALS, faults: Faults | None = None
+        self,
+        seed: int,
+        customers: int | range,
+        start_us: int,
+        *,
+        appeals: Mapping[str, str] = APPEALS,
+        faults: Faults | None = None,
     ) -> None:
         self.now_us = start_us
         self._draws = Draws(seed)
         self._appeals = appeals
         self._faults = Faults() if faults is None else faults
-        self._lives = [_life(make_customer(self._draws, number, start_us)) for number in range(customers)]
-        self._numbers = {life.customer.user_id: number for number, life in enumerate(self._lives)}
+        numbers = range(customers) if isinstance(customers, int) else customers
+        self._lives = {number: _life(make_customer(self._draws, number, start_us)) for number in numbers}
+        self._numbers = {life.customer.user_id: number for number, life in self._lives.items()}
         self._queue: list[tuple[int, int, int, str, str, RawEvent | None]] = []
         self._queued = 0
-        self._scenes = [
-            Scene(self._draws, life, partial(self._say, number), partial(self._later, number)) for number, life in enumerate(self._lives)
-        ]
-        for number, life in enumerate(self._lives):
+        self._scenes = {
+            number: Scene(self._draws, life, partial(self._say, number), partial(self._later, number))
+            for number, life in self._lives.items()
+        }
+        for number, life in self._lives.items():
             self._later(number, life.customer.joined_us, "joined", "")
 
     def customer(self, user_id: str) -> Customer:
         """A customer with his latent traits; `UnknownCustomer` if there is none of that id."""
         return self._life(user_id).customer
+
+    @property
+    def next_us(self) -> int:
+        """The instant of the next thing that happens; 0 when nothing will."""
+        return self._queue[0][0] if self._queue else 0
 
     def events(self, until_us: int) -> Iterator[RawEvent]:
         """What the source systems send from now up to and including `until_us`, in order of arrival.
@@ -114,7 +128,7 @@ class World:
         messages: dict[str, int] = {}
         customers: dict[str, int] = {}
         caused: dict[str, Tally] = {}
-        for life in self._lives:
+        for life in self._lives.values():
             outcome = outcome.plus(life.factual.tally)
             untouched = untouched.plus((life.untouched or life.factual).tally)
             for journey, timeline in life.without.items():

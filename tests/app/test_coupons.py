@@ -57,6 +57,11 @@ def test_each_customer_gets_a_code_of_their_own(tmp_path: Path, capsys: pytest.C
     assert ["A-1", "A-2"] == gifts(again, "eve", "kim")
     (pool,) = again.ask("/coupons").json()
     assert {"pool": "welcome", "codes": 3, "issued": 2, "left": 1, "alarm": 3, "low": True} == pool
+    metrics = again.client.get("/metrics").text
+    assert all(
+        f"pilotage_coupons_{line}" in metrics
+        for line in ('left{pool="welcome"} 1.0', 'alarm{pool="welcome"} 3.0', 'issued_total{pool="welcome"} 2.0')
+    )
     capsys.readouterr()
     assert 1 == invoke(["coupons", "list", "--data", str(again.data), "--json"])
     assert [pool] == json.loads(capsys.readouterr().out)["pools"]

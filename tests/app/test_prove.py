@@ -7,7 +7,7 @@ import pytest
 
 from pilotage.app.cli import invoke
 from pilotage.app.commands_prove import CACHE
-from pilotage.app.evidence import CONFLICT, NotReproduced, Question, evidence_of, shown
+from pilotage.app.proving import CONFLICT, NotReproduced, Question, evidence_of, shown
 from pilotage.app.starter import init
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.proof.change import smallest

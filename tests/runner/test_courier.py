@@ -16,7 +16,8 @@ from pilotage.event.time import DAY_US
 from pilotage.journey.advance import advance
 from pilotage.journey.program import Program, load
 from pilotage.journey.recheck import recheck_action
-from pilotage.profile.identity import account_subject, resolve, subject_id
+from pilotage.profile.identity import account_subject, resolve
+from pilotage.profile.identity import subject_id as identified
 from pilotage.profile.state import Entry, State, decode_state
 from pilotage.runner.arrival import Arrival
 from pilotage.runner.clock import VirtualClock
@@ -37,6 +38,9 @@ from tests.journey.company import plan_of
 from tests.journey.scenario import START, ZONES
 from tests.journey.test_accounts import on_account
 from tests.runner.test_worker import SECRET, make_front, run, submit_until_taken, until
+from tests.runner.toy_kernel import add as toy_event
+from tests.runner.toy_kernel import advance as toy_advance
+from tests.runner.toy_kernel import subject_id
 
 PERSONS, ACCOUNTS = 24, 6
 
@@ -176,7 +180,7 @@ class Shop:
 
     def told(self) -> list[str]:
         """The account of each message that was decided, once for each decision."""
-        people = {subject_id(SECRET, "user_id", f"u{number}"): account_of_person(number) for number in range(PERSONS)}
+        people = {identified(SECRET, "user_id", f"u{number}"): account_of_person(number) for number in range(PERSONS)}
         rows = [decode_row(value) for store in self.stores for _, value in store.scan("action")]
         return [people[row.action.subject] for row in rows]
 
@@ -254,6 +258,30 @@ def test_a_parcel_is_known_by_its_sequence_for_ever() -> None:
     later = Event("later", "test", "seat.used", START + 7, b"{}", {"account_id": "a0"})
     shop.apply(shard_of(subject), [Arrival(subject, later, sender=3, sequence=6)])
     assert 2 == used_of(shop.shard(shard_of(subject)).read(subject))
+
+
+def test_a_refused_parcel_is_refused_again_until_it_is_in_the_quarantine() -> None:
+    """A parcel that the kernel refuses, brought again after a crash behind one that was applied, is refused again and not taken for
+    one that was applied; once its sender goes on, it is done with."""
+    store = MemoryStore()
+    subject = subject_id(1)
+
+    def bring(store: MemoryStore, *parcels: tuple[int, Event]) -> list[str]:
+        shard = Shard(0, store, "program", "test", advance=toy_advance)
+        shard.recover()
+        results = shard.apply([Arrival(subject, event, sender=3, sequence=sequence) for sequence, event in parcels], START)
+        while (sealed := shard.seal()) is not None:
+            store.write(sealed.batch, durable=True)
+            shard.committed(sealed)
+        return ["refused" if each.error else "known" if each.duplicate else "applied" for each in results]
+
+    batch = [(5, toy_event(1)), (6, toy_event(2, "toy.bad")), (7, toy_event(3))]
+    assert ["applied", "refused", "applied"] == bring(store, *batch)
+    for _ in range(2):
+        assert ["known", "refused", "known"] == bring(store := store.crash(), *batch)
+    assert ["refused", "known", "applied"] == bring(store := store.crash(), *batch[1:], (8, toy_event(4)))
+    assert ["applied"] == bring(store := store.crash(), (9, toy_event(5)))
+    assert ["known", "known"] == bring(store.crash(), *batch[1:])
 
 
 def equip(assignment: Assignment) -> Equipment:

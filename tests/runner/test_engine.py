@@ -155,6 +155,28 @@ def test_a_full_queue_refuses_with_a_time_to_wait() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize(("most", "groups"), [(5_000, 1), (250, 4), (1, 10)])
+def test_a_backlog_is_written_in_groups_as_large_as_the_bound(most: int, groups: int) -> None:
+    """What waits to be advanced goes into the group at hand until it has as many events as a group may have; all of it is answered,
+    also where another program takes over meanwhile."""
+
+    async def scenario() -> None:
+        limits = EngineLimits(chunk_least=100, chunk_events=100, commit_events=most, group_target_s=60.0)
+        engine = Engine(open_shards(memory_stores()), VirtualClock(START_US), limits)
+        sizes: list[int] = []
+        engine.on_commit = lambda events, took_s: sizes.append(events)
+        waiting = [engine.submit(routed(arrivals(range(first, first + 100)))) for first in range(0, 1_000, 100)]
+        engine.start()
+        assert 1_000 == sum([results_of(await each) for each in waiting])
+        assert (groups, 1_000) == (len(sizes), sum(sizes))
+        waiting = [engine.submit(routed(arrivals(range(first, first + 100)))) for first in range(1_000, 2_000, 100)]
+        await engine.adopt("another", "another")
+        assert 1_000 == sum([results_of(await each) for each in waiting])
+        await engine.stop()
+
+    run(scenario)
+
+
 def test_due_subjects_are_settled_when_the_clock_reaches_them() -> None:
     """Moving the clock to the due instant wakes every waiting subject without any event, and their actions are handed out."""
 

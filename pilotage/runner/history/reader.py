@@ -112,6 +112,13 @@ class History:
         """The files that hold a table's rows, each row once, for an engine of one's own."""
         return [path for _, path in self._files[table]]
 
+    def by_shard(self, table: str) -> dict[int, list[Path]]:
+        """The same, by the shard whose rows they hold."""
+        found: dict[int, list[Path]] = {}
+        for part, path in self._files[table]:
+            found.setdefault(part.shard, []).append(path)
+        return found
+
     def ask(self, query: str) -> Answer:
         """The answer of one SQL query over the views `events` and `decisions`; `QueryRefused` if it is wrong or would do more
         than read."""

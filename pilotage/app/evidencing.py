@@ -1,0 +1,94 @@
+"""Making evidence of a workspace: gates, tests, the semantic difference to what is in force, who is under way, owners and risk."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from pilotage.app.bundling import document_files, keep_bundle, kept_plan
+from pilotage.app.gating import Gated, gated
+from pilotage.app.ruling import Rules, rules_of, sources_by
+from pilotage.event.time import moment
+from pilotage.journey.difference import compare_plans
+from pilotage.journey.plan import Plan
+from pilotage.review.blame import NOTHING
+from pilotage.review.bundle import Bundle, bundle_of
+from pilotage.review.evidence import Evidence, Sources, blocking, judged, waived_rules
+from pilotage.review.minting import Present
+from pilotage.review.ownership import owners_of, ownership_faults
+from pilotage.review.risk import assessed, tier_named, touched_by
+from pilotage.runner.folder import read_plans
+
+ABSENT = ("rehearsal", "proofs")
+"""What evidence there is nothing of yet: it is listed as absent, whoever approves knows."""
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """A workspace looked at once: its gates, its rules, its files, and the bundle they make (without a plan where there is none)."""
+
+    gated: Gated
+    rules: Rules
+    files: dict[str, bytes]
+    bundle: Bundle
+
+
+def look(folder: Path, now_us: int) -> Looked:
+    """Look at a workspace as of an instant. `WorkspaceInvalid` where it cannot be read at all."""
+    files = document_files(folder)
+    found = gated(folder, dict(os.environ), now_us)
+    plan = found.compiled.plan
+    return Looked(found, rules_of(folder), files, bundle_of(plan.digest if plan is not None else "", files))
+
+
+def plan_of(base: str, data: Path) -> Plan:
+    """The plan that a change is compared with."""
+    if not base:
+        return NOTHING
+    return read_plans(data, [base.removeprefix("plan:")])[0] if base.startswith("plan:") else kept_plan(data, base)
+
+
+def sources_of(looked: Looked, base: str) -> Sources:
+    """What evidence is read from."""
+    return sources_by(looked.rules, looked.bundle.digest, looked.bundle.documents, base)
+
+
+def evidence_of(looked: Looked, base: str, data: Path, under_way: Counter[str], now_us: int) -> Evidence:
+    """The evidence of a workspace against what is in force. Its bundle is kept, if it makes a plan."""
+    plan, rules = looked.gated.compiled.plan, looked.rules
+    findings = judged(looked.gated.findings, rules.policy, rules.waivers, now_us)
+    refusals = list(blocking(looked.gated.findings, rules.policy, rules.waivers, now_us))
+    before = plan_of(base, data)
+    after = plan if plan is not None else before
+    if plan is not None:
+        keep_bundle(data, plan, looked.files)
+    difference = compare_plans(before, after)
+    touched = touched_by(difference, before, after)
+    owners = owners_of(looked.gated.workspace.documents, touched.journeys)
+    refusals += ownership_faults(owners, rules.people, moment(now_us).date())
+    people = {name: under_way[name] for name in sorted({*touched.journeys, *touched.removed}) if under_way[name]}
+    risk = assessed(rules.policy, touched, (before, after), people, "absent", waived_rules(findings))
+    tier = tier_named(rules.policy, risk.tier)
+    if looked.bundle.digest == base:
+        refusals.append("this is what was released last: there is nothing to review")
+    return Evidence(
+        sources=sources_of(looked, base),
+        changes=[msgspec.to_builtins(each) for each in difference.changes],
+        effects=[msgspec.to_builtins(each) for each in difference.effects],
+        findings=findings,
+        tests=looked.gated.tests,
+        under_way=people,
+        owners=owners,
+        risk=risk,
+        required=tier.approvals,
+        within_us=tier.within_us,
+        absent=ABSENT,
+        refusals=tuple(refusals),
+    )
+
+
+def present_of(looked: Looked, base: str, now_us: int) -> Present:
+    """What is so now, for a release to be minted."""
+    rules = looked.rules
+    blocked = blocking(looked.gated.findings, rules.policy, rules.waivers, now_us)
+    return Present(looked.bundle, sources_of(looked, base), blocked, rules.policy, rules.people)

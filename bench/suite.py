@@ -292,15 +292,14 @@ def proofs(folder: Path, size: Size) -> list[Figure]:
     return solver.figures()
 
 
-<<<<<<< HEAD
 def conflicts(folder: Path, size: Size) -> list[Figure]:
     """Conflicts among many live journeys, from nothing and after one has changed."""
     return conflict.figures(conflict.JOURNEYS if size.rounds > 1 else 60)
-=======
+
+
 def account(folder: Path, size: Size) -> list[Figure]:
     """The ledger."""
     return ledger.figures(folder, 1_000_000 if size.rounds > 1 else 20_000)
->>>>>>> main
 
 
 def members(folder: Path, size: Size) -> list[Figure]:
@@ -325,11 +324,8 @@ MEASURES: dict[str, Measure] = {
     "migration": Measure(takeover, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
-<<<<<<< HEAD
     "conflict": Measure(conflicts, needs_subjects=False),
-=======
     "ledger": Measure(account, needs_subjects=False),
->>>>>>> main
     "audiences": Measure(members, needs_subjects=False),
     "review": Measure(reviewed, needs_subjects=False),
     "workers": Measure(workers),

@@ -11,11 +11,11 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered, evidence_of, shown
-from pilotage.app.proving import Progress as Told
 from pilotage.app.exits import NEGATIVE, OK, UNDECIDED, USAGE, Trouble
 from pilotage.app.options import AsJson
 from pilotage.app.planning import unplanned
+from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered, evidence_of, shown
+from pilotage.app.proving import Progress as Told
 from pilotage.app.terminal import console, counted, error_console, print_json
 from pilotage.app.witness_tests import save_witness
 from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load

@@ -56,9 +56,9 @@ def _waivers(document: Document, people: set[str], report: Report) -> Iterator[W
         if owner is not None and owner.text not in people:
             report.add("V003", document.path, owner.place, f"unknown person {owner.text!r}", suggestion(owner.text, people, "people"))
         until = fields.scalar("until")
-        if _until_us(until) > LATEST_US:
+        if end_us(until) > LATEST_US:
             report.add(
-                "V004", document.path, fields.key("until").place, "a waiver that does not end is none", "write a day before 2200-01-01"
+                "V008", document.path, fields.key("until").place, "a waiver that does not end is none", "write a day before 2200-01-01"
             )
             continue
         yield Waiver(

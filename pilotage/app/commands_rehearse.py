@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pilotage.app import evidence
-from pilotage.app.exits import INTERRUPTED, NEGATIVE, NO_INPUT, OK, USAGE, Trouble
+from pilotage.app.exits import INTERRUPTED, NEGATIVE, NO_INPUT, OK, UNAVAILABLE, USAGE, Trouble
 from pilotage.app.options import AsJson, RunData
 from pilotage.app.populations import CUSTOMERS, Population, file_population, history_population, world_population
 from pilotage.app.rehearsal_page import page
@@ -21,6 +21,7 @@ from pilotage.app.speed import DEMO
 from pilotage.app.terminal import console, error_console, print_json, table
 from pilotage.app.verifying import verify
 from pilotage.event.time import instant_text, parse_instant_us
+from pilotage.runner.history.parquet import FileGone
 from pilotage.simulate.report import Report
 from pilotage.source.intake import Intake
 
@@ -120,6 +121,9 @@ def rehearse_command(
         except Interrupted as interrupted:
             error_console().print(f"interrupted: {interrupted}", style="yellow", markup=False)
             return INTERRUPTED
+        except FileGone as gone:
+            cure = "give the same command again: it goes on from where it was"
+            raise Trouble("files of the history were joined while they were read", UNAVAILABLE, cure) from gone
     path = evidence.keep(where, report)
     _write(report, json_file, html)
     if json:

@@ -6,9 +6,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 WORKERS ?= 2
+# The browser that `make browser` brought, where it had to.
+PILOTAGE_CHROMIUM ?= $(wildcard $(CURDIR)/.cache/chromium/chromium)
+export PILOTAGE_CHROMIUM
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format reference bench history evidence clean
+.PHONY: help setup demo test check format reference bench history evidence browser clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -46,6 +49,9 @@ history: $(READY) ## record histories of the present kernel version, where there
 
 evidence: $(READY) ## the long runs behind the claims: many seeds, many cases
 	@$(BIN)/python -m bench.evidence $(ARGS)
+
+browser: $(READY) ## a Chromium for the tests that look at pages, where the machine has none
+	@tools/browser.sh
 
 clean: ## remove everything that was set up or cached
 	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -91,6 +91,15 @@ EXHIBITS = {
         "makes of the raw files",
         "tests/audience/test_live_batch.py --whole -o faulthandler_timeout=3600",
     ),
+    "gates": Exhibit(
+        "Our rules of accessibility and axe-core in a real browser find the same on all that we bring, on pages broken on purpose, and "
+        "of colours and sizes that are drawn",
+        "tests/app/test_browser.py -k axe --whole --seeds 10",
+    ),
+    "liquid": Exhibit(
+        "Contents read Liquid as its golden suite wants it, in all cases but six of 1,054",
+        "tests/channel/test_golden_liquid.py",
+    ),
     "slots": Exhibit(
         "Whatever messages come up, in whatever order, those leave that a plain reckoning of slots, priorities, nights and budgets says",
         "tests/journey/test_arbitration.py --cases 10000",
@@ -103,6 +112,11 @@ EXHIBITS = {
         "Paused, killed and resumed at any instant, nobody's entry is lost and no deadline is wrong, in five zones across clock changes",
         "tests/runner/test_pause.py tests/app/test_steering.py --seeds 30",
     ),
+    "review": Exhibit(
+        "No sequence of proposing, voting, forging, editing, leaving and releasing reaches production with fewer approvals than policy "
+        "demands, by a count of its own",
+        "tests/review/test_machine.py --cases 300",
+    ),
     "migration": Exhibit(
         "Whatever versions, maps, people and crashes are drawn, a migration loses nobody and tells nobody anything twice",
         "tests/runner/test_live_change.py --seeds 15",
@@ -110,6 +124,11 @@ EXHIBITS = {
     "accounts": Exhibit(
         "What a person's event hands over to an account arrives once, whatever crashes and however late it is brought",
         "tests/runner/test_courier.py --seeds 50",
+    ),
+    "ledger": Exhibit(
+        "Whatever is changed, removed, put in, moved, cut off or signed with another key in a ledger, its export, its checkpoints or the "
+        "log it anchors is found, and the first bad entry named; RFC 8785's published samples hold",
+        "tests/audit tests/runner/test_anchors.py --seeds 150",
     ),
     "prediction": Exhibit(
         "What each step of the demo does in a week lies within the interval foretold from a rehearsal of the weeks before at least four "

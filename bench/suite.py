@@ -15,10 +15,12 @@ from bench import (
     dataset,
     history,
     idle,
+    ledger,
     migration,
     pipeline,
     predicates,
     rehearsal,
+    review,
     service,
     slots,
     solver,
@@ -289,9 +291,19 @@ def proofs(folder: Path, size: Size) -> list[Figure]:
     return solver.figures()
 
 
+def account(folder: Path, size: Size) -> list[Figure]:
+    """The ledger."""
+    return ledger.figures(folder, 1_000_000 if size.rounds > 1 else 20_000)
+
+
 def members(folder: Path, size: Size) -> list[Figure]:
     """Many audiences, few of which read the event."""
     return audiences.figures(20 if size.rounds > 1 else 6)
+
+
+def reviewed(folder: Path, size: Size) -> list[Figure]:
+    """Proposing and approving at the command line."""
+    return review.review(folder)
 
 
 MEASURES: dict[str, Measure] = {
@@ -306,7 +318,9 @@ MEASURES: dict[str, Measure] = {
     "migration": Measure(takeover, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
+    "ledger": Measure(account, needs_subjects=False),
     "audiences": Measure(members, needs_subjects=False),
+    "review": Measure(reviewed, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
     "rehearsal": Measure(rehearsing),

@@ -51,8 +51,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_index_leads_to_every_page() -> None:
-    """Every page of the documentation can be reached from docs/README.md by one link."""
-    linked = {(DOCS / target.partition("#")[0]).resolve() for target in relative_links((DOCS / "README.md").read_text(encoding="utf-8"))}
+    """Every page of the documentation can be reached from docs/README.md by one link; those of single rules from the page of all."""
+    indexes = [(DOCS / name).read_text(encoding="utf-8") for name in ("README.md", "rules.md")]
+    linked = {(DOCS / target.partition("#")[0]).resolve() for text in indexes for target in relative_links(text)}
     assert [] == [_name(page) for page in sorted(DOCS.rglob("*.md")) if page.name != "README.md" and page not in linked]
 
 

@@ -38,6 +38,8 @@ CODES: dict[str, int] = {
     "LedgerBusy": BUSY,
     "LedgerFull": STORE_FULL,
     "OtherKey": CONFIG,
+    "NotAPerson": USAGE,
+    "EntryRefused": USAGE,
     "ExportNewer": CONFIG,
     "NotAnExport": NO_INPUT,
     "PersonUnknown": NO_INPUT,
@@ -63,7 +65,8 @@ NO_WRITES = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT})
 COMMANDS = {
     "init": ("commands_workspace:init_command", "Begin a workspace: a small, complete one that runs at once."),
     "new": ("commands_new:new_command", "Begin a journey from a template of the library, or bring a fragment of it."),
-    "check": ("checking:check_command", "Check a workspace: every document, name, condition and binding."),
+    "check": ("checking:check_command", "Check a workspace: every document, name, condition and binding; the quality gates."),
+    "rules": ("commands_rules:rules_command", "The rules that check keeps: why each is there, and what to do."),
     "test": ("commands_test:test_command", "Run the tests in the journeys' documents."),
     "proof": ("commands_proof:proof_command", "How contents look in each language: on the screen, as files, to a seed list."),
     "diff": ("commands_diff:diff_command", "What two versions of a workspace decide differently."),

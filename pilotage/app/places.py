@@ -15,6 +15,7 @@ FOLDERS = {
     "coupons": "coupons",
     "playbooks": "playbook",
     "catalogues": "catalogue",
+    "models": "model",
     "fragments": "fragment",
     "journeys": "journey",
 }

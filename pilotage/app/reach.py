@@ -6,6 +6,7 @@ if nobody does, the folder is opened for reading until the command is done.
 
 import contextlib
 import gc
+import getpass
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -171,11 +172,11 @@ class Remote:
 
     async def resubmit(self, numbers: Sequence[int]) -> views.Resubmission:
         """See `Reader`."""
-        return await self._ask(views.Resubmission, "POST", "/quarantine/resubmit", json={"numbers": list(numbers)})
+        return await self._ask(views.Resubmission, "POST", "/quarantine/resubmit", json={"numbers": list(numbers), "by": getpass.getuser()})
 
     async def discard(self, numbers: Sequence[int]) -> views.Discarded:
         """See `Reader`."""
-        return await self._ask(views.Discarded, "POST", "/quarantine/discard", json={"numbers": list(numbers)})
+        return await self._ask(views.Discarded, "POST", "/quarantine/discard", json={"numbers": list(numbers), "by": getpass.getuser()})
 
     async def actions(self, statuses: Iterable[Status], after: str, limit: int) -> views.ActionsPage:
         """See `Reader`."""
@@ -185,7 +186,7 @@ class Remote:
     async def redrive(self, pairs: Sequence[tuple[bytes, bytes]]) -> int:
         """See `Reader`."""
         named = [{"subject": subject.hex(), "effect": effect.hex()} for subject, effect in pairs]
-        return (await self._ask(views.Redriven, "POST", "/actions/redrive", json={"actions": named})).redriven
+        return (await self._ask(views.Redriven, "POST", "/actions/redrive", json={"actions": named, "by": getpass.getuser()})).redriven
 
     async def audiences(self) -> list[about.AudienceView]:
         """See `Reader`."""
@@ -212,7 +213,9 @@ class Remote:
     async def change_list(self, listing: Listing, members: Sequence[Mapping[str, str]]) -> about.UploadView:
         """See `Reader`."""
         told = {each: getattr(listing, each) for each in ("upload", "occurred_us", "basis", "listed")}
-        return await self._ask(about.UploadView, "POST", f"/lists/{quote(listing.name, '')}", json={**told, "members": list(members)})
+        return await self._ask(
+            about.UploadView, "POST", f"/lists/{quote(listing.name, '')}", json={**told, "members": list(members), "by": getpass.getuser()}
+        )
 
     async def tasks(self, team: str, person: str, after: str, limit: int) -> TasksPage:
         """See `Reader`."""

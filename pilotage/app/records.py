@@ -72,6 +72,11 @@ class Records:
         self._secret = secret
         self._released = released
 
+    @property
+    def owners(self) -> Sequence[Answering]:
+        """Whoever answers for some shards, in order."""
+        return self._answering
+
     async def ask(self, subject: bytes, question: ask.Question) -> Any:
         """Ask the owner of a subject's shard."""
         return await self._owner_of[shard_of(subject)].ask(question)

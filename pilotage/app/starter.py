@@ -1,4 +1,4 @@
-"""The workspace that `pilotage init` writes: small, complete, and without findings.
+"""The workspace that `pilotage init` writes: small, complete, and without errors or warnings.
 
 One journey welcomes who signs up, waits for the first order and reminds once, under a consent, a budget and quiet hours.
 It speaks to the console, so that nothing needs to be set up to see it work.

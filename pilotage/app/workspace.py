@@ -39,6 +39,7 @@ from pilotage.journey.parse_profile import roles_of
 from pilotage.journey.plan import Content, Plan
 from pilotage.journey.scalars import duration_or, flag_or
 from pilotage.journey.shape import check
+from pilotage.proof.waivers import FILE as WAIVERS_FILE
 from pilotage.review.people import PEOPLE_FILE, People, read_people
 from pilotage.runner.retention import LOG_DAYS
 from pilotage.source.intake import IntakePolicy
@@ -67,8 +68,8 @@ class Environment(msgspec.Struct, frozen=True):
 class Workspace(msgspec.Struct, frozen=True):
     """A folder as read. `channels` and `endpoints` are the bindings with their variables filled in, `write_keys` leads
     from key to source, `unset` names the environment variables that bindings need and that are not set; with any of
-    them a workspace can be checked but must not run. `people` are those of people.yaml, `findings` those of reading alone. History is
-    kept `history_days` (0: for ever), the log `log_days`."""
+    them a workspace can be checked but must not run. `people` are those of people.yaml, `waivers` is waivers.yaml, `findings` those of
+    reading alone. History is kept `history_days` (0: for ever), the log `log_days`."""
 
     folder: str
     company: str
@@ -86,6 +87,7 @@ class Workspace(msgspec.Struct, frozen=True):
     history_days: int = 0
     log_days: int = LOG_DAYS
     people: People = People()
+    waivers: Document | None = None
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -122,6 +124,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Workspace:
         settings=settings,
         unset=tuple(sorted(binder.unset)),
         people=people,
+        waivers=_waivers(folder),
         findings=report.findings,
         history_days=_kept_days(root.map("history"), 0),
         log_days=_kept_days(root.map("log"), LOG_DAYS),
@@ -268,6 +271,12 @@ def _documents(folder: Path, report: Report) -> Iterable[Document]:
     for place, kind in FOLDERS.items():
         for path in _files(folder, place, report):
             yield from _document(folder, path, kind, report)
+
+
+def _waivers(folder: Path) -> Document | None:
+    """The document of waivers, if there is one; `read_rules` reports what is wrong with it."""
+    path = folder / WAIVERS_FILE
+    return read_document(path.read_bytes(), WAIVERS_FILE, Report()) if path.is_file() else None
 
 
 def _people(folder: Path, report: Report) -> People:

@@ -38,10 +38,6 @@ _inliner = CSSInliner(load_remote_stylesheets=False, keep_style_tags=True, keep_
 _OUTPUT = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _MJ_TAG = re.compile(r"<(mj[\w-]*)")
-_MJML_OPEN = re.compile(r"<mjml\b([^>]*)>")
-_HTML_OPEN = re.compile(r"<html\b([^>]*)>", re.IGNORECASE)
-_LANG = re.compile(r"""\blang\s*=\s*["']([^"']+)["']""")
-_IMAGE = re.compile(r"<(?:mj-image|img)\b[^>]*>", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
@@ -99,7 +95,7 @@ def _html(template: str, tree: Mapping[str, Any], *, is_mjml: bool) -> str:
     ready = _layout(template, is_mjml=is_mjml)
     if ready:
         return fill(ready, tree, escape=True)
-    return _to_html(fill(template, tree, escape=True), is_mjml=is_mjml)
+    return lay_out(fill(template, tree, escape=True), is_mjml=is_mjml)
 
 
 @lru_cache(maxsize=1_024)
@@ -113,7 +109,7 @@ def _layout(template: str, *, is_mjml: bool) -> str:
     values: list[str] = _OUTPUT.findall(template)
     marks = [f"lqv{index:04d}x" for index in range(len(values))]
     rest = iter(marks)
-    marked = _to_html(_OUTPUT.sub(lambda _: next(rest), template), is_mjml=is_mjml)
+    marked = lay_out(_OUTPUT.sub(lambda _: next(rest), template), is_mjml=is_mjml)
     if any(mark not in marked for mark in marks):
         return ""
     for mark, value in zip(marks, values, strict=True):
@@ -121,7 +117,8 @@ def _layout(template: str, *, is_mjml: bool) -> str:
     return marked
 
 
-def _to_html(text: str, *, is_mjml: bool) -> str:
+def lay_out(text: str, *, is_mjml: bool) -> str:
+    """The HTML of MJML or HTML, with the rules of its style sheets in the elements' own styles."""
     return _inliner.inline(mrml.to_html(text).content if is_mjml else text)
 
 
@@ -167,10 +164,7 @@ def _lint_template(channel: str, name: str, template: str) -> list[Problem]:
             _json_body(template, {})
     except TemplateBroken as fault:
         return [Problem(name, "liquid", str(fault), "correct the template", fault.line, fault.column)]
-    if name not in ("mjml", "html"):
-        return []
-    bare = _COMMENT.sub(_blank, _LIQUID.sub(_blank, template))
-    return (_lint_mjml(bare) if name == "mjml" else _lint_html(bare)) + _lint_images(name, bare)
+    return _lint_mjml(_COMMENT.sub(_blank, _LIQUID.sub(_blank, template))) if name == "mjml" else []
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -185,32 +179,11 @@ def _lint_mjml(template: str) -> list[Problem]:
         for match in _MJ_TAG.finditer(template)
         if match[1] not in MJML_TAGS
     ]
-    found += _lint_language("mjml", template, _MJML_OPEN)
     try:
         mrml.to_html(template)
     except OSError as fault:
         found.append(Problem("mjml", "mjml", f"the MJML cannot be read: {fault}", "close every element; begin with <mjml> and <mj-body>"))
     return found
-
-
-def _lint_html(template: str) -> list[Problem]:
-    return _lint_language("html", template, _HTML_OPEN)
-
-
-def _lint_language(part: str, template: str, opening: re.Pattern[str]) -> list[Problem]:
-    match = opening.search(template)
-    if match and _LANG.search(match[1]):
-        return []
-    message = "no language is given, so screen readers guess the pronunciation"
-    return [_problem(part, "language", message, f'write <{part} lang="en">', template, match.start() if match else 0)]
-
-
-def _lint_images(part: str, template: str) -> list[Problem]:
-    return [
-        _problem(part, "image-alt", "an image has no alternative text", 'write alt="…", or alt="" for decoration', template, match.start())
-        for match in _IMAGE.finditer(template)
-        if not re.search(r"\balt\s*=", match[0])
-    ]
 
 
 def _problem(part: str, rule: str, message: str, cure: str, template: str, index: int) -> Problem:

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any
+from io import StringIO
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from liquid import BoundTemplate, Environment
+from liquid import BoundTemplate, DictLoader, Environment, RenderContext
 from liquid.exceptions import FilterArgumentError, LiquidError, LiquidSyntaxError
+from liquid.output import LimitedStringIO
 
 LOOPS_MAX = 10_000
 OUTPUT_BYTES_MAX = 512 * 1024
@@ -36,15 +38,33 @@ class TemplateBroken(ValueError):
         self.column = column
 
 
+class _Context(RenderContext):
+    """A context whose buffers keep line breaks as they are written: the library's own turn CRLF into LF where output is limited."""
+
+    def get_buffer(self, buf: TextIO | None = None) -> StringIO:
+        """A buffer for a part of the output, which counts towards the limit."""
+        carry = buf.size if isinstance(buf, LimitedStringIO) else 0
+        return LimitedStringIO(OUTPUT_BYTES_MAX - carry, newline="")
+
+
+class _Template(BoundTemplate):
+    context_class = _Context
+
+    def _get_buffer(self) -> StringIO:
+        return LimitedStringIO(OUTPUT_BYTES_MAX, newline="")
+
+
 class _Environment(Environment):
+    template_class = _Template
     loop_iteration_limit = LOOPS_MAX
     output_stream_limit = OUTPUT_BYTES_MAX
     local_namespace_limit = NAMESPACE_BYTES_MAX
 
 
-def _environment(*, escape: bool) -> Environment:
-    environment = _Environment(autoescape=escape)
-    for tag in _FILE_TAGS:
+def liquid_environment(*, escape: bool, partials: Mapping[str, str] | None = None) -> Environment:
+    """Liquid as contents use it, with or without escaping. Contents include nothing; `partials` are templates that others may include."""
+    environment = _Environment(autoescape=escape, loader=DictLoader(dict(partials)) if partials is not None else None)
+    for tag in _FILE_TAGS if partials is None else ():
         environment.tags.pop(tag, None)
     environment.filters["money"] = money
     environment.filters["local_date"] = local_date
@@ -83,8 +103,8 @@ def local_date(value: object, zone: str = "UTC", style: str = "%Y-%m-%d") -> str
         return ""
 
 
-_PLAIN = _environment(escape=False)
-_HTML = _environment(escape=True)
+_PLAIN = liquid_environment(escape=False)
+_HTML = liquid_environment(escape=True)
 
 
 @lru_cache(maxsize=TEMPLATES_CACHED)

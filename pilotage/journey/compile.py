@@ -42,6 +42,7 @@ DOCUMENT_KINDS = (
     "coupons",
     "fragment",
     "journey",
+    "model",
     "playbook",
     "policy",
     "profile",

@@ -12,10 +12,12 @@ import msgspec
 
 
 class Severity(StrEnum):
-    """How bad a finding is: an error keeps a plan from being made, a warning does not."""
+    """How bad a finding is. An error of reading keeps a plan from being made, an error of a gate keeps a workspace from passing; a
+    warning does neither; a note says what would be better."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 class Finding(msgspec.Struct, frozen=True, order=True):
@@ -122,7 +124,7 @@ RULES = {
     "C004": "a template is not well-formed",
     "C005": "a template's variable has two types in two journeys",
     "C006": "no journey uses a content",
-    "C007": "a template's markup would lose something or shut somebody out",
+    "C007": "a template's markup would lose something",
     "C008": "a template's markup cannot be read",
     "C009": "the end of rights is not an instant",
     "C010": "a content shows an asset whose rights have ended",
@@ -178,6 +180,7 @@ RULES = {
     "V001": "a review policy or waiver names something that does not exist",
     "V002": "the tiers or points of a review policy make no sense",
     "V003": "a waiver is owned by nobody",
+    "V008": "a waiver does not end",
     "W001": "a workspace file is missing",
     "W002": "a document lies in the wrong folder",
     "W003": "an environment variable is not set",

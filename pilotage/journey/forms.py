@@ -134,6 +134,8 @@ JOURNEY = _head(
         "where steps go that have no edge of their own",
     ),
     Key("holdout", Value("share"), "the share of subjects kept out, to measure the effect"),
+    Key("runbook", Value(), "where it is written what to do when something goes wrong: an address or a file; no part of any digest"),
+    Key("entries_per_day", Value("count"), "how many people are expected to enter a day; no part of any digest"),
     Key(
         "in_flight",
         Either(
@@ -175,6 +177,7 @@ FRAGMENT = _head(
 CATALOGUE = _head(
     "catalogue",
     Key("name", Value("name"), "the catalogue's name", required=True),
+    Key("model", Value("name"), "the model whose scores it uses, by the name of its card"),
     Key(
         "actions",
         Mapped(
@@ -191,6 +194,17 @@ CATALOGUE = _head(
         "what may be done next",
         required=True,
     ),
+)
+
+MODEL = _head(
+    "model",
+    Key("name", Value("name"), "the model's name", required=True),
+    Key("purpose", Value("line"), "what its scores are for", required=True),
+    Key("data", Value("line"), "what it was made from: sources, time span, whose data"),
+    Key("metrics", Mapped(Value("setting"), "word"), "how well it does, by measure"),
+    Key("fairness", Value("line"), "for whom it does better or worse, and how that was measured"),
+    Key("limits", Value("line"), "what it must not be used for, and where it does not hold"),
+    Key("version", Value(), "which version this card is about"),
 )
 
 POLICY = _head("policy", *POLICY_KEYS)
@@ -341,6 +355,7 @@ FORMS: dict[str, Shape] = {
     "journey": JOURNEY,
     "fragment": FRAGMENT,
     "catalogue": CATALOGUE,
+    "model": MODEL,
     "audience": AUDIENCE,
     "policy": POLICY,
     "calendar": CALENDAR,

@@ -67,6 +67,17 @@ BRAND_KEYS = (
     Key("sender", Value(), "who its e-mails come from, an address or `Name <address>`"),
     Key("footer", Value("line"), "what stands at the end of its messages; templates read brand.footer"),
     Key("tone", Value("line"), "how it speaks, for those who write; no part of any digest"),
+    Key(
+        "terms",
+        Form(
+            "the terms",
+            (
+                Key("forbidden", Mapped(Value("line"), "text"), "words that it does not use, each with the reason"),
+                Key("required", Listing(Value()), "words that each of its e-mails must say"),
+            ),
+        ),
+        "its words; no part of any digest",
+    ),
     Key("values", Mapped(Value("line")), "what else templates read as brand.…, such as colours and addresses"),
     Key(
         "budgets",

@@ -10,6 +10,19 @@ _CLASSES = Listing(Value(choices=CLASSES))
 _REQUIRED_NAME = Key("name", Value("word"), "its name", required=True)
 _CHANNELS = Key("channels", _NAMES, "only on these channels; without it on all")
 
+GATES = Form(
+    "the gates",
+    (
+        Key("raise", Mapped(Value(choices=("error", "warning")), "text"), "rules that are taken more seriously, by id"),
+        Key("links", Value(), "a file of the workspace with what a link checker found: a status and an address on each line"),
+        Key(
+            "limits",
+            Mapped(Form("the limit", (Key("per_day", Value("integer"), "how many messages a day", required=True),)), "name"),
+            "what the provider of a channel takes",
+        ),
+    ),
+)
+
 POLICY_KEYS = (
     Key("name", Value("name"), "the policy's name", required=True),
     Key("zone", Value(), "the IANA zone of subjects whose own is unknown"),
@@ -105,6 +118,7 @@ POLICY_KEYS = (
         ),
         "conditions under which nothing leaves",
     ),
+    Key("gates", GATES, "how strictly documents are checked; no part of any plan"),
 )
 
 _COUNTRIES = Listing(Value("text"))

@@ -56,7 +56,7 @@ _WAIVER = Form(
     "the waiver",
     (
         Key("rule", Value("word"), "the rule whose findings are waived, such as J021", required=True),
-        Key("document", Value(), "the path of the document they are in, or * for all", required=True),
+        Key("document", Value(), "the path of the document they are in; * stands for anything, so alone for all", required=True),
         Key("owner", Value("name"), "the person who answers for it", required=True),
         Key("reason", Value(), "why", required=True),
         Key("until", Value("day or instant"), "its last day, or the instant it ends, in UTC", required=True),

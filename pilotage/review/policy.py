@@ -12,12 +12,13 @@ import msgspec
 from pilotage.audit.canonical import digest_of
 from pilotage.event.time import DAY_US
 from pilotage.journey.document import Document, Fields, Scalar
-from pilotage.journey.findings import RULES, Report, suggestion
+from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.forms import FORMS
 from pilotage.journey.forms_of_people import ROLES
 from pilotage.journey.forms_of_reviews import FACTS
 from pilotage.journey.scalars import Unreadable, duration_or, flag_or, integer_of
 from pilotage.journey.shape import check
+from pilotage.proof.gates import ALL
 
 FILE = "review.yaml"
 """Where the policy lies in a workspace."""
@@ -125,7 +126,7 @@ class _Reader:
                 self.wrong("V001", key.place, f"unknown fact {key.text!r}", suggestion(key.text, FACTS, "facts"))
         given = {key.text: self.whole(value, f"the points of {key.text!r}") for key, value in (points.fields if points else ())}
         for scalar in root.list("block"):
-            if isinstance(scalar, Scalar) and scalar.text not in RULES:
+            if isinstance(scalar, Scalar) and scalar.text not in ALL:
                 self.wrong("V001", scalar.place, f"unknown rule {scalar.text!r}", "write the id of a rule, such as J021")
         many = root.scalar("many")
         return ReviewPolicy(

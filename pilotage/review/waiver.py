@@ -6,23 +6,25 @@ released.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, time
+from fnmatch import fnmatchcase
 
 import msgspec
 
-from pilotage.event.time import DAY_US, instant_us
-from pilotage.journey.document import Document, Fields, Scalar
-from pilotage.journey.findings import RULES, Finding, Report, suggestion
+from pilotage.journey.document import Document, Fields
+from pilotage.journey.findings import Finding, Report, suggestion
 from pilotage.journey.forms import FORMS
-from pilotage.journey.scalars import day_or_instant
 from pilotage.journey.shape import check
+from pilotage.proof.gates import ALL
+from pilotage.proof.waivers import FILE as FILE
+from pilotage.proof.waivers import end_us
 
-FILE = "waivers.yaml"
-"""Where the waivers lie in a workspace."""
+LATEST_US = 7_258_118_400_000_000
+"""The latest instant a waiver may end, 2200-01-01: also what canonical JSON can write."""
 
 
 class Waiver(msgspec.Struct, frozen=True):
-    """One waiver. `owner` is the person who answers for it, `document` a path or `*`, `until_us` the instant it ends."""
+    """One waiver. `owner` is the person who answers for it, `document` a path in which * stands for anything,
+    `until_us` the instant it ends."""
 
     rule: str
     document: str
@@ -32,7 +34,7 @@ class Waiver(msgspec.Struct, frozen=True):
 
     def covers(self, rule: str, path: str) -> bool:
         """Whether it is for a rule in a document."""
-        return self.rule == rule and self.document in ("*", path)
+        return self.rule == rule and fnmatchcase(path, self.document)
 
 
 def parse_waivers(document: Document, people: Iterable[str], report: Report) -> tuple[Waiver, ...]:
@@ -49,23 +51,19 @@ def _waivers(document: Document, people: set[str], report: Report) -> Iterator[W
         if not isinstance(fields, Fields):
             continue
         rule, owner = fields.scalar("rule"), fields.scalar("owner")
-        if rule is not None and rule.text not in RULES:
+        if rule is not None and rule.text not in ALL:
             report.add("V001", document.path, rule.place, f"unknown rule {rule.text!r}", "write the id of a rule, such as J021")
         if owner is not None and owner.text not in people:
             report.add("V003", document.path, owner.place, f"unknown person {owner.text!r}", suggestion(owner.text, people, "people"))
+        until = fields.scalar("until")
+        if end_us(until) > LATEST_US:
+            report.add(
+                "V008", document.path, fields.key("until").place, "a waiver that does not end is none", "write a day before 2200-01-01"
+            )
+            continue
         yield Waiver(
-            fields.text("rule"), fields.text("document"), fields.text("owner"), fields.text("reason"), _until_us(fields.scalar("until"))
+            fields.text("rule"), fields.text("document"), fields.text("owner"), fields.text("reason"), end_us(fields.scalar("until"))
         )
-
-
-def _until_us(scalar: Scalar | None) -> int:
-    """The instant a waiver ends: of a day its end, in UTC."""
-    found = day_or_instant(scalar)
-    if found is None:
-        return 0
-    if isinstance(found, datetime):
-        return instant_us(found if found.tzinfo else found.replace(tzinfo=UTC))
-    return instant_us(datetime.combine(found, time(), UTC)) + DAY_US
 
 
 def waiver_of(finding: Finding, waivers: Iterable[Waiver], now_us: int) -> Waiver | None:

@@ -10,7 +10,7 @@ from pilotage.app.workspace import load
 from pilotage.contract.builtin import account_contracts
 from pilotage.contract.model import Contract, FieldSpec
 from pilotage.journey.document import read_document
-from pilotage.journey.findings import RULES, WARNINGS, Report
+from pilotage.journey.findings import Report
 from pilotage.simulate.document_tests import run_tests
 from pilotage.source.almanac import packaged_almanac
 from tests.journey.sample import SURROUNDINGS, compiled, text, texts
@@ -98,9 +98,3 @@ def test_the_settings_of_the_page_can_be_read(tmp_path: Path) -> None:
     workspace = load(tmp_path, {})
     assert ((), ()) == (workspace.findings, workspace.unset)
     assert {"email", "inbox"} == set(workspace.channels)
-
-
-def test_the_page_knows_every_rule() -> None:
-    """The table of rules is the product's own."""
-    rows = [f"| {rule} | {'warning' if rule in WARNINGS else 'error'} | {what} |" for rule, what in RULES.items()]
-    assert rows == [line for line in PAGE.splitlines() if re.match(r"\| [A-Z]\d{3} ", line)]

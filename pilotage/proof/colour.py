@@ -1,0 +1,100 @@
+"""Colours as CSS writes them, and how much two of them differ to the eye.
+
+Relative luminance and contrast ratio after WCAG 2.2, definitions of those terms; colour syntax after CSS Color Module Level 4,
+the parts that e-mails use: names, hexadecimal, rgb() and hsl().
+"""
+
+import colorsys
+import re
+
+Rgba = tuple[float, float, float, float]
+"""Red, green and blue from 0 to 255, and how opaque from 0 to 1."""
+
+_TABLE = (
+    "aliceblue f0f8ff antiquewhite faebd7 aqua 00ffff aquamarine 7fffd4 azure f0ffff beige f5f5dc bisque ffe4c4 black 000000 "
+    "blanchedalmond ffebcd blue 0000ff blueviolet 8a2be2 brown a52a2a burlywood deb887 cadetblue 5f9ea0 chartreuse 7fff00 "
+    "chocolate d2691e coral ff7f50 cornflowerblue 6495ed cornsilk fff8dc crimson dc143c cyan 00ffff darkblue 00008b darkcyan "
+    "008b8b darkgoldenrod b8860b darkgray a9a9a9 darkgreen 006400 darkgrey a9a9a9 darkkhaki bdb76b darkmagenta 8b008b "
+    "darkolivegreen 556b2f darkorange ff8c00 darkorchid 9932cc darkred 8b0000 darksalmon e9967a darkseagreen 8fbc8f "
+    "darkslateblue 483d8b darkslategray 2f4f4f darkslategrey 2f4f4f darkturquoise 00ced1 darkviolet 9400d3 deeppink ff1493 "
+    "deepskyblue 00bfff dimgray 696969 dimgrey 696969 dodgerblue 1e90ff firebrick b22222 floralwhite fffaf0 forestgreen "
+    "228b22 fuchsia ff00ff gainsboro dcdcdc ghostwhite f8f8ff gold ffd700 goldenrod daa520 gray 808080 green 008000 "
+    "greenyellow adff2f grey 808080 honeydew f0fff0 hotpink ff69b4 indianred cd5c5c indigo 4b0082 ivory fffff0 khaki f0e68c "
+    "lavender e6e6fa lavenderblush fff0f5 lawngreen 7cfc00 lemonchiffon fffacd lightblue add8e6 lightcoral f08080 lightcyan "
+    "e0ffff lightgoldenrodyellow fafad2 lightgray d3d3d3 lightgreen 90ee90 lightgrey d3d3d3 lightpink ffb6c1 lightsalmon "
+    "ffa07a lightseagreen 20b2aa lightskyblue 87cefa lightslategray 778899 lightslategrey 778899 lightsteelblue b0c4de "
+    "lightyellow ffffe0 lime 00ff00 limegreen 32cd32 linen faf0e6 magenta ff00ff maroon 800000 mediumaquamarine 66cdaa "
+    "mediumblue 0000cd mediumorchid ba55d3 mediumpurple 9370db mediumseagreen 3cb371 mediumslateblue 7b68ee mediumspringgreen "
+    "00fa9a mediumturquoise 48d1cc mediumvioletred c71585 midnightblue 191970 mintcream f5fffa mistyrose ffe4e1 moccasin "
+    "ffe4b5 navajowhite ffdead navy 000080 oldlace fdf5e6 olive 808000 olivedrab 6b8e23 orange ffa500 orangered ff4500 orchid "
+    "da70d6 palegoldenrod eee8aa palegreen 98fb98 paleturquoise afeeee palevioletred db7093 papayawhip ffefd5 peachpuff "
+    "ffdab9 peru cd853f pink ffc0cb plum dda0dd powderblue b0e0e6 purple 800080 rebeccapurple 663399 red ff0000 rosybrown "
+    "bc8f8f royalblue 4169e1 saddlebrown 8b4513 salmon fa8072 sandybrown f4a460 seagreen 2e8b57 seashell fff5ee sienna a0522d "
+    "silver c0c0c0 skyblue 87ceeb slateblue 6a5acd slategray 708090 slategrey 708090 snow fffafa springgreen 00ff7f steelblue "
+    "4682b4 tan d2b48c teal 008080 thistle d8bfd8 tomato ff6347 turquoise 40e0d0 violet ee82ee wheat f5deb3 white ffffff "
+    "whitesmoke f5f5f5 yellow ffff00 yellowgreen 9acd32 "
+)
+NAMED: dict[str, str] = dict(re.findall(r"([a-z]+) ([0-9a-f]{6})", _TABLE))
+"""The colours that have names, in hexadecimal (CSS Color Module Level 4, 6.1)."""
+TRANSPARENT: Rgba = (0.0, 0.0, 0.0, 0.0)
+_FUNCTION = re.compile(r"(rgb|hsl)a?\(\s*([^)]*)\)")
+
+
+def read_colour(text: str) -> Rgba | None:
+    """The colour that is written; None where it is none that can be told without a browser."""
+    text = text.strip().lower().removesuffix("!important").strip()
+    if text == "transparent":
+        return TRANSPARENT
+    if text in NAMED:
+        return _hexadecimal(NAMED[text])
+    if text.startswith("#"):
+        return _hexadecimal(text[1:])
+    match = _FUNCTION.fullmatch(text)
+    return _function(match[1], re.split(r"[\s,/]+", match[2].strip())) if match else None
+
+
+def _hexadecimal(digits: str) -> Rgba | None:
+    if len(digits) in (3, 4):
+        digits = "".join(digit * 2 for digit in digits)
+    if len(digits) not in (6, 8) or re.fullmatch("[0-9a-f]+", digits) is None:
+        return None
+    red, green, blue = (float(int(digits[at : at + 2], 16)) for at in (0, 2, 4))
+    return red, green, blue, int(digits[6:8], 16) / 255 if len(digits) == 8 else 1.0
+
+
+def _function(name: str, words: list[str]) -> Rgba | None:
+    try:
+        opaque = _share(words[3], 1.0) if len(words) == 4 else 1.0
+        if name == "rgb":
+            return _share(words[0], 255), _share(words[1], 255), _share(words[2], 255), opaque
+        hue = float(words[0].removesuffix("deg")) % 360 / 360
+        red, green, blue = colorsys.hls_to_rgb(hue, _share(words[2], 1.0), _share(words[1], 1.0))
+        return red * 255, green * 255, blue * 255, opaque
+    except (ValueError, IndexError):
+        return None
+
+
+def _share(word: str, whole: float) -> float:
+    """A number, or a percentage of a whole."""
+    return float(word[:-1]) / 100 * whole if word.endswith("%") else float(word)
+
+
+def over(upper: Rgba, lower: Rgba) -> Rgba:
+    """The colour seen where one lies over another, which is opaque."""
+    share = upper[3]
+    red, green, blue = (share * top + (1 - share) * below for top, below in zip(upper[:3], lower[:3], strict=True))
+    return red, green, blue, 1.0
+
+
+def luminance(colour: Rgba) -> float:
+    """Relative luminance, 0 for black to 1 for white (WCAG 2.2)."""
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in (part / 255 for part in colour[:3])
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: Rgba, other: Rgba) -> float:
+    """The contrast ratio of two opaque colours, 1 to 21 (WCAG 2.2)."""
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)

@@ -112,6 +112,11 @@ EXHIBITS = {
         "Paused, killed and resumed at any instant, nobody's entry is lost and no deadline is wrong, in five zones across clock changes",
         "tests/runner/test_pause.py tests/app/test_steering.py --seeds 30",
     ),
+    "review": Exhibit(
+        "No sequence of proposing, voting, forging, editing, leaving and releasing reaches production with fewer approvals than policy "
+        "demands, by a count of its own",
+        "tests/review/test_machine.py --cases 300",
+    ),
     "migration": Exhibit(
         "Whatever versions, maps, people and crashes are drawn, a migration loses nobody and tells nobody anything twice",
         "tests/runner/test_live_change.py --seeds 15",
@@ -119,6 +124,20 @@ EXHIBITS = {
     "accounts": Exhibit(
         "What a person's event hands over to an account arrives once, whatever crashes and however late it is brought",
         "tests/runner/test_courier.py --seeds 50",
+    ),
+    "ledger": Exhibit(
+        "Whatever is changed, removed, put in, moved, cut off or signed with another key in a ledger, its export, its checkpoints or the "
+        "log it anchors is found, and the first bad entry named; RFC 8785's published samples hold",
+        "tests/audit tests/runner/test_anchors.py --seeds 150",
+    ),
+    "prediction": Exhibit(
+        "What each step of the demo does in a week lies within the interval foretold from a rehearsal of the weeks before at least four "
+        "times in five",
+        "tests/simulate/test_prediction.py --seeds 60",
+    ),
+    "parity": Exhibit(
+        "What was decided is decided again byte for byte, and whatever is altered in the log, the kernel or the plan is found where it is",
+        "tests/runner/test_parity.py tests/app/test_verifying.py --seeds 200",
     ),
     "nobody polled": Exhibit(
         "A hundred thousand subjects waiting for time alone cost no evaluation until their first flip",

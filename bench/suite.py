@@ -15,9 +15,12 @@ from bench import (
     dataset,
     history,
     idle,
+    ledger,
     migration,
     pipeline,
     predicates,
+    rehearsal,
+    review,
     service,
     slots,
     solver,
@@ -253,6 +256,31 @@ def where(folder: Path, size: Size) -> list[Figure]:
     return [Figure(f"stage: {name}", value, "" if " per " in name or "bytes" in name else "µs/event") for name, value in spent.items()]
 
 
+def rehearsing(folder: Path, size: Size) -> list[Figure]:
+    """A rehearsal against the live runner, and on two processes."""
+    return _rehearsal(folder, size, size.subjects // 5)
+
+
+def rehearsing_all(folder: Path, size: Size) -> list[Figure]:
+    """The same over ten million events, if there are a million subjects."""
+    return _rehearsal(folder, size, size.subjects)
+
+
+def _rehearsal(folder: Path, size: Size, subjects: int) -> list[Figure]:
+    live = pipeline.hot(folder, size.subjects, size.warm, size.counted)
+    done = rehearsal.rehearsed(folder.with_name("rehearsal-history"), subjects, size.rounds)
+    led = f"{done.events:,} events of {subjects:,} subjects led to {done.decisions:,} decisions and {done.messages:,} messages"
+    apart = f"{done.one_s:.1f} s in one process, {done.two_s:.1f} s in two, of real time on {os.cpu_count()} cores"
+    return [
+        Figure("rehearsal", done.per_cpu_s, "events/CPU s", bound=f"{led}; files read, wake-ups, hand-overs and reactions included"),
+        Figure(
+            "rehearsal against live", done.per_cpu_s / live.per_cpu_s, "times", 1.5, bound=f"live: {live.per_cpu_s:,.0f} events/CPU s, hot"
+        ),
+        Figure("rehearsal, two processes against one", done.two_against_one, "times", 1.7, bound=apart),
+        Figure("rehearsal, memory", done.peak_bytes / GIBIBYTE, "GiB", 2, True, "the most that any process held"),
+    ]
+
+
 def conditions(folder: Path, size: Size) -> list[Figure]:
     """The condition language against what a person would write."""
     return [*predicates.python(), *predicates.batch(folder, size.subjects)]
@@ -263,9 +291,19 @@ def proofs(folder: Path, size: Size) -> list[Figure]:
     return solver.figures()
 
 
+def account(folder: Path, size: Size) -> list[Figure]:
+    """The ledger."""
+    return ledger.figures(folder, 1_000_000 if size.rounds > 1 else 20_000)
+
+
 def members(folder: Path, size: Size) -> list[Figure]:
     """Many audiences, few of which read the event."""
     return audiences.figures(20 if size.rounds > 1 else 6)
+
+
+def reviewed(folder: Path, size: Size) -> list[Figure]:
+    """Proposing and approving at the command line."""
+    return review.review(folder)
 
 
 MEASURES: dict[str, Measure] = {
@@ -280,9 +318,13 @@ MEASURES: dict[str, Measure] = {
     "migration": Measure(takeover, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
+    "ledger": Measure(account, needs_subjects=False),
     "audiences": Measure(members, needs_subjects=False),
+    "review": Measure(reviewed, needs_subjects=False),
     "workers": Measure(workers),
     "history": Measure(past),
+    "rehearsal": Measure(rehearsing),
+    "rehearsal_all": Measure(rehearsing_all, always=False),
     "toy": Measure(workflows, needs_subjects=False),
     "ten_million": Measure(ten_million, needs_subjects=False, always=False),
 }

@@ -24,6 +24,7 @@ from msgspec import Meta, Struct
 import pilotage
 from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
+from pilotage.app.acts import DISCARDED, REDRIVEN, RESUBMITTED, noted
 from pilotage.app.audience_api import AUDIENCES, BODIES
 from pilotage.app.audit_api import AUDIT
 from pilotage.app.content_api import CONTENTS
@@ -36,6 +37,7 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.rehearsal_api import REHEARSALS
 from pilotage.app.releases_api import RELEASES
 from pilotage.app.review_api import REVIEWS, SignedVote
 from pilotage.app.steering import with_states
@@ -61,9 +63,10 @@ USUAL = documented(400, 401, 429, 503)
 CHANGES = USUAL | documented(409, 413, 415)
 LISTED = frozenset({Status.PENDING, Status.CLAIMED, Status.FAILED, Status.UNKNOWN, Status.CANCELLED, Status.REFUSED, Status.EXPIRED})
 
-Numbers = Annotated[list[Annotated[int, Meta(ge=1, le=2**53)]], Meta(min_length=1, max_length=1000)]
+Numbers = Annotated[list[Annotated[int, Meta(ge=1, le=2**53 - 1)]], Meta(min_length=1, max_length=1000)]
 HexId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
+By = Annotated[str, Meta(max_length=255)]
 
 
 class Kept(StrEnum):
@@ -81,9 +84,10 @@ class Identifiers(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QuarantineNumbers(Struct, frozen=True, forbid_unknown_fields=True):
-    """The numbers of quarantined events."""
+    """The numbers of quarantined events, and who deals with them."""
 
     numbers: Numbers
+    by: By = ""
 
 
 class ActionName(Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,9 +98,10 @@ class ActionName(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ActionNames(Struct, frozen=True, forbid_unknown_fields=True):
-    """Actions by name."""
+    """Actions by name, and who deals with them."""
 
     actions: Annotated[list[ActionName], Meta(min_length=1, max_length=1000)]
+    by: By = ""
 
 
 def with_token(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -169,7 +174,9 @@ async def resubmit(
     reason."""
 
     async def act() -> views.Resubmission:
-        done = await front_of(desk).resubmit(data.numbers)
+        front = front_of(desk)
+        async with noted(desk.ledger, data.by, RESUBMITTED, "quarantine", {"numbers": data.numbers}):
+            done = await front.resubmit(data.numbers)
         return views.Resubmission(done.accepted, done.refused)
 
     return await _once(repeats, idempotency_key, ("resubmit", *data.numbers), act)
@@ -182,7 +189,9 @@ async def discard(
     """Mark held events as not worth resubmitting; they stay listed."""
 
     async def act() -> views.Discarded:
-        return views.Discarded(await front_of(desk).discard(data.numbers))
+        front = front_of(desk)
+        async with noted(desk.ledger, data.by, DISCARDED, "quarantine", {"numbers": data.numbers}):
+            return views.Discarded(await front.discard(data.numbers))
 
     return await _once(repeats, idempotency_key, ("discard", *data.numbers), act)
 
@@ -208,7 +217,9 @@ async def redrive(
     pairs = [(bytes.fromhex(each.subject), bytes.fromhex(each.effect)) for each in data.actions]
 
     async def act() -> views.Redriven:
-        return views.Redriven(await records_of(desk).redrive(pairs))
+        records = records_of(desk)
+        async with noted(desk.ledger, data.by, REDRIVEN, "actions", {"effects": [each.effect for each in data.actions]}):
+            return views.Redriven(await records.redrive(pairs))
 
     return await _once(repeats, idempotency_key, ("redrive", *pairs), act)
 
@@ -286,6 +297,7 @@ def _routers() -> list[ControllerRouterHandler]:
         *CONTENTS,
         *STEERING,
         *GATES,
+        *REHEARSALS,
         *REVIEWS,
         *RELEASES,
         *AUDIT,

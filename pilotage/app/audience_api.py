@@ -7,6 +7,7 @@ from litestar.params import Body, HeaderParameter, Parameter
 from msgspec import Meta, Struct
 
 from pilotage.app import audience_views as views
+from pilotage.app.acts import LIST_CHANGED, noted
 from pilotage.app.audiences import AudienceRecords
 from pilotage.app.desk import At, Desk, front_of, records_of
 from pilotage.app.lists import LISTED_MAX, Listing, list_events
@@ -40,13 +41,15 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
 
 class ListedMembers(Struct, frozen=True, forbid_unknown_fields=True):
     """Members of a static list by their identifiers, such as `{"user_id": "42"}`. `upload` names the upload they are part of and
-    `occurred_us` is when that began: the same upload sent again changes nothing. `basis` is the legal basis of having them on the list."""
+    `occurred_us` is when that began: the same upload sent again changes nothing. `basis` is the legal basis of having them on the
+    list; `by` says who tells so."""
 
     upload: Named
     occurred_us: Annotated[int, Meta(ge=0, le=2**53)]
     basis: Annotated[str, Meta(pattern=_BASIS)]
     members: Annotated[list[Annotated[dict[Text, Text], Meta(min_length=1, max_length=10)]], Meta(min_length=1, max_length=LISTED_MAX)]
     listed: bool = True
+    by: Annotated[str, Meta(max_length=255)] = ""
 
 
 def _audiences(desk: Desk) -> AudienceRecords:
@@ -104,7 +107,10 @@ async def change_list(
     accepted = list_events(records_of(desk).program.plan, listing, data.members)
 
     async def act() -> views.UploadView:
-        done = await front_of(desk).submit(accepted, [])
+        front = front_of(desk)
+        told = {"upload": data.upload, "listed": data.listed, "basis": data.basis, "members": len(accepted)}
+        async with noted(desk.ledger, data.by, LIST_CHANGED, f"list:{name}", told):
+            done = await front.submit(accepted, [])
         return views.UploadView(done.accepted - done.duplicates, done.duplicates, len(done.refused) + done.quarantined)
 
     found: Repeats = repeats  # type: ignore[assignment]

@@ -6,8 +6,9 @@ from typing import Annotated
 from litestar import get
 from litestar.params import Parameter
 
+from pilotage.app.anchors import DecisionsView, decisions_asked
 from pilotage.app.auditing import EntriesPage, VerdictView, Wanted, page, verdict_of_data, verdict_view
-from pilotage.app.desk import At
+from pilotage.app.desk import At, records_of
 from pilotage.app.exits import Trouble
 from pilotage.app.persons import PersonView, people_of, person_view
 from pilotage.app.problems import BadAsk, documented
@@ -43,6 +44,13 @@ def verify_ledger(desk: At) -> VerdictView:
     return verdict_view(verdict_of_data(desk.folder.path))
 
 
+@get("/audit/decisions", responses=_USUAL, summary="Verify the log of decisions")
+async def verify_decisions(desk: At) -> DecisionsView:
+    """Whether every segment of the log that is kept is as it was when the ledger took its digest; reads the whole log, beside the
+    loop."""
+    return await decisions_asked(desk.folder.path, records_of(desk).owners, desk.clock.now_us())
+
+
 @get("/people", responses=_USUAL | documented(409), summary="People", sync_to_thread=True)
 def list_people(desk: At) -> list[PersonView]:
     """Who answers for what runs, in which roles and teams, as people.yaml says now."""
@@ -52,5 +60,5 @@ def list_people(desk: At) -> list[PersonView]:
         raise BadAsk(409, f"{trouble.message}; {trouble.cure}") from trouble
 
 
-AUDIT = (list_entries, verify_ledger, list_people)
+AUDIT = (list_entries, verify_ledger, verify_decisions, list_people)
 """The handlers, for the API's guarded part."""

@@ -1,6 +1,6 @@
 """Reading, exporting and verifying the ledger of a data folder, whether anybody runs on it or not.
 
-Reading needs no key and changes nothing, so an auditor's account that may read the folder is enough.
+Reading needs no private key, and changes nothing.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,7 @@
 """Small charts as SVG text: bars side by side, and a line over days. They take their colours from the page they stand in."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from html import escape
 
 WIDTH, HEIGHT = 340, 150
@@ -36,7 +37,8 @@ def lines(days: Mapping[str, int], limit: int = 0) -> str:
     """A line over days in order, gaps counted as none, with another at a limit; empty where there is nothing."""
     if not days:
         return ""
-    values = list(days.values())
+    whole = _without_gaps(days)
+    values = list(whole.values())
     most = max(*values, limit, 1)
     step = (WIDTH - LEFT) / max(1, len(values) - 1)
     points = [(LEFT + place * step, _height(value, most)) for place, value in enumerate(values)]
@@ -44,16 +46,22 @@ def lines(days: Mapping[str, int], limit: int = 0) -> str:
     drawn = [f'<polyline points="{path}" fill="none" stroke="var(--a)" stroke-width="2"/>']
     drawn += [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="var(--a)"><title>{escape(day)}: {value}</title></circle>'
-        for (x, y), (day, value) in zip(points, days.items(), strict=True)
+        for (x, y), (day, value) in zip(points, whole.items(), strict=True)
     ]
     if limit:
         y = _height(limit, most)
         drawn.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--b)" stroke-dasharray="4 3"/>')
-    first, last = next(iter(days)), next(reversed(days))
+    first, last = next(iter(whole)), next(reversed(whole))
     drawn.append(f'<text x="{LEFT}" y="{HEIGHT - 6}">{escape(first)}</text>')
     if last != first:
         drawn.append(f'<text x="{WIDTH}" y="{HEIGHT - 6}" text-anchor="end">{escape(last)}</text>')
     return _svg(WIDTH, HEIGHT, [*_axis(WIDTH, HEIGHT, most, TOP), *drawn], f"by day, {first} to {last}")
+
+
+def _without_gaps(days: Mapping[str, int]) -> dict[str, int]:
+    first, last = (date.fromisoformat(each(days)).toordinal() for each in (min, max))
+    found = (date.fromordinal(day).isoformat() for day in range(first, last + 1))
+    return {day: days.get(day, 0) for day in found}
 
 
 def _height(value: int, most: int) -> float:

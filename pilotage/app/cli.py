@@ -38,6 +38,8 @@ CODES: dict[str, int] = {
     "LedgerBusy": BUSY,
     "LedgerFull": STORE_FULL,
     "OtherKey": CONFIG,
+    "NotAPerson": USAGE,
+    "EntryRefused": USAGE,
     "ExportNewer": CONFIG,
     "NotAnExport": NO_INPUT,
     "PersonUnknown": NO_INPUT,

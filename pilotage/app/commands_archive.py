@@ -1,15 +1,21 @@
 """The command `archive`: a journey that is stopped and that nobody is in any more leaves the workspace's plan."""
 
+import getpass
 import os
 import shutil
 from pathlib import Path
 
+import msgspec
+
+from pilotage.app.acts import ARCHIVED, actor_of
 from pilotage.app.commands_records import asked
+from pilotage.app.control import ledger_of
 from pilotage.app.exits import NEGATIVE, NO_INPUT, OK, Trouble
 from pilotage.app.options import AsJson, RunData, WorkspaceFolder
 from pilotage.app.planning import unplanned
 from pilotage.app.terminal import console, print_json
 from pilotage.app.workspace import compile_workspace, load
+from pilotage.audit.canonical import digest_of
 from pilotage.predicate.scope import suggestion
 from pilotage.runner.controls import standing
 from pilotage.runner.folder import read_environment
@@ -19,7 +25,9 @@ ARCHIVE = "archive"
 """The folder of a workspace that no plan reads."""
 
 
-def archive_command(journey: str, *, workspace: WorkspaceFolder = Path("."), data: RunData = None, json: AsJson = False) -> int:
+def archive_command(
+    journey: str, *, by: str = "", workspace: WorkspaceFolder = Path("."), data: RunData = None, json: AsJson = False
+) -> int:
     """Archive a journey: its document moves to the folder archive/, which no plan reads, and is kept there.
 
     Refused while people are in it, or while it may still be entered; and where another document needs it. The plan without it
@@ -31,6 +39,8 @@ def archive_command(journey: str, *, workspace: WorkspaceFolder = Path("."), dat
     ----------
     journey
         The journey's name.
+    by
+        Who; the account's name without it.
     """
     source = _document(workspace, journey)
     kept = data or workspace / "data"
@@ -39,12 +49,16 @@ def archive_command(journey: str, *, workspace: WorkspaceFolder = Path("."), dat
     target = workspace / ARCHIVE / source.name
     if target.exists():
         raise Trouble(f"{target} is there already", NO_INPUT, "rename one of the two documents")
+    without = load(workspace, os.environ)
+    documents = tuple(each for each in without.documents if workspace / each.path != source)
+    compiled = compile_workspace(msgspec.structs.replace(without, documents=documents), packaged_zones())
+    if compiled.plan is None:
+        raise unplanned(compiled)
+    told = {"document": digest_of(source.read_text(encoding="utf-8")), "plan": compiled.plan.digest}
+    with ledger_of(kept) as ledger:
+        ledger.append(actor_of(by or getpass.getuser()), ARCHIVED, f"journey:{journey}", told)
     target.parent.mkdir(exist_ok=True)
     shutil.move(source, target)
-    compiled = compile_workspace(load(workspace, os.environ), packaged_zones())
-    if compiled.plan is None:
-        shutil.move(target, source)
-        raise unplanned(compiled)
     if json:
         print_json({"journey": journey, "from": str(source), "to": str(target), "plan": compiled.plan.digest})
     else:

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
+from pilotage.app.anchors import DecisionsView
 from pilotage.app.auditing import (
     LAST,
     EntryView,
@@ -21,6 +22,7 @@ from pilotage.app.auditing import (
     verdict_view,
 )
 from pilotage.app.control import open_ledger, public_key_at
+from pilotage.app.decisions import decisions_of
 from pilotage.app.exits import NEGATIVE, OK
 from pilotage.app.options import DATA, AsJson, Data
 from pilotage.app.terminal import console, counted, number, print_json, table
@@ -84,6 +86,7 @@ def audit_verify(
     *,
     key: str = "",
     kept: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    decisions: bool = True,
     data: Data = DATA,
     json: AsJson = False,
 ) -> int:
@@ -99,10 +102,15 @@ def audit_verify(
         The installation's public key, or a file with it. Without it the key that comes with the ledger counts.
     kept
         A checkpoint that was kept elsewhere, as 'pilotage audit checkpoint --json' printed it; several times for several.
+    decisions
+        Also compare the data folder's log of decisions with the digests in its ledger.
     """
     trusted, checkpoints = read_key(key), [read_kept(path) for path in kept or ()]
-    verdict = verdict_of_export(export, trusted, checkpoints) if export else verdict_of_data(data, trusted, checkpoints)
-    return _told(verdict_view(verdict), bool(key), json)
+    if export:
+        return _told(verdict_view(verdict_of_export(export, trusted, checkpoints)), None, bool(key), json)
+    verdict = verdict_view(verdict_of_data(data, trusted, checkpoints))
+    logged = decisions_of(data) if decisions and verdict.holds and (data / "environment.json").exists() else None
+    return _told(verdict, logged, bool(key), json)
 
 
 @audit.command(name="export")
@@ -149,10 +157,29 @@ def _short(entry: EntryView) -> str:
     return text if len(text) <= DATA_SHOWN else text[: DATA_SHOWN - 1] + "…"
 
 
-def _told(verdict: VerdictView, given: bool, as_json: bool) -> int:
+def _told(verdict: VerdictView, decisions: DecisionsView | None, given: bool, as_json: bool) -> int:
+    holds = verdict.holds and (decisions is None or decisions.holds)
     if as_json:
-        print_json(verdict)
-        return OK if verdict.holds else NEGATIVE
+        print_json(msgspec.structs.asdict(verdict) | ({"decisions": decisions} if decisions is not None else {}))
+        return OK if holds else NEGATIVE
+    code = _told_of_ledger(verdict, given)
+    if decisions is not None:
+        _tell_of_decisions(decisions)
+    return code if holds else NEGATIVE
+
+
+def _tell_of_decisions(decisions: DecisionsView) -> None:
+    out = console()
+    for fault in decisions.faults:
+        out.print(fault, style="red", markup=False)
+    covered = f"{counted(decisions.segments, 'segment')} under {counted(decisions.anchors, 'anchor')}"
+    rest = [f"{number(decisions.forgotten)} of what is not kept any more"] if decisions.forgotten else []
+    rest += [f"{number(decisions.open)} records not anchored yet"] if decisions.open else []
+    says = "decisions are as they were made" if decisions.holds else "decisions do not hold"
+    out.print(f"{says}: {', '.join([covered, *rest])}", markup=False)
+
+
+def _told_of_ledger(verdict: VerdictView, given: bool) -> int:
     out = console()
     for fault in verdict.faults:
         out.print(fault.message, style="red", markup=False)

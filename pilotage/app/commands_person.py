@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from pilotage.app.acts import actor_of
 from pilotage.app.control import open_ledger
 from pilotage.app.exits import OK, USAGE, Trouble
 from pilotage.app.options import AsJson, RunData, WorkspaceFolder
@@ -69,10 +70,10 @@ def person_add(
     ledger = open_ledger(data or workspace / "data", clock.now_us)
     try:
         if new_key:
-            done = change_key(workspace, ledger, id, by or getpass.getuser(), os.environ)
+            done = change_key(workspace, ledger, id, actor_of(by or getpass.getuser()), os.environ)
         else:
             added = Person(id, name or id, email, tuple(role or ()), tuple(team or ()))
-            done = add_person(workspace, ledger, added, by or getpass.getuser(), os.environ)
+            done = add_person(workspace, ledger, added, actor_of(by or getpass.getuser()), os.environ)
     finally:
         ledger.close()
     return _told(done, "has a new key" if new_key else "was added", json)
@@ -130,7 +131,7 @@ def person_remove(
         raise Trouble(f"{left!r} is not a date", USAGE, "write a date such as 2026-11-30") from fault
     ledger = open_ledger(data or workspace / "data", clock.now_us)
     try:
-        done = note_left(workspace, ledger, id, day, by or getpass.getuser())
+        done = note_left(workspace, ledger, id, day, actor_of(by or getpass.getuser()))
     finally:
         ledger.close()
     return _told(done, f"left on {day.isoformat()}", json)

@@ -1,6 +1,7 @@
 """The command `proof`: contents in every language, on the screen, as files, or to a seed list."""
 
 import asyncio
+import getpass
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
+from pilotage.app.acts import PROOF_SENT, noted
 from pilotage.app.commands_new import pairs
+from pilotage.app.control import ledger_of
 from pilotage.app.equipment import make_channels
 from pilotage.app.exits import CONFIG, NEGATIVE, OK, Trouble
-from pilotage.app.options import AsJson, WorkspaceFolder
+from pilotage.app.options import AsJson, RunData, WorkspaceFolder
 from pilotage.app.planning import unplanned
 from pilotage.app.proofs import Proof, messages_to, proofs_of, seeds_named
 from pilotage.app.terminal import console, print_json
@@ -49,7 +52,9 @@ def proof_command(
     out: Out = None,
     locale: Language = "",
     values: Values = None,
+    by: str = "",
     workspace: WorkspaceFolder = Path("."),
+    data: RunData = None,
     json: AsJson = False,
 ) -> int:
     """Show how a content looks in each of its languages: on the screen, as files, or sent to a seed list.
@@ -63,6 +68,8 @@ def proof_command(
     ----------
     name
         A content, or a journey: all contents that it sends.
+    by
+        Who sends them; the account's name without it.
     """
     loaded = load(workspace, os.environ)
     compiled = compile_workspace(loaded, packaged_zones())
@@ -70,7 +77,7 @@ def proof_command(
         raise unplanned(compiled)
     proofs = proofs_of(compiled.plan, name, pairs(values or []), locale)
     written = _write(proofs, out) if out is not None else []
-    handed = asyncio.run(_send(loaded, proofs, to)) if to else []
+    handed = asyncio.run(_noted(loaded, proofs, name, to, by, data or workspace / "data")) if to else []
     if json:
         print_json({"proofs": proofs, "written": [str(path) for path in written], "sent": handed})
     else:
@@ -113,6 +120,15 @@ def _write(proofs: Sequence[Proof], folder: Path) -> list[Path]:
             path.write_text(text, encoding="utf-8")
             paths.append(path)
     return paths
+
+
+async def _noted(workspace: Workspace, proofs: Sequence[Proof], name: str, seeds: str, by: str, data: Path) -> list[Handed]:
+    """Send the proofs, once the ledger says so."""
+    seeds_named(workspace.documents, seeds)  # an unknown list is nobody's act
+    told = {"seeds": seeds, "contents": [{"name": each.content, "digest": each.digest, "locale": each.locale} for each in proofs]}
+    with ledger_of(data) as ledger:
+        async with noted(ledger, by or getpass.getuser(), PROOF_SENT, f"proof:{name}", told):
+            return await _send(workspace, proofs, seeds)
 
 
 async def _send(workspace: Workspace, proofs: Sequence[Proof], seeds: str) -> list[Handed]:

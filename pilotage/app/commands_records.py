@@ -9,11 +9,14 @@ from typing import Any, Literal, TypeVar
 from cyclopts import App
 
 from pilotage.app.exits import NEGATIVE, OK, USAGE, Trouble
-from pilotage.app.options import DATA, AsJson, Data
+from pilotage.app.options import DATA, AsJson, Data, WorkspaceFolder
 from pilotage.app.reach import Reader, reach
 from pilotage.app.terminal import console, number, print_json, table
+from pilotage.app.under import UnderView, print_under
+from pilotage.app.versions import version
 from pilotage.app.views import ActionView, Timeline
 from pilotage.app.why import print_story
+from pilotage.app.workspace import SETTINGS_FILE
 from pilotage.runner.outbox import Status
 
 PAGE = 1_000
@@ -46,7 +49,17 @@ async def named(reader: Reader, name: str) -> bytes:
     return bytes.fromhex(await reader.find({kind: value}))
 
 
-def why_command(subject: str, *, data: Data = DATA, utc: bool = False, limit: int = 200, before: int = 0, json: AsJson = False) -> int:
+def why_command(
+    subject: str,
+    *,
+    data: Data = DATA,
+    utc: bool = False,
+    limit: int = 200,
+    before: int = 0,
+    under: str = "",
+    workspace: WorkspaceFolder = Path("."),
+    json: AsJson = False,
+) -> int:
     """Why did this customer get this? Each event, each decision and its reason, each message and its fate.
 
     Times are in the customer's own zone.
@@ -63,7 +76,12 @@ def why_command(subject: str, *, data: Data = DATA, utc: bool = False, limit: in
         How many events at most, the newest ones.
     before
         Only what lies before this position of the log.
+    under
+        Another plan: the digest of one that the data folder holds (six digits will do) or, as for `pilotage diff`, a workspace
+        folder or a git revision of it. The whole story is told under both, with what differs marked.
     """
+    if under:
+        return _under(subject, under, workspace, data, utc=utc, json=json)
 
     async def ask(reader: Reader) -> tuple[Any, Timeline]:
         found = await named(reader, subject)
@@ -74,6 +92,23 @@ def why_command(subject: str, *, data: Data = DATA, utc: bool = False, limit: in
         print_json({"subject": state, "timeline": story})
     else:
         print_story(console(), state, story, utc=utc)
+    return OK
+
+
+def _under(subject: str, name: str, workspace: Path, data: Path, *, utc: bool, json: bool) -> int:
+    """Tell a story under another plan beside what was decided."""
+    held = re.fullmatch(r"[0-9a-f]{6,64}", name) is not None
+    plan = None if held and not (Path(name) / SETTINGS_FILE).is_file() else version(name, workspace, data).plan
+
+    async def ask(reader: Reader) -> tuple[Any, UnderView]:
+        found = await named(reader, subject)
+        return await reader.subject(found), await reader.under(found, name, plan)
+
+    state, found = asked(data, ask)
+    if json:
+        print_json(found)
+    else:
+        print_under(console(), state, found, utc=utc)
     return OK
 
 

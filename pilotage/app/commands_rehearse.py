@@ -36,7 +36,7 @@ class Events(msgspec.Struct, frozen=True):
     world: str
     file: Path | None
     mapping: Path | None
-    sample: str
+    share: float
     subjects: int
     until_us: int
 
@@ -109,7 +109,7 @@ def rehearse_command(
         return verify(kept, json=json)
     if workers < 1:
         raise Trouble("--workers must be above 0", USAGE)
-    asked = Events(history, world, events, mapping, sample, subjects, _instant(end, "--to"))
+    asked = Events(history, world, events, mapping, _share(sample), subjects, _instant(end, "--to"))
     candidate, read, compiled = candidate_of(folder, kept, journey, against)
     accounts = any(plan.accounts is not None for plan in candidate.plans.values())
     where = evidence.folder_of(Path("."), kept) if folder == DEMO else evidence.folder_of(folder, kept)
@@ -198,7 +198,7 @@ def _population(asked: Events, kept: Path, intake: Intake, accounts: bool) -> It
         if not (folder / "environment.json").is_file():
             cure = "name one with --history, a file with --events, or the demo world with --world demo:7"
             raise Trouble(f"there is no history at {folder}", NO_INPUT, cure)
-        with history_population(folder, asked.until_us, asked.subjects, _share(asked.sample), accounts=accounts) as population:
+        with history_population(folder, asked.until_us, asked.subjects, asked.share, accounts=accounts) as population:
             yield population
 
 

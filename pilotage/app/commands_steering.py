@@ -8,6 +8,7 @@ from typing import Literal
 import httpx
 
 from pilotage.app.commands_records import asked
+from pilotage.app.control import ledger_of
 from pilotage.app.exits import NEGATIVE, NO_INPUT, OK, UNAVAILABLE, Trouble
 from pilotage.app.journey_views import Controlled, ControlView, JourneyCount
 from pilotage.app.options import DATA, AsJson, Data
@@ -127,7 +128,9 @@ def _at_rest(data: Path, wanted: Control) -> Controlled:
     environment = read_environment(data)
     folder = open_folder(data, environment.name, production=environment.production, create=False)
     try:
-        changed = asyncio.run(steer(folder, wanted, _nobody))
+        with ledger_of(data) as ledger:
+            folder.witness = ledger.append
+            changed = asyncio.run(steer(folder, wanted, _nobody))
         held = standing(folder.environment.controls).get(wanted.journey)
     except JourneyUnknown as unknown:
         raise Trouble(str(unknown), NO_INPUT) from unknown

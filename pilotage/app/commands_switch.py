@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 from cyclopts import App
 
+from pilotage.app.control import ledger_of
 from pilotage.app.exits import NO_INPUT, OK, UNAVAILABLE, USAGE, Trouble
 from pilotage.app.options import DATA, AsJson, Data
 from pilotage.app.reach import answered, running_at
@@ -85,7 +86,8 @@ def _changed(data: Path, scope: Scope, name: str, off: bool, by: str, reason: st
         plans = folder.plans()
         if not plans:
             raise Trouble(f"{data} has no plan yet", NO_INPUT, "start 'pilotage run' with it")
-        return switches_view(asyncio.run(change_switch(data, plans[-1], wanted, off, _nobody)))
+        with ledger_of(data) as ledger:
+            return switches_view(asyncio.run(change_switch(data, ledger, plans[-1], wanted, off, _nobody)))
     except SwitchUnknown as unknown:
         raise Trouble(str(unknown), NO_INPUT) from unknown
     finally:

@@ -6,12 +6,14 @@ is refused: making another would begin another ledger as if nothing had been.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pilotage.audit.signature import BadKey, Signer, new_signer, signer_of
 from pilotage.review.database import Database
 from pilotage.review.ledger import DATABASE_FILE, Ledger
+from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import write_file
 
 CONTROL = "control"
@@ -39,6 +41,16 @@ def open_ledger(data: Path, now_us: Callable[[], int], create: bool = True) -> L
     if not public.exists():
         write_file(public, ledger.signer.public_key.encode() + b"\n")
     return ledger
+
+
+@contextmanager
+def ledger_of(data: Path) -> Iterator[Ledger]:
+    """The ledger of a data folder, on the machine's clock, for a command."""
+    ledger = open_ledger(data, SystemClock().now_us)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 def ledger_at(data: Path) -> Database:

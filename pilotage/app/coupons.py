@@ -3,14 +3,18 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 from cyclopts import App
 
+from pilotage.app.acts import POOL_FILLED, RUNNER
 from pilotage.app.exits import NEGATIVE, NO_INPUT, OK, Trouble
 from pilotage.app.options import DATA, AsJson, Data
 from pilotage.app.terminal import console, print_json, table
+from pilotage.audit.canonical import digest_of
 from pilotage.journey.document import Document
 from pilotage.journey.findings import Report
 from pilotage.journey.scalars import count_or
+from pilotage.review.ledger import Ledger
 from pilotage.runner.coupons import CouponBook
 
 CODE_CHARACTERS_MAX = 64
@@ -18,6 +22,14 @@ ALARM = 100
 """How many codes must be left, where a pool does not say."""
 
 coupons = App(name="coupons", help="Coupon pools: how many codes were issued, and how many are left.")
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """How many codes a pool's file held when the pool was filled last, and their digest."""
+
+    pool: str
+    codes: int
+    digest: str
 
 
 @coupons.command(name="list")
@@ -72,9 +84,19 @@ def check_pools(folder: Path, documents: Iterable[Document], report: Report) -> 
             seen[code] = written.text
 
 
-def fill_pools(folder: Path, documents: Iterable[Document], data: Path) -> None:
-    """Bring the book of a data folder up to date with the workspace's files."""
+def fill_pools(folder: Path, documents: Iterable[Document], data: Path, ledger: Ledger) -> None:
+    """Bring the book of a data folder up to date with the workspace's files. A pool whose file is another than last time enters the
+    ledger first."""
     book = CouponBook(data)
     for document in documents:
         if document.kind == "coupons":
-            book.fill(document.name, codes_of(folder, document), count_or(document.root.scalar("alarm"), ALARM))
+            codes = codes_of(folder, document)
+            _note_filled(ledger, Filled(document.name, len(codes), digest_of(codes)))
+            book.fill(document.name, codes, count_or(document.root.scalar("alarm"), ALARM))
+
+
+def _note_filled(ledger: Ledger, filled: Filled) -> None:
+    with ledger.transaction() as transaction:
+        if transaction.get(POOL_FILLED, filled.pool, Filled) != filled:
+            transaction.append(RUNNER, POOL_FILLED, f"coupons:{filled.pool}", {"codes": filled.codes, "digest": filled.digest})
+            transaction.put(POOL_FILLED, filled.pool, filled)

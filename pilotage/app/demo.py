@@ -21,6 +21,7 @@ import yaml
 
 import pilotage.simulate
 from pilotage.app.exits import CONFIG, NEGATIVE, OK, USAGE, Trouble
+from pilotage.app.governed import Change
 from pilotage.app.live import LiveView
 from pilotage.app.mailroom import Mailroom
 from pilotage.app.observe import set_up_logs
@@ -48,6 +49,7 @@ class Scene(msgspec.Struct, frozen=True):
     retailer: Retailer
     mailroom: Mailroom
     desk: ServiceDesk
+    change: Change
 
 
 def demo_command(
@@ -111,7 +113,7 @@ def _folder(data: Path | None) -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def scene(folder: Path, customers: int, seed: int, clock: Clock, port: int) -> AsyncIterator[Scene]:
+async def scene(folder: Path, customers: int, seed: int, clock: Clock, port: int, days: int = 14) -> AsyncIterator[Scene]:
     """Everything running, and stopped in order at the end."""
     mailroom, desk, keys = Mailroom(clock.now_us), ServiceDesk(), write_keys()
     await mailroom.start()
@@ -124,7 +126,7 @@ async def scene(folder: Path, customers: int, seed: int, clock: Clock, port: int
     try:
         await system.start()
         retailer = Retailer(World(seed, customers, START_US), Draws(seed), customers, system, mailroom, keys)
-        yield Scene(system, retailer, mailroom, desk)
+        yield Scene(system, retailer, mailroom, desk, Change(system, START_US, days * DAY_US))
         await retailer.close()
     finally:
         await system.stop()
@@ -146,9 +148,10 @@ def _bind(workspace: Path, mail_port: int, url: str, keys: dict[str, str]) -> No
 async def _smoke(folder: Path, customers: int, days: int, seed: int, *, as_json: bool) -> int:
     began_s = time.perf_counter()
     clock = VirtualClock(START_US)
-    async with scene(folder, customers, seed, clock, 0) as played:
-        await live(played.system, clock, played.retailer, START_US + days * DAY_US)
-        found = await audit(played.system, played.retailer)
+    async with scene(folder, customers, seed, clock, 0, days) as played:
+        until_us = START_US + days * DAY_US
+        await lived_through(played, clock, until_us)
+        found = await audit(played.system, played.retailer, played.change)
     took_s = time.perf_counter() - began_s
     if as_json:
         print_json({**msgspec.structs.asdict(found), "seconds": round(took_s, 1)})
@@ -162,9 +165,17 @@ async def _smoke(folder: Path, customers: int, days: int, seed: int, *, as_json:
         verdict = "the books balance" if not found.faults else f"{len(found.faults)} faults"
         out.print(
             f"demo: {days} days of {number(customers)} customers in {took_s:.1f} s: {told}, {number(found.calls)} calls, "
-            f"{number(found.tasks)} tasks done: {verdict}"
+            f"{number(found.tasks)} tasks done; release {found.release} by proposal {found.proposal or 'nobody'}: {verdict}"
         )
     return NEGATIVE if found.faults else OK
+
+
+async def lived_through(played: Scene, clock: VirtualClock, until_us: int) -> None:
+    """Let the world live to an instant on a clock moved by hand, and the change come when it is due."""
+    while 0 < played.change.next_us < until_us:
+        await live(played.system, clock, played.retailer, played.change.next_us)
+        await played.change.live_until(clock.now_us())
+    await live(played.system, clock, played.retailer, until_us)
 
 
 async def _watch(folder: Path, customers: int, days: int, speed: float, seed: int, port: int, *, staying: bool, kept: bool) -> int:
@@ -174,8 +185,8 @@ async def _watch(folder: Path, customers: int, days: int, speed: float, seed: in
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
-    async with scene(folder, customers, seed, clock, port) as played:
-        with LiveView(played.system, played.retailer, played.mailroom, until_us) as view:
+    async with scene(folder, customers, seed, clock, port, days) as played:
+        with LiveView(played.system, played.retailer, played.mailroom, played.change, until_us) as view:
             while clock.now_us() < until_us and await _lived(played, clock, stopping):
                 view.refresh()
         if staying and not stopping.is_set():
@@ -197,6 +208,7 @@ async def _lived(played: Scene, clock: Clock, stopping: asyncio.Event) -> bool:
         return False
     played.retailer.report()
     await played.retailer.live_until(clock.now_us())
+    await played.change.live_until(clock.now_us())
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LOOK_S):
             await stopping.wait()

@@ -218,7 +218,7 @@ def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock, b
         submit=station.submit_told,
         page=station.page,
         recheck=lambda action, now_us: recheck_action(station.program, station.state(action.subject), action, now_us),
-        compose=_marked(workspace.environment, _traced(station, composer.message)),
+        compose=marked(workspace.environment, _traced(station, composer.message)),
         contact_class=contact_class,
         paused=station.paused,
         channels={**channels, TASKS: Tasks(task_put, task_scan, clock.now_us, onward), COUPONS: Coupons(issue)},
@@ -226,7 +226,7 @@ def _ports(station: Station, workspace: Workspace, links: Links, clock: Clock, b
     )
 
 
-def _marked(environment: Environment, compose: Callable[[Action, int, int], Message]) -> Callable[[Action, int, int], Message]:
+def marked(environment: Environment, compose: Callable[[Action, int, int], Message]) -> Callable[[Action, int, int], Message]:
     """Outside production every message and call says so in a header."""
     if environment.production:
         return compose

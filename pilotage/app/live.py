@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from pilotage.app.governed import JOURNEY, STEP, Change
 from pilotage.app.mailroom import Mailroom
 from pilotage.app.retailer import Latest, Retailer, summed
 from pilotage.app.system import System
@@ -29,10 +30,12 @@ _STYLES = {"sent": "green", "called": "green", "goal": "cyan", "blocked": "yello
 class LiveView:
     """A context: the view begins with it and ends with it. Call `refresh` as often as the world has moved."""
 
-    def __init__(self, system: System, retailer: Retailer, mailroom: Mailroom, until_us: int) -> None:
+    def __init__(self, system: System, retailer: Retailer, mailroom: Mailroom, change: Change, until_us: int) -> None:
         self._system = system
         self._retailer = retailer
         self._mailroom = mailroom
+        self._change = change
+        self._told = 0
         self._until_us = until_us
         self._console = console()
         self._live = Live(console=self._console, auto_refresh=False, screen=False, transient=False) if self._console.is_terminal else None
@@ -64,6 +67,9 @@ class LiveView:
         elif last or now_s - self._told_s >= LINE_EVERY_S:
             self._told_s = now_s
             self._console.print(self._headline().plain, markup=False)
+            for line in self._change.told[self._told :]:
+                self._console.print(f"  review: {line}", markup=False)
+            self._told = len(self._change.told)
 
     def say_what_to_try(self, data: Path, *, running: bool) -> None:
         """What to do next, with real customers of this very run; pages only while it is running."""
@@ -73,6 +79,11 @@ class LiveView:
         if named is not None:
             out.print(f"  pilotage why user_id={named.customer} --data {data}", markup=False)
         out.print(f"  pilotage quarantine list --data {data}", markup=False)
+        if self._change.release:
+            workspace = data.parent / "workspace"
+            out.print(f"  pilotage review show {self._change.proposal} --workspace {workspace} --data {data}", markup=False)
+            out.print(f"  pilotage blame {JOURNEY}:{STEP} --workspace {workspace} --data {data}", markup=False)
+            out.print(f"  pilotage audit verify --data {data}", markup=False)
         out.print(f"  pilotage actions list --data {data}", markup=False)
         if not running:
             return
@@ -92,6 +103,9 @@ class LiveView:
     def _screen(self) -> Group:
         title = Text(f"Brindlecove, a fictional retailer: synthetic customers, real machinery.  Mails: {self._system.url}/mail", "dim")
         parts: list[Any] = [title, self._headline(), Text(), self._journeys(), Text(), self._decisions(), Text(), self._mails()]
+        if self._change.told:
+            lines = (Text(f"  {line}", "cyan", overflow="ellipsis", no_wrap=True) for line in self._change.told)
+            parts += [Text(), Text("review", "bold"), *lines]
         refused = self._refused()
         return Group(*parts, Text(), refused) if refused is not None else Group(*parts)
 

@@ -13,7 +13,7 @@ import msgspec
 from pilotage.app.exits import NO_INPUT, USAGE, Trouble
 from pilotage.app.past import keeper_of
 from pilotage.contract.builtin import ACCOUNT_JOINED, CUSTOMER_GROUPED
-from pilotage.event.digest import PARTITIONS, partition_of
+from pilotage.event.digest import PARTITIONS, digest, partition_of
 from pilotage.event.envelope import Event
 from pilotage.event.time import DAY_US, parse_instant_us
 from pilotage.profile.identity import Unidentified, account_of, account_subject, resolve
@@ -43,8 +43,8 @@ SAMPLE_ALL = 1 << 32
 
 class Population(msgspec.Struct):
     """Parts, and what they rest on. `events` says in words whom it is about, and names it: equal words, equal events. `files` are those of
-    history by shard. `begins_us` and `until_us` are what it spans, `total` how many events, or customers of the world, it has.
-    `assumptions` are what is to be known of it."""
+    history by shard, `spool` is where parts lie that were put into files. `begins_us` and `until_us` are what it spans, `total` how many
+    events, or customers of the world, it has. `assumptions` are what is to be known of it."""
 
     parts: tuple[Part, ...]
     events: str
@@ -55,6 +55,7 @@ class Population(msgspec.Struct):
     habits: Habits = Habits()
     files: dict[int, list[Path]] = {}
     assumptions: list[str] = []
+    spool: Path | None = None
     sample: int = SAMPLE_ALL
 
 
@@ -68,6 +69,8 @@ USUAL = (
     "calls are answered at once and without fields; tasks are done as they were so far, else within 40 hours, each outcome as likely, "
     "and one in ten never",
 )
+
+LACKING = ("the oldest history is not kept any more: what was known of customers before it begins is left out",)
 
 
 def world_population(seed: int, customers: int, until_us: int) -> Population:
@@ -106,15 +109,15 @@ def history_population(folder: Path, until_us: int, subjects: int, share: float,
         reach = ",".join(f"{extent.after}-{extent.durable}" for extent in history.extents)
         yield Population(
             _history_parts(int(total), groups),
-            f"history of {people} subjects, {total} events (positions {reach})",
+            f"history of {people} subjects, {total} events, extent {digest(reach)[:8]}",
             int(least),
             until_us,
             int(total),
             secret,
             _habits(history),
             history.by_shard(EVENTS),
-            [*REACTING, *USUAL],
-            max(1, min(SAMPLE_ALL, int(chosen * SAMPLE_ALL))),
+            [*REACTING, *USUAL, *(LACKING if any(extent.after for extent in history.extents) else ())],
+            sample=max(1, min(SAMPLE_ALL, int(chosen * SAMPLE_ALL))),
         )
 
 
@@ -146,7 +149,7 @@ def file_population(file: Path, mapping: Path, intake: Intake, until_us: int, fo
     told = f"{file.name}: {len(lives)} groups of subjects, {len(events)} events"
     last_us = until_us or events[-1].occurred_us
     assumptions = [*REACTING, *USUAL]
-    return Population(parts, told, events[0].occurred_us, last_us, len(events), assumptions=assumptions)
+    return Population(parts, told, events[0].occurred_us, last_us, len(events), assumptions=assumptions, spool=folder)
 
 
 def _spooled(groups: list[Group], folder: Path) -> Iterator[SpoolPart]:

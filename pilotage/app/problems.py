@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Struct, UnsetType
 
+from pilotage.app.acts import NotAPerson
 from pilotage.app.audiences import AudienceUnknown
 from pilotage.app.exits import Trouble
 from pilotage.app.lists import BasisUnknown, ListUnknown
@@ -17,6 +18,7 @@ from pilotage.app.releasing import TakeOverRefused
 from pilotage.app.steering import ControlRefused, JourneyUnknown
 from pilotage.app.switching import SwitchUnknown
 from pilotage.app.tasks import TaskTaken, TaskUnknown
+from pilotage.audit.entry import EntryRefused
 from pilotage.audit.signature import BadKey
 from pilotage.predicate.error import PredicateError
 from pilotage.review.database import LedgerBroken, LedgerBusy, LedgerFull
@@ -81,6 +83,8 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
 def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Problem]:
     """The problem of anything that was raised."""
     match fault:
+        case NotAPerson() | EntryRefused():
+            return problem(400, str(fault))
         case BadAsk():
             return problem(fault.status, fault.detail, fault.headers)
         case ProposalUnknown() | PersonUnknown():

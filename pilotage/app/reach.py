@@ -6,6 +6,7 @@ if nobody does, the folder is opened for reading until the command is done.
 
 import contextlib
 import gc
+import getpass
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,9 @@ from pilotage.app.lists import Listing
 from pilotage.app.ran import released_by
 from pilotage.app.records import Records, SubjectUnknown, links_of
 from pilotage.app.tasks import Completed, TaskRecords, TasksPage, TaskUnknown, TaskView
+from pilotage.app.under import UnderView, plan_of, under
 from pilotage.journey.advance import advance
+from pilotage.journey.plan import Plan
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder, read_environment
 from pilotage.runner.history.rest import states_of
@@ -61,6 +64,9 @@ class Reader(Protocol):
 
     async def timeline(self, subject: bytes, before: int, limit: int) -> views.Timeline:
         """A part of a subject's story."""
+
+    async def under(self, subject: bytes, digest: str, plan: Plan | None) -> UnderView:
+        """A subject's story under another plan: one that the data folder holds, by its digest, or one that is given."""
 
     async def quarantined(self, after: int, limit: int, status: str) -> views.QuarantinePage:
         """A page of refused events."""
@@ -148,6 +154,13 @@ class Remote:
         """See `Reader`."""
         return await self._ask(views.Timeline, "GET", f"/subjects/{subject.hex()}/timeline", params={"before": before, "limit": limit})
 
+    async def under(self, subject: bytes, digest: str, plan: Plan | None) -> UnderView:
+        """See `Reader`; only plans that the folder holds."""
+        if plan is not None:
+            cure = "name a plan that the data folder holds, or stop the process first"
+            raise Trouble("a running process knows only the plans of its data folder", UNAVAILABLE, cure)
+        return await self._ask(UnderView, "GET", f"/subjects/{subject.hex()}/under/{quote(digest, '')}")
+
     async def quarantined(self, after: int, limit: int, status: str) -> views.QuarantinePage:
         """See `Reader`."""
         return await self._ask(views.QuarantinePage, "GET", "/quarantine", params=_given(after=after, limit=limit, status=status))
@@ -158,11 +171,11 @@ class Remote:
 
     async def resubmit(self, numbers: Sequence[int]) -> views.Resubmission:
         """See `Reader`."""
-        return await self._ask(views.Resubmission, "POST", "/quarantine/resubmit", json={"numbers": list(numbers)})
+        return await self._ask(views.Resubmission, "POST", "/quarantine/resubmit", json={"numbers": list(numbers), "by": getpass.getuser()})
 
     async def discard(self, numbers: Sequence[int]) -> views.Discarded:
         """See `Reader`."""
-        return await self._ask(views.Discarded, "POST", "/quarantine/discard", json={"numbers": list(numbers)})
+        return await self._ask(views.Discarded, "POST", "/quarantine/discard", json={"numbers": list(numbers), "by": getpass.getuser()})
 
     async def actions(self, statuses: Iterable[Status], after: str, limit: int) -> views.ActionsPage:
         """See `Reader`."""
@@ -172,7 +185,7 @@ class Remote:
     async def redrive(self, pairs: Sequence[tuple[bytes, bytes]]) -> int:
         """See `Reader`."""
         named = [{"subject": subject.hex(), "effect": effect.hex()} for subject, effect in pairs]
-        return (await self._ask(views.Redriven, "POST", "/actions/redrive", json={"actions": named})).redriven
+        return (await self._ask(views.Redriven, "POST", "/actions/redrive", json={"actions": named, "by": getpass.getuser()})).redriven
 
     async def audiences(self) -> list[about.AudienceView]:
         """See `Reader`."""
@@ -199,7 +212,9 @@ class Remote:
     async def change_list(self, listing: Listing, members: Sequence[Mapping[str, str]]) -> about.UploadView:
         """See `Reader`."""
         told = {each: getattr(listing, each) for each in ("upload", "occurred_us", "basis", "listed")}
-        return await self._ask(about.UploadView, "POST", f"/lists/{quote(listing.name, '')}", json={**told, "members": list(members)})
+        return await self._ask(
+            about.UploadView, "POST", f"/lists/{quote(listing.name, '')}", json={**told, "members": list(members), "by": getpass.getuser()}
+        )
 
     async def tasks(self, team: str, person: str, after: str, limit: int) -> TasksPage:
         """See `Reader`."""
@@ -224,6 +239,7 @@ class Local:
 
     def __init__(self, records: Records, data: Path, stores: Mapping[int, Store]) -> None:
         self._records = records
+        self._data = data
         self._audiences = AudienceRecords(records, data, partial(states_of, data, stores))
         self.audiences = self._audiences.audiences
         self.find = records.find
@@ -236,6 +252,10 @@ class Local:
         tasks = TaskRecords(records, SystemClock().now_us)
         self.tasks = tasks.tasks
         self.task = tasks.task
+
+    async def under(self, subject: bytes, digest: str, plan: Plan | None) -> UnderView:
+        """See `Reader`."""
+        return under(self._data, plan or plan_of(self._data, digest), subject, await self._records.told(subject))
 
     async def quarantined(self, after: int, limit: int, status: str) -> views.QuarantinePage:
         """See `Reader`."""

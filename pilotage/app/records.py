@@ -19,6 +19,7 @@ from pilotage.journey.program import Program
 from pilotage.profile.identity import normalised, subject_id
 from pilotage.profile.state import State, decode_state
 from pilotage.runner import question as ask
+from pilotage.runner.arrival import Told
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment
 from pilotage.runner.outbox import CANCEL, ActionRow, Status, decode_row, split_key
@@ -33,6 +34,7 @@ SUBJECTS_SEARCHED_MAX = 50_000
 """How many subjects are looked through for an e-mail address that is no identifier; beyond, ask by an identifier."""
 
 PAGE_ROWS = 500
+STORY_AT_ONCE = 1_000
 SUBJECT_BYTES = 16
 
 
@@ -69,6 +71,11 @@ class Records:
         self._linked = linked
         self._secret = secret
         self._released = released
+
+    @property
+    def owners(self) -> Sequence[Answering]:
+        """Whoever answers for some shards, in order."""
+        return self._answering
 
     async def ask(self, subject: bytes, question: ask.Question) -> Any:
         """Ask the owner of a subject's shard."""
@@ -162,6 +169,14 @@ class Records:
         told = await self.ask(subject, ask.ReadStory(subject, limit, before))
         rows = await self.ask(subject, ask.ReadActions(subject))
         return timeline(self.program, state, told, rows, limit, self._released)
+
+    async def told(self, subject: bytes) -> list[Told]:
+        """All of a subject's records that the log has, oldest first; `SubjectUnknown`."""
+        await self._known(subject)
+        found: list[Told] = []
+        while page := await self.ask(subject, ask.ReadStory(subject, STORY_AT_ONCE, found[-1].position if found else 0)):
+            found += page
+        return found[::-1]
 
     # Quarantine
 

@@ -246,7 +246,8 @@ def _contrast(contrast: ContrastView) -> str:
         )
         for example in contrast.examples
     )
-    return said + _table(("messages", "step", "number"), rows, right=2) + examples
+    told = "<p class=soft>Displaced are messages, gone, of journeys that both plans have alike.</p>"
+    return said + _table(("messages", "step", "number"), rows, right=2) + told + examples
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:

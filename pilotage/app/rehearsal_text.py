@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from rich.console import Console
+from rich.table import Table
 
 from pilotage.app.terminal import counted, number, table
-from pilotage.simulate.rehearsal import AMONG, BEFORE
+from pilotage.simulate.rehearsal import ALONE, AMONG, BEFORE
 from pilotage.simulate.report import ContrastView, JourneyView, Report, VersionView
 
 LINES = 8
@@ -55,25 +56,26 @@ def _journeys(out: Console, versions: list[VersionView]) -> None:
     """Every journey with its steps, and how often they acted under each version."""
     names = list(dict.fromkeys(journey.journey for version in versions for journey in version.journeys))
     known = [{journey.journey: journey for journey in version.journeys} for version in versions]
+    ahead = [place for place, version in enumerate(versions) if version.version != ALONE]
     columns = [TITLES[version.version] for version in versions]
     rows = table("journey", "step", *columns, "next week", right=(*columns, "next week"))
     for name in names:
         of = [each.get(name) for each in known]
         if any(journey is not None and (journey.entered or journey.held_out) for journey in of):
-            _journey_rows(rows.add_row, name, of)
+            _journey_rows(rows, name, of, [of[place] for place in ahead])
     out.print()
     out.print(rows)
 
 
-def _journey_rows(add: "object", name: str, versions: list[JourneyView | None]) -> None:
-    assert callable(add)
+def _journey_rows(rows: Table, name: str, versions: list[JourneyView | None], ahead: list[JourneyView | None]) -> None:
+    add = rows.add_row
     shown = f"{name} *" if any(journey is not None and journey.candidate for journey in versions) else name
-    add(shown, "entered", *(_count(journey.entered if journey else None) for journey in versions), _week(versions, "", "entered"))
+    add(shown, "entered", *(_count(journey.entered if journey else None) for journey in versions), _week(ahead, "", "entered"))
     for step in dict.fromkeys(step.step for journey in versions if journey for step in journey.steps):
         for verb in ("sent", "called", "opened"):
             counts = [_of_step(journey, step, verb) for journey in versions]
             if any(counts):
-                add("", f"{step} {verb}", *map(_count, counts), _week(versions, step, verb))
+                add("", f"{step} {verb}", *map(_count, counts), _week(ahead, step, verb))
     if any(journey is not None and journey.goals for journey in versions):
         add("", "goal", *(f"{journey.goal_rate:.1%}" if journey else "" for journey in versions), "")
 
@@ -85,10 +87,9 @@ def _of_step(journey: JourneyView | None, step: str, verb: str) -> int | None:
 
 
 def _week(versions: list[JourneyView | None], step: str, verb: str) -> str:
-    """The week to come under the candidate among all others: it stands last but for what was before."""
-    found = [
-        each.next_week[verb] for journey in versions if journey for each in journey.steps if each.step == step and verb in each.next_week
-    ]
+    """The week to come under the candidate among all others, or under what was before where that has the journey alone."""
+    steps = [each for journey in versions if journey for each in journey.steps if each.step == step]
+    found = [each.next_week[verb] for each in steps if verb in each.next_week]
     return f"{found[0].low}–{found[0].high}" if found else ""
 
 

@@ -56,8 +56,9 @@ class Interrupted(Exception):
 
 
 def candidate_of(folder: Path, data: Path, journeys: tuple[str, ...], against: str) -> tuple[Candidate, Workspace, Compiled]:
-    """The versions of a workspace's plan that are compared. Without `against` the plan before is the active one of the data folder
-    or, where there is none, the plan without the candidate journeys. Without `journeys` the candidates are those that differ."""
+    """The versions of a workspace's plan that are compared. Without `against` the plan before is the active one of the data folder or,
+    where there is none or it is the same, the plan without the candidate journeys. Without `journeys` the candidates are those that
+    differ."""
     workspace = load(folder, os.environ)
     compiled = compile_workspace(workspace, packaged_zones())
     plan = compiled.plan
@@ -70,7 +71,7 @@ def candidate_of(folder: Path, data: Path, journeys: tuple[str, ...], against: s
     held = (data / "environment.json").is_file()
     before = version(against or ACTIVE, folder, data).plan if against or held else None
     changed = journeys or _changed(plan, before)
-    if before is None and 0 < len(changed) < len(named):
+    if (before is None or (before.digest == plan.digest and not against)) and 0 < len(changed) < len(named):
         before = _only(plan, set(named) - set(changed))
     plans = {AMONG: plan}
     if 0 < len(changed) < len(named):
@@ -184,7 +185,8 @@ class Stage:
 
     def _outfit(self) -> dict[str, Any]:
         files = {shard: [str(path) for path in paths] for shard, paths in self._population.files.items()}
-        return {"plans": str(self._folder), "files": files, "workspace": self._candidate.workspace}
+        spool = str(self._population.spool or self._folder)
+        return {"plans": str(self._folder), "files": files, "spool": spool, "workspace": self._candidate.workspace}
 
     def _run_here(self, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
         company = made_company(self._rehearsal, self._outfit(), packaged_zones(), lambda: self._stop)
@@ -198,12 +200,12 @@ class Stage:
     def _run_apart(self, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
         """Run parts in processes of their own; no more are handed out than keep them busy."""
         raw = msgspec.msgpack.encode(self._rehearsal)
-        with ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, (raw, self._outfit())) as pool:
+        with ProcessPoolExecutor(self._workers, get_context("spawn"), begin, (raw, self._outfit())) as pool:
             left = iter(numbers)
             flying: dict[Future[bytes], int] = {}
             while True:
                 room = 0 if self._stop else self._workers + PARTS_AHEAD - len(flying)
-                flying |= {pool.submit(_run, number): number for number in islice(left, room)}
+                flying |= {pool.submit(run_part, number): number for number in islice(left, room)}
                 if not flying:
                     return
                 done, _ = wait(flying, return_when=FIRST_COMPLETED)
@@ -218,20 +220,22 @@ def made_company(rehearsal: Rehearsal, outfit: Mapping[str, Any], zones: Zones, 
         compiled = compile_workspace(load(Path(outfit["workspace"]), os.environ), zones)
         intake = Intake(compiled.contracts, compiled.segment_names)
     files = {shard: [Path(path) for path in paths] for shard, paths in outfit["files"].items()}
-    return Company(rehearsal, Path(outfit["plans"]), zones, files, intake, stopping)
+    return Company(rehearsal, Path(outfit["plans"]), zones, files, intake, Path(outfit["spool"]), stopping)
 
 
 _mine: list[tuple[Company, tuple[Part, ...]]] = []
 """What this process runs parts with, once it has begun."""
 
 
-def _begin(raw: bytes, outfit: Mapping[str, Any]) -> None:
+def begin(raw: bytes, outfit: Mapping[str, Any]) -> None:
+    """Begin a process that runs parts of an encoded rehearsal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that handed out the work decides when it ends
     rehearsal = msgspec.msgpack.decode(raw, type=Rehearsal)
     _mine.append((made_company(rehearsal, outfit, packaged_zones()), rehearsal.parts))
 
 
-def _run(number: int) -> bytes:
+def run_part(number: int) -> bytes:
+    """The encoded outcome of a part, in a process that has begun."""
     company, parts = _mine[0]
     return msgspec.msgpack.encode(company.run(parts[number]))
 

@@ -18,6 +18,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pilotage.app.control import ledger_of
 from pilotage.app.equipment import Programs
 from pilotage.app.exits import INTERRUPTED, NO_INPUT, OK, USAGE, Trouble
 from pilotage.app.observe import set_up_logs
@@ -246,9 +247,11 @@ def _rehearsing(data: Path | None, workspace: Workspace, compiled: Compiled) -> 
         return
     folder = open_folder(data, environment.name, production=environment.production)
     try:
-        put_in_force(folder, compiled.plan, packaged_zones(), SystemClock().now_us())
-        if folder.environment.recording is not None:
-            asyncio.run(released_at_rest(folder, compiled.plan, packaged_zones()))
+        with ledger_of(data) as ledger:
+            folder.witness = ledger.append
+            put_in_force(folder, compiled.plan, packaged_zones(), SystemClock().now_us())
+            if folder.environment.recording is not None:
+                asyncio.run(released_at_rest(folder, compiled.plan, packaged_zones()))
         with _stores(folder) as (front, stores):
             programs, plan = Programs(data), folder.environment.plans[-1]
             program = programs(plan)

@@ -9,6 +9,7 @@ from collections import Counter
 
 import msgspec
 
+from pilotage.app.governed import Change
 from pilotage.app.retailer import Handed, Retailer
 from pilotage.app.system import System
 from pilotage.event.time import MINUTE_US
@@ -32,6 +33,8 @@ class Audit(msgspec.Struct, frozen=True):
     visits: int
     calls: int
     tasks: int
+    proposal: str
+    release: int
 
 
 async def settle(system: System, retailer: Retailer) -> None:
@@ -78,10 +81,11 @@ async def live(system: System, clock: VirtualClock, retailer: Retailer, until_us
         await settle(system, retailer)
 
 
-async def audit(system: System, retailer: Retailer) -> Audit:
+async def audit(system: System, retailer: Retailer, change: Change) -> Audit:
     """Check the books."""
     faults = [*_events(retailer), *_mails(system, retailer), *_tasks(retailer), *retailer.ledger.faults()]
     faults += [*_contacts(system, retailer), *_journeys(system, retailer)]
+    faults += await change.faults()
     if system.station is not None:
         health = await system.station.ask(ReadHealth())
         faults += [f"{health.stuck} customers cannot be woken"] if health.stuck else []
@@ -93,6 +97,8 @@ async def audit(system: System, retailer: Retailer) -> Audit:
         visits=sum(retailer.hits.values()),
         calls=retailer.fates["call.answered"],
         tasks=retailer.staff.done.total(),
+        proposal=change.proposal,
+        release=change.release,
     )
 
 

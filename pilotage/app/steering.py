@@ -6,6 +6,7 @@ import msgspec
 
 from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
+from pilotage.app.acts import actor_of
 from pilotage.predicate.scope import suggestion
 from pilotage.runner.controls import Control, standing
 from pilotage.runner.folder import DataFolder
@@ -27,9 +28,10 @@ class ControlRefused(ValueError):
 async def steer(folder: DataFolder, control: Control, tell: Callable[[str], Awaitable[object]]) -> bool:
     """Note a control and tell every process the name under which the plan is in force with it; whether anything changes.
 
-    Repeating what holds changes nothing. The note comes first: a crash before all are told leaves it to hold for all from the next
-    start on, as of the same instant."""
+    Repeating what holds changes nothing. The ledger's entry comes first (the folder tells its witness), then the note: a crash before
+    all are told leaves it to hold for all from the next start on, as of the same instant."""
     check(folder, control)
+    control = msgspec.structs.replace(control, by=actor_of(control.by))
     controls = folder.environment.controls
     present = standing(controls).get(control.journey)
     if present is None if control.kind == "resume" else present is not None and _same(present, control):

@@ -36,7 +36,8 @@ async def change_switches(desk: At, data: Annotated[SwitchChange, Body()]) -> vi
     """What is switched off does not leave until it is switched on, or its time is over; deciding goes on. Repeating changes nothing."""
     records = records_of(desk)
     switch = Switch(cast(Scope, data.scope), data.name, desk.clock.now_us(), data.by, data.reason)
-    return views.switches_view(await change_switch(desk.folder.path, records.program.plan, switch, data.to == "off", records.switch))
+    changed = await change_switch(desk.folder.path, desk.ledger, records.program.plan, switch, data.to == "off", records.switch)
+    return views.switches_view(changed)
 
 
 SWITCHES = (list_switches, change_switches)

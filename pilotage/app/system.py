@@ -18,7 +18,9 @@ import structlog
 import uvicorn
 
 from pilotage.app.access import RUNNING_FILE, Access, Running, api_token
+from pilotage.app.acts import RUNNER, STOPPED, note_policy, note_started
 from pilotage.app.admission import admit, note_effective
+from pilotage.app.anchors import Anchoring
 from pilotage.app.api import make_api
 from pilotage.app.control import open_ledger
 from pilotage.app.coupons import fill_pools
@@ -128,6 +130,7 @@ class System:
         self._owners: Sequence[Any] = ()
         self._programs = Programs(folder.path)
         self._steering = asyncio.Lock()
+        self._anchoring: Anchoring | None = None
         self.releaser: Releaser | None = None
         self._releasing: asyncio.Task[None] | None = None
 
@@ -158,6 +161,8 @@ class System:
         self.site.links = LinkServer(links, self._submit, self.clock.now_us)
         self.site.closed = ""
         self._release(owners)
+        self._anchoring = Anchoring(self.ledger, owners)
+        self._anchoring.start()
         log.info("ready", url=self.url, shards=SHARDS, workers=self.options.workers, plan=self.folder.environment.plans[-1][:16])
 
     def _carry(self, front: Front) -> None:
@@ -203,7 +208,7 @@ class System:
         assert compiled.plan is not None
         await check_take_over(self.folder, compiled.plan, records_of(self))
         self.folder.activate(compiled.plan, packaged_zones())
-        fill_pools(Path(workspace.folder), workspace.documents, self.folder.path)
+        fill_pools(Path(workspace.folder), workspace.documents, self.folder.path, self.ledger)
         self.compiled, self.release = compiled, release
         await self.come_into_force(self.folder.environment.plans[-1])
         self._took_over()
@@ -284,7 +289,7 @@ class System:
         Every part is stopped even when one fails at it; the first failure is raised in the end."""
         self.site.closed = "the system is stopping"
         failures: list[Exception] = []
-        for part in (self._stop_taking, self._stop_deciding, self._stop_serving):
+        for part in (self._stop_taking, self._stop_anchoring, self._stop_deciding, self._stop_serving, self._stop_noting):
             try:
                 await part()
             except Exception as failure:  # noqa: BLE001 - the parts after it must stop all the same
@@ -302,6 +307,10 @@ class System:
             self._releasing.cancel()
         if self.front is not None:
             await self.front.close()
+
+    async def _stop_anchoring(self) -> None:
+        if self._anchoring is not None:
+            await self._anchoring.stop()
 
     async def _stop_deciding(self) -> None:
         if self._watching is not None:
@@ -322,6 +331,9 @@ class System:
             await self._serving
         if self._front_store is not None:
             self._front_store.close()
+
+    async def _stop_noting(self) -> None:
+        await asyncio.to_thread(self.ledger.append, RUNNER, STOPPED, f"environment:{self.folder.environment.name}", {})
 
     def _write_running(self) -> None:
         running = msgspec.json.encode(Running(self.url, os.getpid()))
@@ -346,8 +358,11 @@ def prepare(options: RunOptions, environ: Mapping[str, str], clock: Clock | None
     try:
         ledger = open_ledger(folder.path, ticking.now_us)
         opened.callback(ledger.close)
+        folder.witness = ledger.append
         put_in_force(folder, compiled.plan, packaged_zones(), ticking.now_us(), short_history=options.short_history)
-        fill_pools(Path(workspace.folder), workspace.documents, folder.path)
+        fill_pools(Path(workspace.folder), workspace.documents, folder.path, ledger)
+        note_policy(ledger, workspace.intake)
+        note_started(ledger, folder, options.workers, workspace.log_days)
         bound = listening or listen(options.host, options.port)
         return System(options, workspace, compiled, folder, ticking, bound, release, ledger)
     except BaseException:

@@ -60,28 +60,32 @@ _PLAIN_RULES = frozenset({"", "wait", "receipt", "until", "timeout", "entry", "e
 _RECEIPTS = ("message.", "call.")
 
 
-class _Zone:
+class Zone:
     """Shows instants in a zone."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def at(self, instant: str) -> datetime:
+        """An instant on its clock."""
         return packaged_zones().local(parse_instant_us(instant), self.name)
 
     def clock(self, instant: str) -> str:
+        """The time of day."""
         return self.at(instant).strftime("%H:%M:%S")
 
     def day(self, instant: str) -> str:
+        """The day, in words."""
         return self.at(instant).strftime("%A, %-d %B %Y")
 
     def full(self, instant: str) -> str:
+        """Day and time."""
         return self.at(instant).strftime("%a %-d %b %Y %H:%M:%S")
 
 
 def print_story(console: Console, subject: SubjectView, story: Timeline, *, utc: bool = False) -> None:
     """Print who the subject is, what happened and why, and what became of each message."""
-    zone = _Zone("UTC" if utc else subject.zone)
+    zone = Zone("UTC" if utc else subject.zone)
     _print_subject(console, subject, zone)
     messages = {message.effect: message for message in story.messages}
     day = ""
@@ -96,7 +100,7 @@ def print_story(console: Console, subject: SubjectView, story: Timeline, *, utc:
         console.print(f"\n[dim]There is more before this: --before {story.before}, or a larger --limit.[/]")
 
 
-def _print_subject(console: Console, subject: SubjectView, zone: _Zone) -> None:
+def _print_subject(console: Console, subject: SubjectView, zone: Zone) -> None:
     console.print(f"[bold]{subject.subject}[/]  [dim]times in {zone.name}[/]")
     if subject.attributes:
         console.print(_pairs(subject.attributes, "profile   "))
@@ -115,7 +119,7 @@ def _print_subject(console: Console, subject: SubjectView, zone: _Zone) -> None:
         console.print(Text(f"among     {audience} since {zone.full(since)}"))
 
 
-def _print_happening(console: Console, happening: HappeningView, messages: dict[str, MessageView], zone: _Zone) -> None:
+def _print_happening(console: Console, happening: HappeningView, messages: dict[str, MessageView], zone: Zone) -> None:
     line = Text(f"  {zone.clock(happening.received)}  ")
     if happening.type:
         line.append(happening.type, "bold").append(f"  from {happening.source}", "dim")
@@ -145,10 +149,10 @@ def _shown(happening: HappeningView) -> Text:
     return Text(f"{str(data['effect'])[:8]}  ", "bold").append(_pairs(rest))
 
 
-def _print_decision(console: Console, decision: DecisionView, message: MessageView | None, zone: _Zone) -> None:
+def _print_decision(console: Console, decision: DecisionView, message: MessageView | None, zone: Zone) -> None:
     inputs = dict(decision.inputs)
     until = str(inputs.pop("until", "") or "")
-    sentence = _SENTENCES.get(decision.verb, decision.verb).format(reason=decision.reason)
+    sentence = sentence_of(decision)
     line = Text("            ").append(decision.journey or "customer", "blue")
     if decision.step:
         line.append(f" / {decision.step}", "blue")
@@ -167,7 +171,12 @@ def _print_decision(console: Console, decision: DecisionView, message: MessageVi
         console.print(Text(f"              not {lost}", "dim"))
 
 
-def _print_messages(console: Console, messages: list[MessageView], zone: _Zone) -> None:
+def sentence_of(decision: DecisionView) -> str:
+    """A decision in a few words."""
+    return _SENTENCES.get(decision.verb, decision.verb).format(reason=decision.reason)
+
+
+def _print_messages(console: Console, messages: list[MessageView], zone: Zone) -> None:
     console.print("\n[bold]Messages and calls[/]")
     for message in reversed(messages):
         line = Text(f"  {message.effect[:8]}  {zone.full(message.decided)}  ").append(f"{message.journey} / {message.step}", "blue")

@@ -19,7 +19,7 @@ EVERY = 1_000
 """How many entries lie between checkpoints at most."""
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
+class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ledger had `sequence` entries, the last with this `digest`; `previous` is the digest of the checkpoint before; signed with
     the private key of `public_key`."""
 

@@ -13,10 +13,11 @@ from pilotage.audit.canonical import NotCanonical, canonical, digest_of
 
 GENESIS = "0" * 64
 """What the first entry has for the digest before it."""
-ACTOR_MAX = 255
+NAME_MAX = 1_000
+"""How many characters an actor, an act or a subject may have."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One act. `sequence` counts from 1; `at_us` is when; `actor` is a person's id or `system:part`; `act` is what was done, such as
     `proposal.made`; `subject` is what it was done to, such as `proposal:1f0c`; `data` is a JSON map that says more; `previous` and
     `digest` chain it."""
@@ -42,8 +43,8 @@ def chained(previous: Entry | None, at_us: int, actor: str, act: str, subject: s
     """The entry of an act after another entry (None: the first). `EntryRefused` where it names nobody or nothing, or its data are
     not JSON."""
     for name, text in (("actor", actor), ("act", act), ("subject", subject)):
-        if not text or len(text) > ACTOR_MAX or text != text.strip():
-            raise EntryRefused(f"its {name} {text[:40]!r} must have 1 to {ACTOR_MAX} characters, without blanks around them")
+        if not text or len(text) > NAME_MAX or text != text.strip():
+            raise EntryRefused(f"its {name} {text[:40]!r} must have 1 to {NAME_MAX} characters, without blanks around them")
     sequence = previous.sequence + 1 if previous else 1
     stamp_us = max(at_us, previous.at_us) if previous else at_us
     try:

@@ -15,8 +15,6 @@ from pilotage.audit.keys import Keys
 from pilotage.audit.verify import Verdict, Verifier
 
 VERSION = 1
-LINE_BYTES_MAX = 16 << 20
-"""The longest line that is read."""
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,11 +44,12 @@ class NotAnExport(ValueError):
 
 
 _DECODER = msgspec.json.Decoder(Line)
+_ENCODER = msgspec.json.Encoder()
 
 
 def export_lines(records: Iterable[Entry | Checkpoint], public_key: str) -> Iterator[bytes]:
     """The lines of an export of a ledger's records, without line breaks."""
-    encode = msgspec.json.Encoder().encode
+    encode = _ENCODER.encode
     keys = Keys()
     yield encode(Line(ledger=Header("pilotage.ledger", VERSION, public_key)))
     head = None
@@ -79,12 +78,12 @@ def verify_export(lines: Iterable[bytes], public_key: str = "", known: Iterable[
         if verifier.full:
             break
         try:
-            line = _DECODER.decode(raw)
+            line = _line(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as fault:
             verifier.note(f"line {number} cannot be read: {fault}")
             continue
-        if head is not None:
-            verifier.note(f"line {number} stands after the head")
+        if head is not None or (people is not None) is not (line.head is not None):
+            verifier.note(f"line {number} is out of its place: people's keys and the head come last, in this order")
         if line.entry is not None:
             verifier.entry(line.entry)
         elif line.checkpoint is not None:
@@ -94,7 +93,7 @@ def verify_export(lines: Iterable[bytes], public_key: str = "", known: Iterable[
         elif line.head is not None:
             head = line.head
         else:
-            verifier.note(f"line {number} says nothing")
+            verifier.note(f"line {number} is none of an entry, a checkpoint, the people's keys and the head")
     if people != verifier.keys.people and not verifier.full:
         verifier.note("the people's keys in the export are not those of its entries")
     if header.public_key != verifier.keys.installation and not verifier.full:
@@ -102,13 +101,24 @@ def verify_export(lines: Iterable[bytes], public_key: str = "", known: Iterable[
     return verifier.end(head)
 
 
+def _line(raw: bytes) -> Line:
+    """A line as it was written: a key told twice, say, would be read in one way by us, and seen in another by somebody else."""
+    written = raw.rstrip(b"\r\n")
+    line = _DECODER.decode(written)
+    if _ENCODER.encode(line) != written:
+        raise msgspec.DecodeError("it is not written as an export is")
+    return line
+
+
 def _header(raw: bytes) -> Header:
     try:
-        line = _DECODER.decode(raw)
+        line = _line(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise NotAnExport(f"this is no export of a ledger ({fault}); name a file that 'pilotage audit export' wrote") from None
     if line.ledger is None:
         raise NotAnExport("this is no export of a ledger: its first line does not say so; name a file that 'pilotage audit export' wrote")
+    if line.ledger.version < 1:
+        raise NotAnExport(f"this is no export of a ledger: there is no version {line.ledger.version}; restore the file")
     if line.ledger.version > VERSION:
         raise ExportNewer(f"the export has version {line.ledger.version}, this release reads up to {VERSION}; use a newer release")
     return line.ledger

@@ -105,7 +105,7 @@ class Verifier:
         digest = last.digest if last else GENESIS
         if head is None:
             if last is not None or self._checkpoints:
-                self._add(self._sound + 1, self._at + 1, "the head is missing: entries may have been cut off the end")
+                self._add(self._sound + 1, self._at + 1, "the head is missing: an end may have been cut off")
         else:
             self._check_standing(head, "head")
             self._check_signed(head, "the head")
@@ -132,7 +132,8 @@ class Verifier:
             )
         fault = self.keys.see(entry)
         if fault:
-            self._add(entry.sequence, entry.sequence, f"entry {entry.sequence}: {fault}")
+            # who it is signed by follows from entries before, and those since the last checkpoint are not proven yet
+            self._add(min(self._sound + 1, entry.sequence), entry.sequence, f"entry {entry.sequence}: {fault}")
         if entry.sequence == 1 and self._trusted and self.keys.installation != self._trusted:
             self._add(1, 1, "the ledger was begun with another key than the one it is verified with")
 
@@ -143,7 +144,8 @@ class Verifier:
         if checkpoint.sequence > self._at:
             self._add(self._at + 1, checkpoint.sequence, f"{name} is over {checkpoint.sequence} entries, and there are {self._at}")
         elif checkpoint.sequence < self._at:
-            self._add(checkpoint.sequence, self._at, f"{name} over entry {checkpoint.sequence} stands after entry {self._at}")
+            end = self._at + 1 if standing == "head" else self._at
+            self._add(checkpoint.sequence, end, f"{name} over entry {checkpoint.sequence} stands after entry {self._at}")
         elif self._last is not None and checkpoint.digest != self._last.digest:
             message = f"{name} over entry {self._at} has another digest: an entry since {self._sound + 1} was changed, or it was"
             self._add(self._sound + 1, self._at, message)
@@ -151,15 +153,16 @@ class Verifier:
     def _check_signed(self, checkpoint: Checkpoint, name: str, in_order: bool = True) -> None:
         trusted = self._trusted or self.keys.installation
         before = len(self._faults)
+        unproven = min(self._sound + 1, checkpoint.sequence), self._at + 1 if checkpoint.standing == "head" else checkpoint.sequence
         if checkpoint.public_key != trusted:
-            self._add(checkpoint.sequence, checkpoint.sequence, f"{name} is signed with another key than the installation's")
+            self._add(*unproven, f"{name} is signed with another key than the installation's")
         try:
             if not is_signed(checkpoint):
-                self._add(checkpoint.sequence, checkpoint.sequence, f"{name} is not as it was signed")
+                self._add(*unproven, f"{name} is not as it was signed")
         except BadKey as fault:
-            self._add(checkpoint.sequence, checkpoint.sequence, f"{name}: {fault}")
+            self._add(*unproven, f"{name}: {fault}")
         if in_order and checkpoint.previous != digest_of_checkpoint(self._checkpoint):
-            self._add(checkpoint.sequence, checkpoint.sequence, f"before {name} a checkpoint is missing, or was put in")
+            self._add(self._covered, checkpoint.sequence, f"before {name} a checkpoint is missing, or was put in")
         if len(self._faults) == before and not self._faults:
             self._sound = checkpoint.sequence
 

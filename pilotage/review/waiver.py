@@ -18,6 +18,9 @@ from pilotage.proof.gates import ALL
 from pilotage.proof.waivers import FILE as FILE
 from pilotage.proof.waivers import end_us
 
+LATEST_US = 7_258_118_400_000_000
+"""The latest instant a waiver may end, 2200-01-01: also what canonical JSON can write."""
+
 
 class Waiver(msgspec.Struct, frozen=True):
     """One waiver. `owner` is the person who answers for it, `document` a path in which * stands for anything,
@@ -52,9 +55,13 @@ def _waivers(document: Document, people: set[str], report: Report) -> Iterator[W
             report.add("V001", document.path, rule.place, f"unknown rule {rule.text!r}", "write the id of a rule, such as J021")
         if owner is not None and owner.text not in people:
             report.add("V003", document.path, owner.place, f"unknown person {owner.text!r}", suggestion(owner.text, people, "people"))
-        yield Waiver(
-            fields.text("rule"), fields.text("document"), fields.text("owner"), fields.text("reason"), end_us(fields.scalar("until"))
-        )
+        until = fields.scalar("until")
+        if end_us(until) > LATEST_US:
+            report.add(
+                "V004", document.path, fields.key("until").place, "a waiver that does not end is none", "write a day before 2200-01-01"
+            )
+            continue
+        yield Waiver(fields.text("rule"), fields.text("document"), fields.text("owner"), fields.text("reason"), end_us(until))
 
 
 def waiver_of(finding: Finding, waivers: Iterable[Waiver], now_us: int) -> Waiver | None:

@@ -8,8 +8,9 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,8 +24,14 @@ FORMAT = 1
 AGAIN = "~"
 """What follows the digest of a plan that comes into force again, before how many times that makes."""
 
+Witness = Callable[[str, str, str, dict[str, Any]], object]
+"""What is told of an act before it is done: by whom, what, to what, and more; it raises where the act must not be."""
+
 SHARDS = 8
 SECRET_BYTES = 32
+
+
+_DONE = {"pause": "paused", "resume": "resumed", "stop": "stopped"}
 
 
 class FolderMissing(FileNotFoundError):
@@ -73,12 +80,14 @@ class Environment(msgspec.Struct, frozen=True):
 
 
 class DataFolder:
-    """An open data folder. The process that holds it is its only owner until `close`, or its end."""
+    """An open data folder. The process that holds it is its only owner until `close`, or its end. `witness` is told of each plan and
+    each control before it is written."""
 
     def __init__(self, path: Path, environment: Environment, secret: bytes, lock: int) -> None:
         self.path = path
         self.environment = environment
         self.secret = secret
+        self.witness: Witness = _unseen
         self._lock = lock
 
     @property
@@ -99,6 +108,8 @@ class DataFolder:
         kernels = tuple(sorted({*self.environment.kernels, plan.kernel}))
         recording = None if known is None else Recording(plans[-1], known)
         if (plans, recording) != (self.environment.plans, self.environment.recording):
+            told = {"name": plans[-1], "before": self.environment.plans[-1] if self.environment.plans else "", "kernel": plan.kernel}
+            self.witness("system:runner", "plan.effective" if known is None else "plan.recording", f"plan:{plan.digest}", told)
             self.environment = msgspec.structs.replace(self.environment, plans=plans, kernels=kernels, recording=recording)
             _write_environment(self.path, self.environment)
 
@@ -106,6 +117,7 @@ class DataFolder:
         """Note a control durably, in one step with a new name for the plan in force; that name."""
         name = _again(self.environment.plans, self.environment.plans[-1].partition(AGAIN)[0])
         plans, controls = (*self.environment.plans, name), (*self.environment.controls, msgspec.structs.replace(control, plan=name))
+        self.witness(control.by, f"journey.{_DONE[control.kind]}", f"journey:{control.journey}", msgspec.to_builtins(controls[-1]))
         self.environment = msgspec.structs.replace(self.environment, plans=plans, controls=controls)
         _write_environment(self.path, self.environment)
         return name
@@ -163,6 +175,10 @@ def read_secret(path: Path) -> bytes:
     if len(secret) != SECRET_BYTES:
         raise FolderBroken(f"{path / 'secret.key'} must hold {SECRET_BYTES} bytes, not {len(secret)}; restore it from a backup")
     return secret
+
+
+def _unseen(actor: str, act: str, subject: str, data: dict[str, Any]) -> None:
+    """Nobody is told."""
 
 
 def _with_newest(plans: tuple[str, ...], digest: str) -> tuple[str, ...]:

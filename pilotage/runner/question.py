@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from pilotage.runner.anchors import Anchor, LogVerdict
 from pilotage.runner.arrival import Told
 from pilotage.runner.digests import Digests
 from pilotage.runner.history.progress import ShardBackfill
@@ -136,6 +137,23 @@ class FillFeatures(msgspec.Struct, frozen=True, tag="fill"):
     known: dict[str, int | None]
 
 
+class MakeAnchor(msgspec.Struct, frozen=True, tag="anchor"):
+    """The digest of what a shard's log has after an anchor (None: of all of it). Answer: list of the one `Anchor`, or of none where
+    nothing follows."""
+
+    shard: int
+    before: Anchor | None = None
+
+
+class CheckAnchors(msgspec.Struct, frozen=True, tag="anchors"):
+    """Compare a shard's log with its anchors, the oldest first; what was received before `forgotten_us` need not be kept. Answer:
+    `LogVerdict`."""
+
+    shard: int
+    anchors: tuple[Anchor, ...]
+    forgotten_us: int = 0
+
+
 Question = (
     FillFeatures
     | ReadState
@@ -155,6 +173,8 @@ Question = (
     | CompactHistory
     | ReadLog
     | AdoptPlan
+    | MakeAnchor
+    | CheckAnchors
 )
 
 
@@ -196,6 +216,8 @@ ANSWERS: dict[type, Any] = {
     ReadLog: list[Segment],
     AdoptPlan: str,
     FillFeatures: list[ShardBackfill],
+    MakeAnchor: list[Anchor],
+    CheckAnchors: LogVerdict,
 }
 
 _encoder = msgspec.msgpack.Encoder()

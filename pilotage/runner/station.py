@@ -20,6 +20,7 @@ from pilotage.event.envelope import Event
 from pilotage.journey.outcome import Action
 from pilotage.profile.state import State, encode_state
 from pilotage.runner import question as asked
+from pilotage.runner.anchoring import anchored, checked
 from pilotage.runner.arrival import Advance, Limits, Sealed
 from pilotage.runner.clock import Clock
 from pilotage.runner.courier import Courier, within
@@ -51,7 +52,6 @@ COLLECT_AFTER = (5_000, 2_000, 1_000)
 full look at a million live states takes seconds: new objects are looked at often and few at a time (15 ms at most, where
 50,000 at a time were measured to stop everything for 140 ms), old ones hardly ever."""
 
-
 SWITCH_S = 0.0005
 """How soon a disk thread whose write has returned gets the interpreter back, in seconds. With Python's 0.005 a commit of
 eight stores waits several times that long for the busy loop: at 5,000 events/s the median acknowledgement took 18 ms, with
@@ -67,14 +67,13 @@ NOTHING_NEW: Freshness = (b"", lambda state: False)
 class Equipment(msgspec.Struct):
     """What the application puts into a process that runs shards.
 
-    `plan` is the digest of the plan in force and `program` finds the executable program of a digest (the journeys of
-    earlier plans included). `make_dispatcher` gets the station, whose
-    methods are the ports of a dispatcher and whose `telemetry` is its meter; without it, actions only pile up in the outbox.
-    `environment` names whose stores these are. `history` is the data folder whose history these shards keep; without it they keep
-    none. `filler` says how the past of features is filled in. `freshness` names what a program wants each subject to have met,
-    and says whether a state has not; without it nobody is swept for. `switches` are the kill switches that are set. `account_subject` gives
-    the subject id of an account; without it, what subjects hand over only piles up. `halted` says why nothing of a journey may leave at
-    an instant under a program; without it nothing is held.
+    `plan` is the digest of the plan in force and `program` finds the executable program of a digest (the journeys of earlier plans
+    included). `make_dispatcher` gets the station, whose methods are the ports of a dispatcher and whose `telemetry` is its meter; without
+    it, actions only pile up in the outbox. `environment` names whose stores these are. `history` is the data folder whose history these
+    shards keep; without it they keep none. `filler` says how the past of features is filled in. `freshness` names what a program wants
+    each subject to have met, and says whether a state has not; without it nobody is swept for. `switches` are the kill switches that are
+    set. `account_subject` gives the subject id of an account; without it, what subjects hand over only piles up. `halted` says why
+    nothing of a journey may leave at an instant under a program; without it nothing is held.
     """
 
     environment: str
@@ -409,6 +408,8 @@ _ANSWERING: dict[type, Callable[[Station, Any], Any]] = {
     asked.ReadLog: Station._read_log,
     asked.AdoptPlan: Station._adopt,
     asked.FillFeatures: Station._fill,
+    asked.MakeAnchor: lambda station, question: anchored(station.engine.shards, question),
+    asked.CheckAnchors: lambda station, question: checked(station.engine.shards, question),
 }
 
 

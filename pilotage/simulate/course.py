@@ -7,7 +7,7 @@ others run alone, one after the other, so that a state stays where it was used l
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pilotage.decision.eligibility import Later, Refused
@@ -50,9 +50,23 @@ Reacts = Callable[[Action, int], Iterable[Reaction]]
 
 
 class Course:
-    __slots__ = ("_carried", "_horizon_us", "_number", "_open", "_pending", "_program", "_reacts", "_secret", "_wakes", "_watch", "states")
+    """Subjects that run together. `secret` names accounts, `watch` takes note, `reacts` says what comes of what is handed over. With
+    `recorded` this is one subject's course once more: what became of the actions named there is known and comes as it came, and what
+    the subject hands over to others goes nowhere, since their answers are among its events."""
 
-    def __init__(self, program: Program, secret: bytes, watch: Watching, reacts: Reacts) -> None:
+    __slots__ = (
+        "_carried", "_horizon_us", "_number", "_open", "_pending", "_program", "_reacts", "_recorded", "_secret", "_wakes", "_watch",
+        "states",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        program: Program,
+        secret: bytes,
+        watch: Watching,
+        reacts: Reacts,
+        recorded: Mapping[bytes, Sequence[Reaction]] | None = None,
+    ) -> None:
         self.states: dict[bytes, State] = {}
         self._program = program
         self._secret = secret
@@ -62,6 +76,7 @@ class Course:
         self._pending: list[tuple[int, int, Action | None, bytes, Event | None]] = []
         self._open: dict[bytes, Action] = {}
         self._carried: list[Handed] = []
+        self._recorded = recorded
         self._number = 0
         self._horizon_us = NEVER_US
 
@@ -123,6 +138,10 @@ class Course:
 
     def _take(self, outcome: Outcome, at_us: int) -> None:
         for action in outcome.actions:
+            if self._recorded is not None and action.effect in self._recorded:
+                for then_us, event in self._recorded[action.effect]:
+                    self._later(max(then_us, at_us), None, action.subject, event)
+                continue
             self._open[action.effect] = action
             self._later(max(action.not_before_us, at_us), action, action.subject, None)
         for effect in outcome.cancelled:
@@ -130,7 +149,7 @@ class Course:
             if gone is not None:
                 self._watch.stayed(gone, "cancelled", CANCELLED_REASON)
                 self._told(cancelled(first_row(gone)), at_us)
-        if outcome.handed:
+        if outcome.handed and self._recorded is None:
             self._carried += outcome.handed
         self._look_ahead()
 

@@ -50,9 +50,9 @@ class HistoryPart(msgspec.Struct, frozen=True, tag="history"):
 
 
 class SpoolPart(msgspec.Struct, frozen=True, tag="spool"):
-    """What a file holds, put there before."""
+    """What a file of the spool holds, put there before."""
 
-    path: str
+    name: str
 
 
 Part = WorldPart | HistoryPart | SpoolPart
@@ -103,7 +103,7 @@ class Stopped(Exception):
 
 class Company:
     """What runs parts: the programs of all versions, loaded once in a process. `plans` is a folder with a file for each digest,
-    `files` are those of history by shard, `intake` reads what the demo world's systems say."""
+    `files` are those of history by shard, `spool` is where those of spooled parts lie, `intake` reads what the demo world's systems say."""
 
     def __init__(
         self,
@@ -112,11 +112,13 @@ class Company:
         zones: Zones,
         files: dict[int, list[Path]] | None = None,
         intake: Intake | None = None,
+        spool: Path = Path("."),
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._rehearsal = rehearsal
         self._files = files or {}
         self._intake = intake
+        self._spool = spool
         self._stopping = stopping
         read: dict[str, Plan] = {each: decode_plan((plans / each).read_bytes()) for each in set(rehearsal.plans.values())}
         self._programs = {version: load(read[each], zones, rehearsal.environment) for version, each in rehearsal.plans.items()}
@@ -179,7 +181,7 @@ class Company:
 
     def _groups(self, part: HistoryPart | SpoolPart) -> Iterator[Group]:
         sampled = self._rehearsal.sample
-        for group in _spooled(Path(part.path)) if isinstance(part, SpoolPart) else self._of_history(part):
+        for group in _spooled(self._spool / part.name) if isinstance(part, SpoolPart) else self._of_history(part):
             first = min(group[0]) if group[0] else group[1][0][1]
             if int.from_bytes(first[:4], "big") < sampled:  # ids are keyed hashes already
                 yield group
@@ -222,4 +224,4 @@ def _spooled(path: Path) -> list[Group]:
 def spool(path: Path, groups: Sequence[Group]) -> SpoolPart:
     """Put groups into a file, as a part."""
     path.write_bytes(msgspec.msgpack.encode(groups))
-    return SpoolPart(str(path))
+    return SpoolPart(path.name)

@@ -23,7 +23,9 @@ AGES = (18, 25, 35, 45, 55, 65, 75)
 """Where age bands begin."""
 
 STOPPED = frozenset({"blocked", "deferred", "lost"})
-_BIRTH = frozenset({"birth_date", "birthdate", "birthday", "date_of_birth", "born_on", "born"})
+_YEAR = "birth_year"
+_BIRTH = frozenset({"birth_date", "birthdate", "birthday", "date_of_birth", "born_on", "born", "age", _YEAR})
+"""The attributes that somebody's age is known by."""
 
 
 class Contact(NamedTuple):
@@ -44,8 +46,9 @@ class Watcher:
         self.contacts: dict[bytes, list[Contact]] = {}
         self._from_us = from_us
         self._stages = {journey.name: journey.stage for journey in program.plan.journeys}
-        self._named = [(spec.name, spec.type) for spec in program.part.attributes if spec.classification != SENSITIVE]
-        self._ages = [(spec.name, spec.type) for spec in program.part.attributes if spec.name in _BIRTH or spec.name == "age"]
+        known = [(spec.name, spec.type) for spec in program.part.attributes if spec.classification != SENSITIVE]
+        self._named = [(name, kind) for name, kind in known if name not in _BIRTH]
+        self._ages = [(name, kind) for name, kind in known if name in _BIRTH][:1]
         self._begin()
 
     def _begin(self) -> None:
@@ -181,7 +184,10 @@ class Watcher:
             elif kind is Type.STRING and name not in many:
                 yield name, "unknown" if value is None else str(value)[:VALUE_LENGTH_MAX]
         for name, kind in self._ages:
-            yield "age band", _age_band(attributes.get(name), kind, until_us)
+            value = attributes.get(name)
+            if name == _YEAR and isinstance(value, int):
+                value = moment(until_us).year - value
+            yield "age band", _age_band(value, kind, until_us)
 
 
 def _age_band(value: object, kind: Type, until_us: int) -> str:

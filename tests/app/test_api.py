@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pilotage.app.equipment import marked
+from pilotage.app.workspace import Environment
+from pilotage.channel.channel import Message
 from tests.app.serving import Served, environment
 
 CASES = 6
@@ -32,14 +35,14 @@ def test_the_api_is_as_described(served: Served, tmp_path: Path) -> None:
     command = [str(program), "run", f"{served.url}/api/v1/openapi.json", *authorised, *options, *endless]
     run = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert 0 == run.returncode, run.stdout
-    assert "51 passed" in run.stdout
+    assert "55 passed" in run.stdout
 
 
 def test_without_the_token_nothing_is_told(served: Served) -> None:
     """Every endpoint under /api/v1 but the description refuses a request without the token, and one with a wrong one."""
     paths = json.loads(served.client.get("/api/v1/openapi.json").content)["paths"]
     asked = [
-        path.format(subject="0" * 32, number=1, name="a", task="0" * 64, proposal="0" * 64)
+        path.format(subject="0" * 32, number=1, name="a", task="0" * 64, proposal="0" * 64, report="0" * 16, plan="0" * 16)
         for path, methods in paths.items()
         if "get" in methods and path.startswith("/api/v1")
     ]
@@ -169,3 +172,21 @@ def test_how_fast_one_may_ask_is_told(served: Served) -> None:
     headers = served.ask("/plan").headers
     assert headers["ratelimit-policy"].startswith('"api";q=')
     assert headers["ratelimit"].startswith('"api";r=')
+
+
+def test_a_sandbox_says_so(served: Served) -> None:
+    """Outside production nothing needs to be released; every line of the log, a metric and every message say what it is."""
+    metrics = served.client.get("/metrics").text
+    assert 'pilotage_sandbox{environment="development"} 1.0' in metrics and "pilotage_release 0.0" in metrics
+    log = served.workspace.parent / "log"
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    assert lines and all("development" == line["sandbox"] for line in lines)
+    assert [] == served.ask("/releases").json()
+
+
+@pytest.mark.parametrize(("production", "headers"), [(False, {"a": "b", "X-Pilotage-Sandbox": "trial"}), (True, {"a": "b"})])
+def test_messages_of_a_sandbox_are_marked(production: bool, headers: dict[str, str]) -> None:
+    """What leaves a sandbox has its name in a header; what leaves production has not."""
+    message = Message("key", "ada@example.test", {}, {"a": "b"}, 1, "s", "j", "step", "p")
+    compose = marked(Environment("trial", production), lambda action, attempt, now_us: message)
+    assert headers == compose(None, 1, 0).headers  # type: ignore[arg-type] # the message is composed already

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from pilotage.app.cli import invoke
-from pilotage.app.demo import START_US, Scene, scene
+from pilotage.app.demo import START_US, Scene, lived_through, scene
 from pilotage.app.retailer import Handed
-from pilotage.app.smoke import audit, live
+from pilotage.app.smoke import audit
 from pilotage.event.time import DAY_US, HOUR_US
 from pilotage.runner.clock import VirtualClock
 
@@ -32,6 +32,16 @@ def lose_a_mail(found: Scene) -> None:
 def send_twice(found: Scene) -> None:
     """A mail came twice."""
     found.mailroom.repeated.append(next(iter(found.mailroom.mails)))
+
+
+def release_otherwise(found: Scene) -> None:
+    """Decisions name another release than the one that was made."""
+    found.change.release += 1
+
+
+def gate_nothing(found: Scene) -> None:
+    """The gates let the fault through."""
+    found.change.refusals = ()
 
 
 def lose_an_event(found: Scene) -> None:
@@ -72,18 +82,20 @@ def test_the_auditor_finds_what_is_wrong(tmp_path: Path) -> None:
         (send_at_night, "in the quiet hours night"),
         (overrun_a_budget, "budget marketing-day"),
         (lose_a_mail, "is of no mail"),
+        (release_otherwise, "decisions after the release name"),
+        (gate_nothing, "the change with a fault was not refused"),
     ]
 
     async def scenario() -> list[tuple[list[str], list[str], str]]:
         clock = VirtualClock(START_US)
         found = []
-        async with scene(tmp_path, 120, 7, clock, 0) as played:
-            await live(played.system, clock, played.retailer, START_US + 6 * DAY_US)
+        async with scene(tmp_path, 120, 7, clock, 0, 6) as played:
+            await lived_through(played, clock, START_US + 6 * DAY_US)
             for tamper, expected in cases:
-                before = (await audit(played.system, played.retailer)).faults
+                before = (await audit(played.system, played.retailer, played.change)).faults
                 books = (played.retailer.posted, list(played.retailer.handed), played.mailroom.mails.copy())
                 tamper(played)
-                found.append((before, (await audit(played.system, played.retailer)).faults, expected))
+                found.append((before, (await audit(played.system, played.retailer, played.change)).faults, expected))
                 played.retailer.posted, played.retailer.handed, played.mailroom.mails = books
                 played.mailroom.repeated.clear()
         return found

@@ -1,4 +1,4 @@
-"""`rehearse --verify`: a day of the demo run live and decided again; what it says, and how it ends."""
+"""What was run live, decided again: verified byte for byte, told under its own plan, and rehearsed."""
 
 import asyncio
 import json
@@ -11,7 +11,9 @@ import pytest
 from pilotage.app.cli import invoke
 from pilotage.app.demo import START_US, scene
 from pilotage.app.exits import BUSY, NO_INPUT
+from pilotage.app.reach import reach
 from pilotage.app.smoke import live
+from pilotage.app.under import UnderView
 from pilotage.app.verifying import verify_folder
 from pilotage.event.envelope import Event
 from pilotage.event.time import DAY_US
@@ -79,3 +81,30 @@ def test_a_folder_that_is_run_on_is_left_alone(lived: Path, tmp_path: Path, caps
     finally:
         folder.close()
     assert NO_INPUT == invoke(["rehearse", "--verify", "--data", str(tmp_path)])
+
+
+def test_everybody_is_the_same_under_the_same_plan(lived: Path) -> None:
+    """Under the plan that was live everybody's story is decided all the same, whatever messages and tasks came of it."""
+    digest = read_environment(lived).plans[-1]
+
+    async def scenario() -> list[UnderView]:
+        async with reach(lived) as reader:
+            page = await reader.subjects("", 1_000)
+            return [await reader.under(bytes.fromhex(subject), digest[:12], None) for subject in page.subjects]
+
+    found = asyncio.run(scenario())
+    assert len(found) > 50 and sum(len(each.lines) for each in found) > 300
+    assert [] == [each.subject for each in found if not (each.same and each.whole)]
+
+
+def test_live_history_is_rehearsed_as_it_was_decided(lived: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rehearsal of the live plan over live history, companies and all, has as many entries of each journey as were made."""
+    assert 0 == invoke(["rehearse", str(lived.parent / "workspace"), "--data", str(lived), "--json"])
+    report = json.loads(capsys.readouterr().out)
+    [among] = report["versions"]
+    entered = {each["journey"]: each["entered"] for each in among["journeys"] if each["entered"]}
+    query = "select journey, count(*) from decisions where verb = 'entered' and journey <> '' group by journey"
+    assert 0 == invoke(["history", "query", query, "--data", str(lived), "--json"])
+    assert dict(json.loads(capsys.readouterr().out)["rows"]) == entered
+    assert "renewal.accounts.contract_ending" in entered
+    assert report["rates"]["email"]["handed"] > 0

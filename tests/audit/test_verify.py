@@ -139,7 +139,7 @@ def test_signed_acts_are_verified_with_the_key_the_ledger_gave() -> None:
         assert isinstance(last, Entry)
         added = chained(last, 9_000, actor, "proposal.approved", "proposal:1", {"signed": signed_by(signer, "approval", 1)})
         head = make_checkpoint(INSTALLATION, 4, added.digest, 9_000, None, "head")
-        assert [4] == [fault.first for fault in verify([*good, added, head]).faults if says in fault.message]
+        assert [4] == [fault.last for fault in verify([*good, added, head]).faults if says in fault.message]
 
 
 def test_what_somebody_kept_must_be_in_the_ledger() -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from pilotage.audit.keys import PERSON_ADDED, PERSON_KEY_CHANGED
 from pilotage.audit.signature import Signer, signer_of
-from pilotage.event.time import DAY_US, HOUR_US, parse_instant_us
+from pilotage.event.time import HOUR_US, parse_instant_us
 from pilotage.review.bundle import Bundle, bundle_of
 from pilotage.review.evidence import Evidence, Sources
 from pilotage.review.ledger import Ledger
@@ -143,7 +143,11 @@ class Office:
 
     def present(self) -> Present:
         """What is so now."""
-        return Present(self.bundle, self.sources(register_of(self.ledger)), self.blocking, self.policy, self.people)
+        return self.present_by(self.ledger)
+
+    def present_by(self, ledger: Ledger) -> Present:
+        """What is so now, by a ledger that is opened once more."""
+        return Present(self.bundle, self.sources(register_of(ledger)), self.blocking, self.policy, self.people)
 
     def release(self, proposal: Proposal, person: str = "olga", kind: Kind = "regular", reason: str = "because") -> Release:
         """Mint a release."""
@@ -167,6 +171,3 @@ class Office:
     def tick(self, us: int = HOUR_US) -> None:
         """Let time pass."""
         self.now_us += us
-
-
-DAY = DAY_US

@@ -1,15 +1,22 @@
 """Releases: nothing becomes one without what policy asks for, a crash leaves a whole one or none, and no byte of one can be changed."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from pilotage.audit.entry import Entry
 from pilotage.audit.keys import PERSON_ADDED
 from pilotage.audit.signature import new_signer, signer_of
+from pilotage.audit.verify import verify
 from pilotage.event.time import DAY_US
+from pilotage.review import ledger as ledgers
+from pilotage.review.ledger import Ledger, Transaction
 from pilotage.review.minting import mint
 from pilotage.review.policy import USUAL
 from pilotage.review.proposal import Proposal
@@ -127,6 +134,48 @@ def test_a_crash_leaves_no_half_release(office: Office) -> None:
     release = office.mint(order)
     assert [release] == list(office.register.releases)
     assert written[0].digest == release.digest
+
+
+@pytest.mark.parametrize("moment", ["before the file", "after the file", "after the entry"])
+def test_a_kill_leaves_no_half_release(office: Office, tmp_path: Path, moment: str) -> None:
+    """A process that is killed before or after it wrote the file, or with the entry made and not committed, leaves no release and a
+    ledger that holds; the release can be made again."""
+    proposal = approved(office)
+    order = office.order(proposal, "olga")
+    office.ledger.close()
+    file = tmp_path / "release.json"
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def store(release: Release) -> None:
+        if moment == "before the file":
+            kill()
+        file.write_bytes(encode_release(release))
+        if moment == "after the file":
+            kill()
+
+    class Killed(Transaction):
+        """A transaction that ends its process as soon as it has made an entry."""
+
+        def append(self, actor: str, act: str, subject: str, data: dict[str, Any]) -> Entry:
+            """Make the entry, and no more."""
+            super().append(actor, act, subject, data)
+            kill()
+            raise AssertionError
+
+    child = os.fork()
+    if not child:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ledgers, "Transaction", Killed)
+            ledger = Ledger(tmp_path / "control", INSTALLATION, lambda: office.now_us)
+            mint(ledger, INSTALLATION, office.present_by(ledger), order, store, office.now_us)
+        os._exit(0)
+    assert (-signal.SIGKILL) == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    office.ledger = Ledger(tmp_path / "control", INSTALLATION, lambda: office.now_us)
+    assert (moment != "before the file", ()) == (file.exists(), office.register.releases)
+    assert verify(office.ledger.records(), INSTALLATION.public_key).holds
+    assert office.mint(order) == office.register.newest("production")
 
 
 def test_an_emergency_needs_fewer_approvals_and_owes_a_review(office: Office) -> None:

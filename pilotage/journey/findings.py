@@ -180,7 +180,7 @@ RULES = {
     "V001": "a review policy or waiver names something that does not exist",
     "V002": "the tiers or points of a review policy make no sense",
     "V003": "a waiver is owned by nobody",
-    "V004": "a waiver does not end",
+    "V008": "a waiver does not end",
     "W001": "a workspace file is missing",
     "W002": "a document lies in the wrong folder",
     "W003": "an environment variable is not set",

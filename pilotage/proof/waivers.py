@@ -174,7 +174,7 @@ RIGHT = (
 )
 
 UNWAIVABLE = _rule(
-    "X001",
+    "V004",
     "a rule that cannot be waived",
     Severity.ERROR,
     "Some faults leave nothing to run: a step that does not exist, a condition that cannot be read. No signature makes them work.",
@@ -182,7 +182,7 @@ UNWAIVABLE = _rule(
     RIGHT + "  - {rule: J012, document: '*', owner: ada, until: 2027-06-30, reason: we will write the step later}\n",
 )
 EXPIRED = _rule(
-    "X002",
+    "V005",
     "a waiver has ended",
     Severity.WARNING,
     "Somebody promised to put something right by that day. What was waived counts again, and the promise has to be kept or given anew.",
@@ -190,7 +190,7 @@ EXPIRED = _rule(
     RIGHT + "  - {rule: N010, document: journeys/none.yaml, owner: ada, until: 2025-06-30, reason: being written}\n",
 )
 ENDLESS = _rule(
-    "X003",
+    "V006",
     "a waiver holds for more than a year",
     Severity.WARNING,
     "A waiver that outlives everybody who remembers it is a rule switched off. A year is long enough to look again.",
@@ -198,7 +198,7 @@ ENDLESS = _rule(
     RIGHT.replace("2027-06-30", "2099-06-30"),
 )
 IDLE = _rule(
-    "X004",
+    "V007",
     "a waiver of nothing",
     Severity.NOTE,
     "What it was written for has been put right or renamed. Left in place it will wave through the next one, which nobody has looked at.",

@@ -58,7 +58,7 @@ def _waivers(document: Document, people: set[str], report: Report) -> Iterator[W
         until = fields.scalar("until")
         if end_us(until) > LATEST_US:
             report.add(
-                "V004", document.path, fields.key("until").place, "a waiver that does not end is none", "write a day before 2200-01-01"
+                "V008", document.path, fields.key("until").place, "a waiver that does not end is none", "write a day before 2200-01-01"
             )
             continue
         yield Waiver(fields.text("rule"), fields.text("document"), fields.text("owner"), fields.text("reason"), end_us(until))

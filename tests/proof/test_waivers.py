@@ -37,10 +37,10 @@ def test_a_waiver_holds_up_to_and_with_its_last_day(days: int) -> None:
     assert (days < 0) == bool(counting) == (not verdict.waived)
     if counting:
         assert f"waived by ada until {TODAY + timedelta(days=days)}, which has passed" in counting[0].message
-        assert ["X002"] == [finding.rule for finding in verdict.findings if finding.rule.startswith("X")]
+        assert ["V005"] == [finding.rule for finding in verdict.findings if finding.rule.startswith("V")]
     else:
         assert WARNED == verdict.waived[0].finding and "ada" == verdict.waived[0].owner
-        assert ["X003"] * (days >= 366) == [finding.rule for finding in verdict.findings]
+        assert ["V006"] * (days >= 366) == [finding.rule for finding in verdict.findings]
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_a_waiver_holds_in_its_documents(where: str, waived: bool) -> None:
     """A waiver that names documents holds in these alone; * stands for anything. One that meets nothing is a note."""
     verdict = judge([WARNED], [], [waiver(30, where=where)], ALL, NOW_US)
     assert waived == bool(verdict.waived)
-    assert ([] if waived else ["N001", "X004"]) == [finding.rule for finding in verdict.findings]
+    assert ([] if waived else ["N001", "V007"]) == [finding.rule for finding in verdict.findings]
 
 
 def test_of_two_waivers_one_that_holds_is_enough() -> None:
     """A finding is waived where any waiver holds, whatever others have ended."""
     verdict = judge([WARNED], [], [waiver(-3), waiver(3)], ALL, NOW_US)
-    assert ["X002"] == [finding.rule for finding in verdict.findings]
+    assert ["V005"] == [finding.rule for finding in verdict.findings]
     assert 1 == len(verdict.waived)
 
 
@@ -65,7 +65,7 @@ def test_an_error_of_reading_cannot_be_waived() -> None:
     """A waiver of what leaves nothing to run takes no weight and is an error itself."""
     unknown = Finding("journeys/a.yaml", 9, 1, "J012", Severity.ERROR, "unknown step 'x'", "write another")
     verdict = judge([unknown], [], [waiver(30, rule="J012")], ALL, NOW_US)
-    assert ["J012", "X001"] == [finding.rule for finding in verdict.findings]
+    assert ["J012", "V004"] == [finding.rule for finding in verdict.findings]
     assert verdict.failed and not verdict.waived
 
 

@@ -95,7 +95,7 @@ def waivers(text: str) -> tuple[tuple[Waiver, ...], list[str]]:
         ("J021", "J999", "waivers.yaml:4:12: error V001 unknown rule 'J999'"),
         ("ben", "bob", "error V003 unknown person 'bob'"),
         ("2026-03-31", "never", "D023"),
-        ("2026-03-31", "9999-12-31", "V004 a waiver that does not end is none"),
+        ("2026-03-31", "9999-12-31", "V008 a waiver that does not end is none"),
         (", reason: it is clear", "", "waivers.yaml:4:5: error D010 'waivers', item 1 has no 'reason'"),
     ],
 )

@@ -86,6 +86,11 @@ EXHIBITS = {
         "holds of every history; no answer of the solver is wrong",
         "tests/predicate/solver --cases 500",
     ),
+    "conflicts": Exhibit(
+        "Nothing that is proved of journeys ever happens to a customer drawn at random, every witness collides again; of sixty planted "
+        "conflicts of all kinds all are found, and sixty look-alikes are all proved to be none",
+        "tests/proof --seeds 10 --cases 150",
+    ),
     "audiences": Exhibit(
         "Sixty audiences kept live over each of two real data sets are, at 50 random instants and in every entry and exit, what SQL "
         "makes of the raw files",

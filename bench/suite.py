@@ -12,6 +12,7 @@ import msgspec
 from bench import (
     audiences,
     backfill,
+    conflict,
     dataset,
     history,
     idle,
@@ -291,6 +292,11 @@ def proofs(folder: Path, size: Size) -> list[Figure]:
     return solver.figures()
 
 
+def conflicts(folder: Path, size: Size) -> list[Figure]:
+    """Conflicts among many live journeys, from nothing and after one has changed."""
+    return conflict.figures(conflict.JOURNEYS if size.rounds > 1 else 60)
+
+
 def account(folder: Path, size: Size) -> list[Figure]:
     """The ledger."""
     return ledger.figures(folder, 1_000_000 if size.rounds > 1 else 20_000)
@@ -318,6 +324,7 @@ MEASURES: dict[str, Measure] = {
     "migration": Measure(takeover, needs_subjects=False),
     "conditions": Measure(conditions, needs_subjects=False),
     "solver": Measure(proofs, needs_subjects=False),
+    "conflict": Measure(conflicts, needs_subjects=False),
     "ledger": Measure(account, needs_subjects=False),
     "audiences": Measure(members, needs_subjects=False),
     "review": Measure(reviewed, needs_subjects=False),

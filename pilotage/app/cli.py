@@ -69,6 +69,7 @@ COMMANDS = {
     "rules": ("commands_rules:rules_command", "The rules that check keeps: why each is there, and what to do."),
     "test": ("commands_test:test_command", "Run the tests in the journeys' documents."),
     "proof": ("commands_proof:proof_command", "How contents look in each language: on the screen, as files, to a seed list."),
+    "prove": ("commands_prove:prove_command", "Prove what a plan can never do to a customer, or show one to whom it does it."),
     "diff": ("commands_diff:diff_command", "What two versions of a workspace decide differently."),
     "migration": ("commands_migration:migration_command", "What becomes of those under way when a version takes over, counted."),
     "propose": ("commands_propose:propose_command", "Propose a change: what is wanted, the evidence, the risk, who must approve."),

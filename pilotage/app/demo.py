@@ -26,6 +26,7 @@ from pilotage.app.live import LiveView
 from pilotage.app.mailroom import Mailroom
 from pilotage.app.observe import set_up_logs
 from pilotage.app.options import AsJson
+from pilotage.app.proposal import tell_proposal
 from pilotage.app.retailer import Retailer, write_keys
 from pilotage.app.service_desk import ServiceDesk
 from pilotage.app.smoke import audit, live
@@ -156,6 +157,7 @@ async def _smoke(folder: Path, customers: int, days: int, seed: int, *, as_json:
     if as_json:
         print_json({**msgspec.structs.asdict(found), "seconds": round(took_s, 1)})
     else:
+        tell_proposal(DEMO)
         out = console()
         for fault in found.faults:
             out.print(f"fault: {fault}", markup=False)
@@ -189,6 +191,8 @@ async def _watch(folder: Path, customers: int, days: int, speed: float, seed: in
         with LiveView(played.system, played.retailer, played.mailroom, played.change, until_us) as view:
             while clock.now_us() < until_us and await _lived(played, clock, stopping):
                 view.refresh()
+        if not stopping.is_set():
+            tell_proposal(DEMO)
         if staying and not stopping.is_set():
             view.say_what_to_try(folder / "data", running=True)
             console().print("\nThe world goes on living. Ctrl-C ends it.")

@@ -69,6 +69,8 @@ def evidence_of(looked: Looked, base: str, data: Path, under_way: Counter[str], 
     people = {name: under_way[name] for name in sorted({*touched.journeys, *touched.removed}) if under_way[name]}
     risk = assessed(rules.policy, touched, (before, after), people, "absent", waived_rules(findings))
     tier = tier_named(rules.policy, risk.tier)
+    if plan is None and not refusals:
+        refusals.append("the workspace makes no plan; 'pilotage check' says why")
     if looked.bundle.digest == base:
         refusals.append("this is what was released last: there is nothing to review")
     return Evidence(

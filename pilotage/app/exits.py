@@ -7,6 +7,8 @@ OK = 0
 NEGATIVE = 1
 """The command worked and the answer is no: findings, nothing found, a check that failed."""
 USAGE = 2
+UNDECIDED = 3
+"""The command worked, and the answer is neither yes nor no: something could not be decided."""
 NO_INPUT = 66
 """A file or folder that was named is not there or cannot be read."""
 UNAVAILABLE = 69

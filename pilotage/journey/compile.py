@@ -19,7 +19,7 @@ from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, even
 from pilotage.journey.parse_audience import parse_audiences
 from pilotage.journey.parse_brand import check_brands, parse_asset, parse_brand
 from pilotage.journey.parse_calendar import COUNTRY_ATTRIBUTE, parse_calendars
-from pilotage.journey.parse_content import finished_content, parse_content
+from pilotage.journey.parse_content import check_claims, finished_content, parse_content
 from pilotage.journey.parse_entrance import entered_on
 from pilotage.journey.parse_fragment import parse_fragment
 from pilotage.journey.parse_journey import parse_journey
@@ -231,6 +231,7 @@ def _journeys(desks: Sequence[Desk], names: Names, report: Report) -> tuple[tupl
             place = draft.document.root.key("brand").place
             cure = suggestion(draft.brand, names.brands, "brands")
             report.add("C014", draft.document.path, place, f"unknown brand {draft.brand!r}", cure)
+    check_claims(drafts.values(), report)
     for name in sorted(set(drafts) - set(reads)):
         document = drafts[name].document
         message = f"no journey uses the content {name!r}"

@@ -90,6 +90,7 @@ def described_content(content: Content) -> Description:
     for locale, parts in content.locales or ():
         found |= {f"{part} ({locale})": text for part, text in parts.items()}
     found |= {f"language instead of {locale}": other for locale, other in content.fallback or ()}
+    found |= {"claims": ", ".join(content.claims or ()), "excludes": ", ".join(content.excludes or ())}
     found |= {f"rights of {asset}": f"until {moment(until_us):%Y-%m-%d %H:%M} UTC" for asset, until_us in content.rights or ()}
     found |= {name: str(value.value) for name, value in content.variables if isinstance(value, Literal)}
     return {name: text for name, text in found.items() if text}

@@ -12,6 +12,8 @@ CONTENT_KEYS = (
         Mapped(Form("the locale", (), more=Value("line")), "locale"),
         "the parts in other languages, by BCP 47, such as de; what one leaves out is taken from the language it falls back to",
     ),
+    Key("claims", Listing(Value("word")), "what it says or offers, in words of your own, such as discount-10"),
+    Key("excludes", Listing(Value("word")), "claims of other contents that must not be made to the same customer"),
 )
 
 ASSET_KEYS = (

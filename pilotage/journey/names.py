@@ -71,7 +71,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 class ContentDraft(msgspec.Struct, frozen=True):
     """A content as written: its parts with their places, in each of its other languages too, and for each dotted name its templates
-    read, one place."""
+    read, one place; what it claims, and which claims it excludes."""
 
     document: Document
     name: str
@@ -80,6 +80,8 @@ class ContentDraft(msgspec.Struct, frozen=True):
     reads: dict[str, tuple[Scalar, int]]
     locales: dict[str, dict[str, Scalar]] = {}
     brand: str = ""
+    claims: tuple[Scalar, ...] = ()
+    excludes: tuple[Scalar, ...] = ()
 
 
 class Brand(msgspec.Struct, frozen=True):

@@ -34,7 +34,20 @@ def parse_content(document: Document, surroundings: Surroundings, report: Report
     for part, template in ((part, template) for parts in (templates, *locales.values()) for part, template in parts.items()):
         for variable, offset in _variables(document, part, template, surroundings, report).items():
             reads.setdefault(variable, (template, offset))
-    return ContentDraft(document, name.text, channel.text if channel else "", templates, reads, locales, document.root.text("brand"))
+    claims, excludes = (tuple(each for each in document.root.list(key) if isinstance(each, Scalar)) for key in ("claims", "excludes"))
+    channel_name, brand = channel.text if channel else "", document.root.text("brand")
+    return ContentDraft(document, name.text, channel_name, templates, reads, locales, brand, claims, excludes)
+
+
+def check_claims(drafts: Iterable[ContentDraft], report: Report) -> None:
+    """Report claims that are excluded and that no other content makes."""
+    drafts = tuple(drafts)
+    for draft in drafts:
+        made = {claim.text for each in drafts if each is not draft for claim in each.claims}
+        for excluded in draft.excludes:
+            if excluded.text not in made:
+                message = f"no other content claims {excluded.text!r}"
+                report.add("C016", draft.document.path, excluded.place, message, suggestion(excluded.text, made, "claims"))
 
 
 def _parts(fields: Fields) -> dict[str, Scalar]:
@@ -85,6 +98,9 @@ def finished_content(draft: ContentDraft, variables: dict[str, Expr], names: Nam
     rights = {name: until_us for name in _shown(variables) if (until_us := names.assets[name].until_us) is not None}
     if rights:
         content = msgspec.structs.replace(content, rights=tuple(sorted(rights.items())))
+    for key, written in (("claims", draft.claims), ("excludes", draft.excludes)):
+        if written:
+            content = msgspec.structs.replace(content, **{key: tuple(sorted({each.text for each in written}))})
     if not draft.locales:
         return content
     own = draft.document.root.text("locale")

@@ -34,8 +34,9 @@ class Content(msgspec.Struct, frozen=True):
     """One message content: its channel and its named templates (e-mail: subject, mjml or html, text; in-app: title,
     body; webhook: body). `variables` are the expressions of what the templates read, by dotted name. `locales` are its templates in
     other languages, `locale` the variable that holds the customer's, `fallback` leads from a language to the one that stands in for it.
-    `sender` is whom an e-mail comes from, `rights` are the assets it shows, each with the instant from which it may not be shown. What
-    came after the first release is left out of the stored form where it is not used."""
+    `sender` is whom an e-mail comes from, `rights` are the assets it shows, each with the instant from which it may not be shown.
+    `claims` are what it says or offers, `excludes` the claims that must not be made to the same customer. What came after the first
+    release is left out of the stored form where it is not used."""
 
     name: str
     channel: str
@@ -46,6 +47,8 @@ class Content(msgspec.Struct, frozen=True):
     fallback: tuple[tuple[str, str], ...] | UnsetType = UNSET
     sender: str | UnsetType = UNSET
     rights: tuple[tuple[str, int], ...] | UnsetType = UNSET
+    claims: tuple[str, ...] | UnsetType = UNSET
+    excludes: tuple[str, ...] | UnsetType = UNSET
 
     @property
     def digest(self) -> str:

@@ -101,6 +101,8 @@ def _check(register: Register, case: Case, present: Present, order: Order, now_u
         raise Refusal(
             f"release {order.sequence} of {order.environment} is not the next one", "somebody released meanwhile; look, then try again"
         )
+    if not present.bundle.plan:
+        raise Refusal("the workspace makes no plan", "'pilotage check' says why")
     if proposal.refused:
         raise Refusal(f"the gates of {proposal.id} failed: {proposal.evidence.refusals[0]}", "correct it and propose again")
     if order.kind == "rollback":

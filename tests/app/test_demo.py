@@ -18,10 +18,12 @@ Tampering = Callable[[Scene], None]
 
 
 def test_the_demo_balances_its_books(capsys: pytest.CaptureFixture[str]) -> None:
-    """`demo --smoke` runs two weeks of the retailer to an end, prints one line, and ends with 0."""
+    """`demo --smoke` runs two weeks of the retailer to an end, tells of a proposal in conflict, and ends with 0."""
     assert 0 == invoke(["demo", "--smoke"])
-    [line] = capsys.readouterr().out.splitlines()
+    *told, line = capsys.readouterr().out.splitlines()
     assert line.endswith("the books balance")
+    assert "A gold-tier customer in Berlin receives two e-mails within 30m." in told
+    assert any(each.startswith("  Proved: budget apart has room for one message in 40m") for each in told)
 
 
 def lose_a_mail(found: Scene) -> None:

@@ -1,0 +1,163 @@
+"""A scenario enacted: the production `advance` on a virtual clock for one customer, among the journeys named and under all policies.
+
+Nothing is shown as a witness that did not come about here. What is handed over is received at once, unless the scenario gives it
+another fate. A `Direction` lets a customer be looked for: it answers what an entry waits for as the way wanted needs it, and what it
+did is part of the scenario afterwards.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable
+from copy import copy
+
+import msgspec
+
+from pilotage.consent.purposes import consent_key
+from pilotage.contract.validate import ContractBroken
+from pilotage.event.digest import key128
+from pilotage.event.envelope import Event, wake_event
+from pilotage.journey.advance import EndlessJourney, advance, wake_at
+from pilotage.journey.entry import RestlessEntry
+from pilotage.journey.outcome import Action, Decision
+from pilotage.journey.plan import Enter
+from pilotage.journey.program import Handler, Program
+from pilotage.journey.work import TooManyDerived
+from pilotage.predicate.error import NumberOverflow
+from pilotage.profile.state import Grant, Reservation, State
+from pilotage.proof.outcome import Fate, Happening, Scenario
+
+TURNS_MAX = 600
+"""How many times a scenario advances at most."""
+
+REFUSALS = (ContractBroken, NumberOverflow, TooManyDerived, EndlessJourney, RestlessEntry)
+_USUAL = {"send": Fate("sent"), "call": Fate("answered"), "task": Fate("none")}
+
+encode = msgspec.json.Encoder(decimal_format="number").encode
+
+Direct = Callable[[Decision, int], tuple[Happening, ...]]
+"""What else happens because of a decision, at an instant: events that the way wanted needs."""
+
+
+class Enacted(msgspec.Struct):
+    """What came of a scenario: the decisions in order, what happened beside what was planned, and why it went no further, if so."""
+
+    decisions: list[Decision]
+    happened: list[Happening]
+    problem: str = ""
+    refused_at: tuple[str, ...] = ()
+
+
+def subject_of(number: int) -> bytes:
+    """The id of the customer of a number: the tests of documents number theirs alike."""
+    return key128("test", number)
+
+
+def among(program: Program, names: Iterable[str]) -> Program:
+    """The same program with these journeys alone, and those that they have the customer enter; what is compiled is shared."""
+    wanted, ahead = set[str](), list(names)
+    while ahead:
+        name = ahead.pop()
+        if name in program.entered and name not in wanted:
+            wanted.add(name)
+            ahead += [step.journey for step in program.entered[name].journey.steps if isinstance(step, Enter)]
+    new = copy(program)
+    new.entered = {name: each for name, each in program.entered.items() if name in wanted}
+    new.schedules = {
+        audience: kept for audience, each in program.schedules.items() if (kept := tuple(one for one in each if one.name in wanted))
+    }
+    new.handlers = {event: _narrowed(handler, wanted) for event, handler in program.handlers.items()}
+    return new
+
+
+def _narrowed(handler: Handler, wanted: set[str]) -> Handler:
+    if all(each.name in wanted for each in handler.entrances):
+        return handler
+    new = copy(handler)
+    new.entrances = [each for each in handler.entrances if each.name in wanted]
+    return new
+
+
+def enact(program: Program, scenario: Scenario, direct: Direct | None = None) -> Enacted:
+    """What comes of a scenario. `program` has its journeys, and may have no others (see `among`)."""
+    return _Enactment(program, scenario, direct).run()
+
+
+class _Enactment:
+    """One customer on a clock of their own."""
+
+    def __init__(self, program: Program, scenario: Scenario, direct: Direct | None) -> None:
+        self.program, self.scenario, self.direct = program, scenario, direct
+        granted = {consent_key(*pair.split("|")): Grant(True, scenario.start_us - 1) for pair in scenario.consents}
+        had = [
+            Reservation(key128("received", number), each.channel, each.purpose, "", each.at_us, pending=False)
+            for number, each in enumerate(scenario.received)
+        ]
+        self.state = State(subject_of(scenario.subject), attributes=dict(scenario.attributes), consents=granted, budget=had)
+        self.queue: list[tuple[int, int, Event, bytes]] = []
+        self.pending: set[bytes] = set()
+        self.number = 0
+        self.found = Enacted([], [])
+        for each in scenario.events:
+            self._happen(each)
+
+    def run(self) -> Enacted:
+        """Take what happens and what is due, in order of time."""
+        for _ in range(TURNS_MAX):
+            wake_us = wake_at(self.state)
+            queued_us = self.queue[0][0] if self.queue else 0
+            at_us = min(wake_us, queued_us) if wake_us and queued_us else wake_us or queued_us
+            if not at_us or at_us > self.scenario.until_us or self.found.problem:
+                break
+            if queued_us == at_us:
+                _, _, event, effect = heapq.heappop(self.queue)
+                if effect and effect not in self.pending:
+                    continue
+                self.pending.discard(effect)
+                self._advance(event, at_us)
+            else:
+                self._advance(wake_event(at_us), at_us)
+        return self.found
+
+    def _happen(self, each: Happening) -> None:
+        self._queue(each.at_us, each.type, encode(each.data))
+
+    def _queue(self, at_us: int, type: str, data: bytes, effect: bytes = b"") -> None:
+        self.number += 1
+        event = Event(f"e{self.number}", "test", type, at_us, data, {})
+        heapq.heappush(self.queue, (at_us, self.number, event, effect))
+
+    def _advance(self, event: Event, at_us: int) -> None:
+        try:
+            outcome = advance(self.program, self.state, event, at_us)
+        except REFUSALS as refusal:
+            self.found.problem = f"{event.type} is refused: {refusal}"
+            self.found.refused_at = tuple(str(refusal).partition(": ")[2].split(" → ")) if isinstance(refusal, TooManyDerived) else ()
+            return
+        self.state = outcome.state
+        self.found.decisions += outcome.decisions
+        for action in outcome.actions:
+            self._hand_over(action, at_us)
+        for effect in outcome.cancelled:
+            if effect in self.pending:
+                self._queue(at_us, "message.refused", encode({"effect": effect.hex()}), effect)
+        if self.direct is not None:
+            for decision in outcome.decisions:
+                for each in self.direct(decision, at_us):
+                    self.found.happened.append(each)
+                    self._happen(each)
+
+    def _hand_over(self, action: Action, at_us: int) -> None:
+        fate = self.scenario.fates.get(f"{action.journey}/{action.step}", _USUAL[action.kind])
+        if action.kind == "task" and action.variables["told"] != "opened":
+            return
+        self.pending.add(action.effect)
+        if fate.fate == "none":
+            return
+        data: dict[str, str] = {"effect": action.effect.hex()}
+        if action.kind == "send":
+            data |= {"channel": action.target, "purpose": action.purpose, "journey": action.journey}
+        if fate.fate == "completed":
+            data["outcome"] = fate.outcome
+        elif fate.fate == "answered":
+            data["body"] = fate.body
+        noun = "message" if action.kind == "send" else action.kind
+        self._queue(at_us, f"{noun}.{fate.fate}", encode(data), action.effect)

@@ -1,0 +1,135 @@
+"""A witness as a short story: who the customer is, what happens, and what comes of it that must not be."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from pilotage.contract.builtin import CONSENT_CHANGED
+from pilotage.event.time import duration_text
+from pilotage.event.zone import Zones
+from pilotage.journey.outcome import Decision
+from pilotage.journey.plan import Plan, Send
+from pilotage.journey.values import plain_value
+from pilotage.predicate.ir import Type
+from pilotage.proof.conflict import ATTRIBUTE, CHANNEL, CLAIMS
+from pilotage.proof.loops import LOOP
+from pilotage.proof.outcome import Proof, Scenario, Witness
+from pilotage.proof.pressure import PRESSURE
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_TOLD = {"email": "e-mail", "inbox": "inbox message", "sms": "text message", "push": "push message"}
+_UNTOLD = frozenset(("waited", "delivered", "answered"))
+"""Decisions that a story leaves out."""
+_ACTS = frozenset(("sent", "set"))
+"""Decisions that can collide."""
+
+
+class Story(msgspec.Struct, frozen=True):
+    """A witness told: the customer in a few words, the sentence that says what happens, and the timeline, a line each."""
+
+    who: str
+    what: str
+    timeline: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join((f"{self.who} {self.what}.", *(f"  {line}" for line in self.timeline)))
+
+
+class Teller:
+    """Tells witnesses of a plan, on the clock of the customer."""
+
+    def __init__(self, plan: Plan, zones: Zones) -> None:
+        self.plan, self.zones = plan, zones
+        self.types = {attribute.name: attribute.type for attribute in plan.attributes}
+        self.contents = {(j.name, s.id): s.content for j in plan.journeys for s in j.steps if isinstance(s, Send)}
+
+    def told(self, proof: Proof, decisions: list[Decision]) -> Story:
+        """The story of a proof's witness, of what the kernel decided."""
+        witness = proof.witness
+        assert witness is not None, "only a witness can be told"
+        zone = self._zone(witness.scenario)
+        return Story(self._who(witness.scenario, zone), self._what(proof, witness), tuple(self._timeline(witness, decisions, zone)))
+
+    def _zone(self, scenario: Scenario) -> str:
+        own = scenario.attributes.get(self.plan.policy.zone_attribute)
+        fed = [each.data.get(self.plan.policy.zone_attribute) for each in scenario.events]
+        return next((zone for zone in (own, *fed) if isinstance(zone, str) and zone in self.zones), self.plan.policy.zone)
+
+    def _who(self, scenario: Scenario, zone: str) -> str:
+        """The customer by what matters about them: a gold-tier customer in Berlin."""
+        known = {name: value for name, value in scenario.attributes.items() if "@" not in str(value)}
+        tier = known.pop("tier", None)
+        known.pop(self.plan.policy.zone_attribute, None)
+        place = zone.rpartition("/")[2].replace("_", " ")
+        what = f"{tier}-tier customer" if tier else "customer"
+        rest = ", ".join(f"{name} {self._shown(name, value)}" for name, value in sorted(known.items()))
+        article = "An" if what[0] in "aeiou" else "A"
+        return f"{article} {what} in {place}{f' ({rest})' if rest else ''}"
+
+    def _shown(self, name: str, value: Any) -> str:
+        return str(plain_value(self.types.get(name, Type.STRING), value))
+
+    def _what(self, proof: Proof, witness: Witness) -> str:
+        moments, gap = witness.collision.moments, duration_text(-(-witness.collision.gap_us // 60_000_000) * 60_000_000)
+        within = f"within {gap}" if witness.collision.gap_us else "at one instant"
+        if proof.kind == CHANNEL:
+            return f"receives two {_TOLD.get(proof.about, f'{proof.about} message')}s {within}"
+        if proof.kind == CLAIMS:
+            return f"is told of {proof.about} and of what excludes it {within}"
+        if proof.kind == ATTRIBUTE:
+            return f"has {proof.about} set to two values {within}"
+        if proof.kind == PRESSURE:
+            return f"is to get {_count(len(moments))} messages {within}"
+        if proof.kind == LOOP:
+            return f"goes round {proof.about} without end"
+        return f"comes to {proof.about}"
+
+    def _timeline(self, witness: Witness, decisions: list[Decision], zone: str) -> Iterator[str]:
+        scenario, collided = witness.scenario, set(witness.collision.moments)
+        last_us = max((at_us for at_us, _, _ in collided), default=scenario.until_us)
+        lines = [(each.at_us, 0, f"has had {each.channel} messages of other journeys ({each.purpose})") for each in scenario.received[:1]]
+        lines += [(each.at_us, 1, _event_text(each.type, each.data)) for each in scenario.events if each.type != CONSENT_CHANGED]
+        seen = {each.effect for each in decisions if each.verb == "sent"}
+        lines += [
+            (
+                each.at_us,
+                2,
+                f"{self._decision(each)}{'  ←' if each.verb in _ACTS and (each.at_us, each.journey, each.step) in collided else ''}",
+            )
+            for each in decisions
+            if each.journey and each.verb not in _UNTOLD and (each.verb != "cancelled" or each.effect in seen)
+        ]
+        day = ""
+        for at_us, _, text in sorted(lines, key=lambda line: line[:2]):
+            if at_us > last_us:
+                break
+            local = self.zones.local(at_us, zone)
+            if local.strftime("%a %-d %b") != day:
+                day = local.strftime("%a %-d %b")
+                yield day
+            yield f"{local:%H:%M}  {text}"
+
+    def _decision(self, decision: Decision) -> str:
+        content = self.contents.get((decision.journey, decision.step))
+        if decision.verb == "sent":
+            return f"{decision.journey} / {decision.step} sends '{content}' by {decision.reason}"
+        why = f": {decision.reason}" if decision.reason else ""
+        where = f"{decision.journey} / {decision.step}" if decision.step else decision.journey
+        return f"{where} {decision.verb}{why}"
+
+
+def _event_text(type: str, data: Mapping[str, Any]) -> str:
+    said = " ".join(f"{name}={_plain(value)}" for name, value in data.items())
+    return f"{type} {said}".rstrip()
+
+
+def _plain(value: Any) -> str:
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text and text.replace(".", "", 1).isdigit() else text
+
+
+def _count(number: int) -> str:
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)

@@ -1,0 +1,121 @@
+"""`pilotage prove`: answers as text and JSON, how it ends, what it remembers, and witnesses saved as tests."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pilotage.app.cli import invoke
+from pilotage.app.commands_prove import CACHE
+from pilotage.app.proving import CONFLICT, NotReproduced, Question, evidence_of, shown
+from pilotage.app.starter import init
+from pilotage.app.workspace import compile_workspace, load
+from pilotage.proof.change import smallest
+from pilotage.proof.outcome import Bounds, Collision, Proof, Scenario, Verdict, Witness
+from pilotage.source.zones import packaged_zones
+from tests.proof.planted import NAMES, journey, policy, send, wait, world
+
+SPRING = """\
+schema: 1
+kind: journey
+name: growth.offers.spring
+owner: {responsible: growth-team, accountable: head-of-crm}
+purpose: marketing.onboarding
+stage: growth
+enter: {on: order.placed, where: trigger.total >= 50, reentry: {after: 30d}}
+steps:
+  - {id: hour, wait: {for: 1h}}
+  - {id: offer, send: console, content: first-order, recipient: email, expires: 1d, on_blocked: end}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A workspace with a second team's journey."""
+    init(tmp_path / "shop", write_key="key")
+    (tmp_path / "shop" / "journeys" / "spring.yaml").write_text(SPRING)
+    return tmp_path / "shop"
+
+
+def test_a_conflict_is_told_with_the_change_that_removes_it(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A witness is told as a story, the change that removes it is suggested, and the command exits 1; with the change made it exits 0."""
+    assert 1 == invoke(["prove", str(shop)])
+    told = capsys.readouterr().out
+    assert "A customer in Berlin receives two console messages" in told
+    assert "To remove it: add the budget {name: apart, limit: 1, window: 40m, channels: [console]" in told
+    assert "1 with a witness, 0 unknown" in told
+    path = shop / "policies" / "contact.yaml"
+    names = "[growth.offers.spring, onboarding.welcome.first_order]"
+    path.write_text(path.read_text().replace("budgets:\n", f"budgets:\n  - {{name: apart, limit: 1, window: 40m, journeys: {names}}}\n"))
+    assert 0 == invoke(["prove", str(shop), "conflict"])
+    assert "3 proved, 0 with a witness, 0 unknown" in capsys.readouterr().out
+
+
+def test_answers_are_remembered_and_enacted_again(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second answer is the first one's, from what is remembered; a file that cannot be read is as none."""
+    assert 1 == invoke(["prove", str(shop), "--json"])
+    first = capsys.readouterr().out
+    assert (shop / CACHE).is_file()
+    assert 1 == invoke(["prove", str(shop), "--json"])
+    assert first == capsys.readouterr().out
+    (shop / CACHE).write_text("no JSON")
+    assert 1 == invoke(["prove", str(shop), "--json", "--journey", "growth.offers.spring"])
+    found = json.loads(capsys.readouterr().out)
+    assert [["growth.offers.spring", "onboarding.welcome.first_order"]] == [
+        each["journeys"] for each in found["proofs"] if each["verdict"] == "witness"
+    ]
+
+
+def test_a_witness_is_saved_as_a_test_that_passes(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A witness becomes a test of its journey's document, among the others, and `pilotage test` passes it."""
+    assert 1 == invoke(["prove", str(shop), "--save"])
+    assert "saved channel console of growth.offers.spring" in capsys.readouterr().out
+    assert 0 == invoke(["test", "--workspace", str(shop), "-v"])
+    assert "ok    channel console with growth.offers.spring" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["conflicts"], "unknown question 'conflicts'"),
+        (["--journey", "growth.offers.sprung"], "unknown journey 'growth.offers.sprung'"),
+        (["--within", "soon"], "--within"),
+        (["--pressure", "0"], "must be above 0"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(arguments: list[str], told: str, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong question, journey or bound is told with its cure, and exits 2."""
+    assert 2 == invoke(["prove", str(shop), *arguments])
+    assert told in capsys.readouterr().err
+
+
+def test_a_remembered_witness_that_does_not_come_about_is_not_shown(shop: Path) -> None:
+    """What is remembered and does not collide in the kernel is refused, whatever a file says."""
+    zones = packaged_zones()
+    plan = compile_workspace(load(shop, {}), zones).plan
+    assert plan is not None
+    names = ("growth.offers.spring", "onboarding.welcome.first_order")
+    empty = Witness(Scenario(names, 1, 2), Collision(((1, names[0], "offer"), (1, names[1], "greet"))))
+    forged = Proof(CONFLICT, "channel", names, Verdict.WITNESS, "console", witness=empty)
+    with pytest.raises(NotReproduced):
+        shown(plan, zones, Bounds(), forged)
+
+
+def test_the_smallest_change_is_one_value_where_that_is_enough() -> None:
+    """Where a longer wait is enough, that is suggested and not a budget; else one condition more."""
+    zones, bounds = packaged_zones(), Bounds()
+    one = journey(NAMES[0], [wait("1h"), send()], reentry="never")
+    other = journey(NAMES[1], [wait("1h"), send()], reentry="never")
+    plan = world(one, other, journey(NAMES[2], [send("ping"), send("high")], on="app.opened"))
+    evidence, _ = evidence_of(plan, zones, Question(workers=1))
+    found = [proof for proof in evidence.witnesses if proof.journeys == NAMES[:2] and proof.kind == "channel"]
+    change = smallest(plan, zones, bounds, found[0])
+    assert change is not None
+    assert "let step 's0' of growth.recovery.b wait for 2h instead of 1h" == change.text
+    later = journey(NAMES[1], [wait("1d"), send()], on="product.viewed", where="tier = 'gold'")
+    plan = world(journey(NAMES[0], [send()]), later, journey(NAMES[2], [send("ping"), send("high")], on="app.opened"), rules=policy())
+    evidence, _ = evidence_of(plan, zones, Question(workers=1))
+    found = [proof for proof in evidence.witnesses if proof.journeys == NAMES[:2] and proof.kind == "channel"]
+    change = smallest(plan, zones, bounds, found[0])
+    assert change is not None
+    assert "let growth.recovery.a begin only where \"not entered('growth.recovery.b', '1w')\"" == change.text

@@ -23,6 +23,7 @@ from pilotage.event.time import duration_us
 from pilotage.journey.findings import suggestion
 from pilotage.proof.change import smallest
 from pilotage.proof.outcome import Bounds, Proof, Verdict
+from pilotage.proof.reach import REACH
 from pilotage.source.zones import packaged_zones
 
 CACHE = Path(".pilotage") / "proofs.json"
@@ -52,7 +53,8 @@ def prove_command(
     """Prove what a plan can never do to a customer, or show one to whom it does it.
 
     Each question ends in a proof within the bounds given, in a witness (a customer whose story the kernel has enacted), or unknown,
-    with what ran out. Exits 0 if everything is proved, 1 if there is a witness, 3 if there is none but something is unknown.
+    with what ran out. Exits 0 if everything is proved, 1 if there is a witness or a part of a journey is for nobody, 3 if neither but
+    something is unknown.
 
     Example: pilotage prove shop conflict --journey growth.offers.spring --within 2h
 
@@ -85,7 +87,7 @@ def prove_command(
         for line in saved:
             out.print(line, markup=False, soft_wrap=True)
         _summary(out, evidence, len(told))
-    if evidence.witnesses:
+    if evidence.witnesses or any(proof.verdict is Verdict.NEVER and proof.question == REACH for proof in evidence.proofs):
         return NEGATIVE
     return UNDECIDED if any(proof.verdict is Verdict.UNKNOWN for proof in evidence.proofs) else OK
 
@@ -144,9 +146,10 @@ def _progress(quiet: bool) -> Iterator[Told | None]:
 def _summary(out: Console, evidence: Evidence, told: int) -> None:
     for proof in evidence.witnesses[told:]:
         out.print(f"witness  {_line(proof)}", markup=False, soft_wrap=True)
-    for proof in evidence.proofs:
-        if proof.verdict is Verdict.UNKNOWN:
-            out.print(f"unknown  {_line(proof)}: {proof.reason}", markup=False, soft_wrap=True)
+    for verdict in (Verdict.NEVER, Verdict.UNKNOWN):
+        for proof in evidence.proofs:
+            if proof.verdict is verdict:
+                out.print(f"{verdict:7}  {_line(proof)}: {proof.reason}", markup=False, soft_wrap=True)
     out.print(
         f"{counted(evidence.asked, 'question')} about plan {evidence.plan[:16]}: {_counts(evidence.proofs, evidence.plain)}", markup=False
     )
@@ -159,5 +162,5 @@ def _line(proof: Proof) -> str:
 def _counts(proofs: Sequence[Proof], plain: int) -> str:
     by_verdict = {verdict: sum(proof.verdict is verdict for proof in proofs) for verdict in Verdict}
     by_verdict[Verdict.PROVED] += plain
-    nouns = {Verdict.PROVED: "proved", Verdict.WITNESS: "with a witness", Verdict.UNKNOWN: "unknown"}
-    return ", ".join(f"{number:,} {nouns[verdict]}" for verdict, number in by_verdict.items())
+    nouns = {Verdict.PROVED: "proved", Verdict.NEVER: "for nobody", Verdict.WITNESS: "with a witness", Verdict.UNKNOWN: "unknown"}
+    return ", ".join(f"{number:,} {nouns[verdict]}" for verdict, number in by_verdict.items() if number or verdict is not Verdict.NEVER)

@@ -18,15 +18,18 @@ from pilotage.event.zone import Zones
 from pilotage.journey.plan import Content, Enter, Journey, Plan, Send, Set
 from pilotage.journey.program import load
 from pilotage.proof.conflict import KINDS, Conflicts
+from pilotage.proof.consent_paths import CONSENT, consent_proofs, looked_for
 from pilotage.proof.enactment import enact
 from pilotage.proof.loops import Looping, Rounds
 from pilotage.proof.outcome import Bounds, Proof, Verdict, Witness
 from pilotage.proof.pressure import PRESSURE, Counter, Pressures
+from pilotage.proof.reach import REACH, Reaching
 from pilotage.proof.story import Story, Teller
+from pilotage.proof.subsumption import SUBSUMPTION, subsumption_proofs
 from pilotage.proof.witness import Collide, Setup, minimal
 
 CONFLICT = "conflict"
-QUESTIONS = (CONFLICT,)
+QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION)
 """The kinds of questions that can be asked of a plan."""
 
 PROVER = 1
@@ -201,6 +204,12 @@ def evidence_of(
             plain = pairs - len({proof.journeys for proof in found})
             proofs += found
             proofs += wide_conflicts(plan, zones, question.bounds)
+        elif kind == CONSENT:
+            proofs += consent_proofs(Conflicts(plan, zones, question.bounds))
+        elif kind == REACH:
+            proofs += Reaching(Conflicts(plan, zones, question.bounds)).proofs()
+        elif kind == SUBSUMPTION:
+            proofs += subsumption_proofs(plan, zones)
     if question.journey:
         proofs = [proof for proof in proofs if not proof.journeys or question.journey in proof.journeys]
     return Evidence(plan.digest, digest(question.bounds), tuple(proofs), plain), known
@@ -231,6 +240,8 @@ def _stage(conflicts: Conflicts, proof: Proof) -> tuple[Setup, Collide | None, i
     """What a witness was found with: the program, what it was looked for by, and how near is too near."""
     if proof.kind in KINDS:
         return conflicts.setup, conflicts.collide(proof.kind, proof.about, *proof.journeys), conflicts.within_us(proof.kind)
+    if proof.question == CONSENT:
+        return conflicts.setup, looked_for(proof), 1
     if proof.kind == PRESSURE:
         pressures = Pressures(conflicts)
         return pressures.setup(), Counter(conflicts.bounds.pressure, conflicts.bounds.pressure_us, pressures.sends), 1

@@ -13,9 +13,10 @@ from pilotage.event.time import DAY_US, MINUTE_US
 
 
 class Verdict(StrEnum):
-    """How a question ends."""
+    """How a question ends. `never`: what is written for somebody is proved to happen to nobody."""
 
     PROVED = "proved"
+    NEVER = "never"
     WITNESS = "witness"
     UNKNOWN = "unknown"
 

@@ -48,9 +48,16 @@ def recipes(passages: Passages, step: str, most: int = 2) -> Iterator[Recipe]:
         banned.add((turns[-1].step, turns[-1].label, turns[-1].goto))
 
 
-def _cheapest(passages: Passages, goal: str, banned: set[tuple[str, str, str]]) -> tuple[Way, ...] | None:
+def recipes_by(passages: Passages, way: Way, goal: str) -> Iterator[Recipe]:
+    """The easiest way to a step that takes a certain way out of another one."""
+    before, after = _cheapest(passages, way.step, set()), _cheapest(passages, goal, set(), way.goto)
+    if before is not None and after is not None:
+        yield _recipe(passages.journey, goal, (*before, way, *after))
+
+
+def _cheapest(passages: Passages, goal: str, banned: set[tuple[str, str, str]], start: str = "") -> tuple[Way, ...] | None:
     steps = {step.id: step for step in passages.journey.steps}
-    ahead: list[tuple[float, int, str, tuple[Way, ...]]] = [(0.0, 0, passages.first, ())]
+    ahead: list[tuple[float, int, str, tuple[Way, ...]]] = [(0.0, 0, start or passages.first, ())]
     done: set[str] = set()
     number = 0
     while ahead:

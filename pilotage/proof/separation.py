@@ -176,9 +176,19 @@ class Apart:
         return Reason(f"they act at times of the day at least {duration_text(nearest * MINUTE_US)} apart", assumes)
 
 
+def nobody(needs: frozenset[tuple[Expr, bool]]) -> bool:
+    """Whether it is proved that nobody meets conditions over steady attributes."""
+    box = box_of(needs)
+    return box.empty or (bool(box.rest) and impossible(conjoined(needs)))
+
+
 def impossible(whole: Predicate) -> bool:
-    """Whether the solver proves, within its budget, that a condition is never true."""
-    world = World(limits=SOLVER)
+    """Whether the solver proves, within its budget, that a condition over attributes is never true."""
+    return impossible_under(whole, World(limits=SOLVER))
+
+
+def impossible_under(whole: Predicate, world: World) -> bool:
+    """Whether the solver proves, within its budget, that a condition is never true in a world."""
     for exact in (False, True) if looks_inside([whole], world) else (False,):
         problem = Problem([whole], world, exact=exact, remembered=False)
         if problem.session.check(problem.truths[0].true) is Outcome.NONE:

@@ -13,6 +13,7 @@ from pilotage.journey.plan import Plan, Send
 from pilotage.journey.values import plain_value
 from pilotage.predicate.ir import Type
 from pilotage.proof.conflict import ATTRIBUTE, CHANNEL, CLAIMS
+from pilotage.proof.consent_paths import PRESUMED, UNASKED
 from pilotage.proof.loops import LOOP
 from pilotage.proof.outcome import Proof, Scenario, Witness
 from pilotage.proof.pressure import PRESSURE
@@ -21,7 +22,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 _TOLD = {"email": "e-mail", "inbox": "inbox message", "sms": "text message", "push": "push message"}
 _UNTOLD = frozenset(("waited", "delivered", "answered"))
 """Decisions that a story leaves out."""
-_ACTS = frozenset(("sent", "set"))
+_ACTS = frozenset(("sent", "set", "blocked"))
 """Decisions that can collide."""
 
 
@@ -83,6 +84,10 @@ class Teller:
             return f"has {proof.about} set to two values {within}"
         if proof.kind == PRESSURE:
             return f"is to get {_count(len(moments))} messages {within}"
+        if proof.kind == UNASKED:
+            return f"has agreed to nothing and is sent '{self.contents[proof.journeys[0], proof.about]}'"
+        if proof.kind == PRESUMED:
+            return f"has a message blocked and is waited for as if they had it ({proof.about})"
         if proof.kind == LOOP:
             return f"goes round {proof.about} without end"
         return f"comes to {proof.about}"
@@ -100,7 +105,9 @@ class Teller:
                 f"{self._decision(each)}{'  ←' if each.verb in _ACTS and (each.at_us, each.journey, each.step) in collided else ''}",
             )
             for each in decisions
-            if each.journey and each.verb not in _UNTOLD and (each.verb != "cancelled" or each.effect in seen)
+            if each.journey
+            and (each.verb not in _UNTOLD or (each.at_us, each.journey, each.step) in collided)
+            and (each.verb != "cancelled" or each.effect in seen)
         ]
         day = ""
         for at_us, _, text in sorted(lines, key=lambda line: line[:2]):

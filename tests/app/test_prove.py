@@ -39,7 +39,7 @@ def shop(tmp_path: Path) -> Path:
 
 def test_a_conflict_is_told_with_the_change_that_removes_it(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A witness is told as a story, the change that removes it is suggested, and the command exits 1; with the change made it exits 0."""
-    assert 1 == invoke(["prove", str(shop)])
+    assert 1 == invoke(["prove", str(shop), "conflict"])
     told = capsys.readouterr().out
     assert "A customer in Berlin receives two console messages" in told
     assert "To remove it: add the budget {name: apart, limit: 1, window: 40m, channels: [console]" in told

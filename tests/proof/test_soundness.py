@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable
 from itertools import combinations
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pilotage.journey.outcome import Decision
@@ -57,6 +57,7 @@ def lived(attributes: dict[str, Any], script: list[tuple[int, str]], failing: se
     return Scenario(NAMES, START, at_us + 30 * 1_440 * MINUTE, known, (f"{MARKETING}|email", f"{MARKETING}|push"), tuple(events), fates)
 
 
+@settings(max_examples=settings.default.max_examples // 2)
 @given(worlds(), st.lists(st.tuples(customers, scripts, st.sets(st.sampled_from(("s0", "s1", "s2")))), min_size=6, max_size=12), st.data())
 def test_what_is_proved_never_happens(plan: Plan, lives: list[Any], data: st.DataObject) -> None:
     """Whatever two journeys are proved never to do to one customer, no customer drawn at random meets it, whoever else is there; and
@@ -83,6 +84,7 @@ def _fields(plan: Plan) -> dict[str, Any]:
     return {name: getattr(plan, name) for name in plan.__struct_fields__}
 
 
+@settings(max_examples=settings.default.max_examples // 3)
 @given(worlds(), st.lists(st.tuples(customers, scripts), min_size=4, max_size=8))
 def test_pressure_stays_below_what_is_proved(plan: Plan, lives: list[Any]) -> None:
     """Where the pressure of one or two journeys is proved, nobody has more candidates for messages in any window."""

@@ -34,7 +34,7 @@ from pilotage.source.zones import packaged_zones
 START_US = parse_instant_us("2026-03-02T00:00:00Z")
 DAYS = 14
 EVENTS_EACH = 10
-ROWS_IN_FILE = 60_000
+ROWS_IN_FILE = 20_000
 SECRET = b"a rehearsal that is measured"
 EVENTS_IN_PART = 40_000
 WARM = 1

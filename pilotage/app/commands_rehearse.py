@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pilotage.app import evidence
-from pilotage.app.exits import INTERRUPTED, NEGATIVE, NO_INPUT, OK, USAGE, Trouble
+from pilotage.app.exits import INTERRUPTED, NEGATIVE, NO_INPUT, OK, UNAVAILABLE, USAGE, Trouble
 from pilotage.app.options import AsJson, RunData
 from pilotage.app.populations import CUSTOMERS, Population, file_population, history_population, world_population
 from pilotage.app.rehearsal_page import page
@@ -21,12 +21,21 @@ from pilotage.app.speed import DEMO
 from pilotage.app.terminal import console, error_console, print_json, table
 from pilotage.app.verifying import verify
 from pilotage.event.time import instant_text, parse_instant_us
+from pilotage.runner.history.parquet import FileGone
 from pilotage.simulate.report import Report
 from pilotage.source.intake import Intake
 
 WORLD = "demo:"
 
-rehearse = App(name="rehearse", help="Try a plan on the whole population before launch; or decide again what was decided live.")
+_HELP = """Try a workspace's plan on the whole population, on a virtual clock, through the function that runs live, all policies on.
+
+The candidate journeys alone, among all others, and against the plan before. What it came to is told, and kept as evidence. Ctrl-C
+stops it; the same command goes on from there. With --verify what was decided live is decided again.
+
+Example: pilotage rehearse --world demo:7 --subjects 300 --journey growth.offers.cart_recovery
+"""
+
+rehearse = App(name="rehearse", help=_HELP)
 
 
 class Events(msgspec.Struct, frozen=True):
@@ -41,68 +50,66 @@ class Events(msgspec.Struct, frozen=True):
     until_us: int
 
 
+Verify = Annotated[
+    bool,
+    Parameter(
+        name="--verify",
+        negative="",
+        help="Decide everything in the data folder's log once more, and compare it byte for byte. Exits 1 if anything differs.",
+    ),
+]
+Candidates = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--journey",
+        negative="",
+        help="A candidate journey; may be given several times. Without any: those that differ from the plan before.",
+    ),
+]
+Against = Annotated[
+    str,
+    Parameter(
+        help="The plan before, as for 'pilotage diff'. Without it the data folder's active plan, or the plan without the candidates."
+    ),
+]
+HistoryFolder = Annotated[Path | None, Parameter(help="The data folder whose history is run; WORKSPACE/data without it.")]
+WorldOfSeed = Annotated[str, Parameter(help="The demo world of a seed in place of a history: demo:7.")]
+EventsFile = Annotated[Path | None, Parameter(help="A file of history in place of a data folder's, read with --mapping as 'replay' does.")]
+MappingFile = Annotated[Path | None, Parameter(help="The document that says how the file's rows become events.")]
+Sample = Annotated[str, Parameter(help="A share of the history's subjects, chosen by a hash: 5%.")]
+Subjects = Annotated[int, Parameter(help="How many customers of the demo world, or about how many subjects of the history.")]
+Begin = Annotated[str, Parameter(name="--from", help="From when on it is reported; what is before is run all the same.")]
+End = Annotated[str, Parameter(name="--to", help="Until when it runs.")]
+Workers = Annotated[int, Parameter(help="On how many processes.")]
+Seed = Annotated[int, Parameter(help="What reactions are drawn by.")]
+JsonFile = Annotated[Path | None, Parameter(name="--json-file", help="A file to write the report to as JSON.")]
+HtmlFile = Annotated[Path | None, Parameter(help="A file to write the report to as a page that needs nothing else.")]
+Tried = Annotated[Path | None, Parameter(help="The workspace; the demo's with --world, and else this folder.")]
+
+
 @rehearse.default
 def rehearse_command(
-    workspace: Path | None = None,
+    workspace: Tried = None,
     *,
     data: RunData = None,
-    verifying: Annotated[bool, Parameter(name="--verify", negative="")] = False,
-    journey: Annotated[tuple[str, ...], Parameter(name="--journey", negative="")] = (),
-    against: str = "",
-    history: Path | None = None,
-    world: str = "",
-    events: Path | None = None,
-    mapping: Path | None = None,
-    sample: str = "",
-    subjects: int = 0,
-    begin: Annotated[str, Parameter(name="--from")] = "",
-    end: Annotated[str, Parameter(name="--to")] = "",
-    workers: int = 1,
-    seed: int = 1,
-    json_file: Annotated[Path | None, Parameter(name="--json-file")] = None,
-    html: Path | None = None,
+    verifying: Verify = False,
+    journey: Candidates = (),
+    against: Against = "",
+    history: HistoryFolder = None,
+    world: WorldOfSeed = "",
+    events: EventsFile = None,
+    mapping: MappingFile = None,
+    sample: Sample = "",
+    subjects: Subjects = 0,
+    begin: Begin = "",
+    end: End = "",
+    workers: Workers = 1,
+    seed: Seed = 1,
+    json_file: JsonFile = None,
+    html: HtmlFile = None,
     json: AsJson = False,
 ) -> int:
-    """Try a workspace's plan on the whole population, on a virtual clock, through the function that runs live, all policies on.
-
-    The candidate journeys alone, among all others, and against the plan before. What it came to is told, and kept as evidence.
-    Ctrl-C stops it; the same command goes on from there.
-
-    Example: pilotage rehearse --world demo:7 --subjects 300 --journey growth.offers.cart_recovery
-
-    Parameters
-    ----------
-    workspace
-        The workspace; the demo's with --world, and else this folder.
-    verifying
-        Decide everything in the data folder's log once more, and compare it byte for byte. Exits 1 if anything differs.
-    journey
-        A candidate journey; may be given several times. Without any: those that differ from the plan before.
-    against
-        The plan before, as for `pilotage diff`. Without it the data folder's active plan, or the plan without the candidates.
-    history
-        The data folder whose history is run; WORKSPACE/data without it.
-    world
-        The demo world of a seed in place of a history: demo:7.
-    events
-        A file of history in place of a data folder's, read with --mapping as `pilotage replay` does.
-    sample
-        A share of the history's subjects, chosen by a hash: 5%.
-    subjects
-        How many customers of the demo world, or about how many subjects of the history.
-    begin
-        From when on it is reported; what is before is run all the same.
-    end
-        Until when it runs.
-    workers
-        On how many processes.
-    seed
-        What reactions are drawn by.
-    json_file
-        A file to write the report to as JSON.
-    html
-        A file to write the report to as a page that needs nothing else.
-    """
+    """Try a workspace's plan on the whole population before launch; or decide again what was decided live."""
     folder = workspace or (DEMO if world else Path("."))
     kept = data or folder / "data"
     if verifying:
@@ -111,9 +118,9 @@ def rehearse_command(
         raise Trouble("--workers must be above 0", USAGE)
     asked = Events(history, world, events, mapping, _share(sample), subjects, _instant(end, "--to"))
     candidate, read, compiled = candidate_of(folder, kept, journey, against)
-    accounts = any(plan.accounts is not None for plan in candidate.plans.values())
-    where = evidence.folder_of(Path("."), kept) if folder == DEMO else evidence.folder_of(folder, kept)
-    with _population(asked, kept, Intake(compiled.contracts, compiled.segment_names, read.intake), accounts) as population:
+    where = evidence.folder_of(Path(".") if folder == DEMO else folder, kept)
+    intake = Intake(compiled.contracts, compiled.segment_names, read.intake)
+    with _population(asked, kept, intake, any(plan.accounts is not None for plan in candidate.plans.values())) as population:
         rehearsal = rehearsal_of(candidate, population, _instant(begin, "--from"), seed)
         try:
             report = _run(Stage(candidate, population, rehearsal, where, workers))
@@ -207,7 +214,11 @@ def _run(stage: Stage) -> Report:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("rehearsing", total=None)
-        return stage.run(lambda done, parts: progress.update(task, completed=done, total=parts))
+        try:
+            return stage.run(lambda done, parts: progress.update(task, completed=done, total=parts))
+        except FileGone as gone:
+            cure = "give the same command again: it goes on from where it was"
+            raise Trouble("files of the history were joined while they were read", UNAVAILABLE, cure) from gone
 
 
 def _write(report: Report, json_file: Path | None, html: Path | None) -> None:

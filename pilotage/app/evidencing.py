@@ -17,6 +17,7 @@ from pilotage.review.bundle import Bundle, bundle_of
 from pilotage.review.evidence import Evidence, Sources, blocking, judged, waived_rules
 from pilotage.review.minting import Present
 from pilotage.review.ownership import owners_of, ownership_faults
+from pilotage.review.policy import ReviewPolicy, needed, strict
 from pilotage.review.risk import assessed, tier_named, touched_by
 from pilotage.runner.folder import read_plans
 
@@ -53,11 +54,15 @@ def sources_of(looked: Looked, base: str) -> Sources:
     return sources_by(looked.rules, looked.bundle.digest, looked.bundle.documents, base)
 
 
-def evidence_of(looked: Looked, base: str, data: Path, under_way: Counter[str], now_us: int) -> Evidence:
-    """The evidence of a workspace against what is in force. Its bundle is kept, if it makes a plan."""
+def evidence_of(
+    looked: Looked, base: str, data: Path, under_way: Counter[str], now_us: int, in_force: ReviewPolicy | None = None
+) -> Evidence:
+    """The evidence of a workspace against what is in force. Its bundle is kept, if it makes a plan. A review policy that is changed with
+    it does not judge alone: what the one `in_force` asks for is needed too, so nobody lowers the bar that they are about to jump."""
     plan, rules = looked.gated.compiled.plan, looked.rules
-    findings = judged(looked.gated.findings, rules.policy, rules.waivers, now_us)
-    refusals = list(blocking(looked.gated.findings, rules.policy, rules.waivers, now_us))
+    policy = strict(rules.policy, in_force)
+    findings = judged(looked.gated.findings, policy, rules.waivers, now_us)
+    refusals = list(blocking(looked.gated.findings, policy, rules.waivers, now_us))
     before = plan_of(base, data)
     after = plan if plan is not None else before
     if plan is not None:
@@ -67,8 +72,12 @@ def evidence_of(looked: Looked, base: str, data: Path, under_way: Counter[str], 
     owners = owners_of(looked.gated.workspace.documents, touched.journeys)
     refusals += ownership_faults(owners, rules.people, moment(now_us).date())
     people = {name: under_way[name] for name in sorted({*touched.journeys, *touched.removed}) if under_way[name]}
-    risk = assessed(rules.policy, touched, (before, after), people, "absent", waived_rules(findings))
-    tier = tier_named(rules.policy, risk.tier)
+    judging = [rules.policy] if in_force in (None, rules.policy) else [rules.policy, in_force]
+    risks = [assessed(each, touched, (before, after), people, "absent", waived_rules(findings)) for each in judging]
+    tiers = [tier_named(each, risk.tier) for each, risk in zip(judging, risks, strict=True)]
+    risk = risks[max(range(len(tiers)), key=lambda place: tiers[place].people)]
+    if plan is None and not refusals:
+        refusals.append("the workspace makes no plan; 'pilotage check' says why")
     if looked.bundle.digest == base:
         refusals.append("this is what was released last: there is nothing to review")
     return Evidence(
@@ -80,15 +89,15 @@ def evidence_of(looked: Looked, base: str, data: Path, under_way: Counter[str], 
         under_way=people,
         owners=owners,
         risk=risk,
-        required=tier.approvals,
-        within_us=tier.within_us,
+        required=needed(tiers),
+        within_us=min(tier.within_us for tier in tiers),
         absent=ABSENT,
         refusals=tuple(refusals),
     )
 
 
-def present_of(looked: Looked, base: str, now_us: int) -> Present:
+def present_of(looked: Looked, base: str, now_us: int, in_force: ReviewPolicy | None = None) -> Present:
     """What is so now, for a release to be minted."""
     rules = looked.rules
-    blocked = blocking(looked.gated.findings, rules.policy, rules.waivers, now_us)
+    blocked = blocking(looked.gated.findings, strict(rules.policy, in_force), rules.waivers, now_us)
     return Present(looked.bundle, sources_of(looked, base), blocked, rules.policy, rules.people)

@@ -33,6 +33,7 @@ from pilotage.journey.plan import Plan
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder, read_environment
 from pilotage.runner.history.rest import states_of
+from pilotage.runner.log import last_segment
 from pilotage.runner.outbox import Status
 from pilotage.runner.quarantine import NotQuarantined, Quarantine
 from pilotage.runner.rocks import RocksStore
@@ -240,6 +241,7 @@ class Local:
     def __init__(self, records: Records, data: Path, stores: Mapping[int, Store]) -> None:
         self._records = records
         self._data = data
+        self._stores = stores
         self._audiences = AudienceRecords(records, data, partial(states_of, data, stores))
         self.audiences = self._audiences.audiences
         self.find = records.find
@@ -255,7 +257,9 @@ class Local:
 
     async def under(self, subject: bytes, digest: str, plan: Plan | None) -> UnderView:
         """See `Reader`."""
-        return under(self._data, plan or plan_of(self._data, digest), subject, await self._records.told(subject))
+        told = await self._records.told(subject)
+        ends = [last.records[-1].received_us for store in self._stores.values() if (last := last_segment(store)) is not None]
+        return under(self._data, plan or plan_of(self._data, digest), subject, told, max(ends, default=0))
 
     async def quarantined(self, after: int, limit: int, status: str) -> views.QuarantinePage:
         """See `Reader`."""

@@ -38,7 +38,7 @@ async def get_under(desk: At, subject: Annotated[str, _SUBJECT], plan: Annotated
     """A subject's whole story under another plan that the data folder holds, beside what was decided, with the differences marked."""
     told = await records_of(desk).told(bytes.fromhex(subject))
     try:
-        return under(desk.folder.path, plan_of(desk.folder.path, plan), bytes.fromhex(subject), told)
+        return under(desk.folder.path, plan_of(desk.folder.path, plan), bytes.fromhex(subject), told, desk.clock.now_us())
     except Trouble as trouble:
         raise BadAsk(404, trouble.message) from trouble
 

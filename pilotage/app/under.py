@@ -83,14 +83,15 @@ def plan_of(data: Path, digest: str) -> Plan:
     return read_plans(data, found)[0]
 
 
-def under(data: Path, plan: Plan, subject: bytes, told: Sequence[Told]) -> UnderView:
-    """A subject's records, oldest first, under another plan; the folder holds the zone tables that it names."""
+def under(data: Path, plan: Plan, subject: bytes, told: Sequence[Told], now_us: int) -> UnderView:
+    """A subject's records, oldest first, under another plan, with what it would have decided by now; the folder holds the zone tables
+    that it names."""
     program = _program(data, encode_plan(plan))
     recorded, passages = _sorted_out(subject, told)
     noted = _Noted()
     course = Course(program, b"nobody is told anything", noted, no_reactions, recorded)
     course.feed(passages)
-    course.settle(max((each.record.received_us for each in told), default=0))
+    course.settle(max(now_us, told[-1].record.received_us if told else 0))
     lines, differs = _side_by_side(told, noted.decisions)
     whole = not told or told[0].record.previous == 0
     return UnderView(subject.hex(), plan.digest, not differs, differs, whole, lines)

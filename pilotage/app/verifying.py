@@ -70,7 +70,8 @@ def verify_folder(
             done += records
             on_records(done, total)
 
-        found = [Verifier(shard, store, programs or Programs(data), kernel, told).run() for shard, store in sorted(stores.items())]
+        known = programs or Programs(data)
+        found = [Verifier(shard, store, known, kernel, told).run() for shard, store in sorted(stores.items())]
     finally:
         for store in stores.values():
             store.close()

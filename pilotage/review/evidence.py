@@ -13,6 +13,7 @@ import msgspec
 from pilotage.audit.canonical import digest_of
 from pilotage.event.time import instant_text
 from pilotage.journey.findings import Finding, Severity
+from pilotage.proof.gates import ALL
 from pilotage.review.bundle import changed_documents
 from pilotage.review.ownership import Ownership
 from pilotage.review.policy import ReviewPolicy
@@ -82,7 +83,7 @@ def judged(findings: Sequence[Finding], policy: ReviewPolicy, waivers: Sequence[
 
 def _judged(finding: Finding, policy: ReviewPolicy, waivers: Sequence[Waiver], now_us: int) -> Judged:
     serious = finding.severity is Severity.ERROR or finding.rule in policy.block
-    waiver = waiver_of(finding, waivers, now_us) if serious else None
+    waiver = waiver_of(finding, waivers, now_us) if serious and _waivable(finding.rule) else None
     return Judged(
         finding.path,
         finding.line,
@@ -95,6 +96,11 @@ def _judged(finding: Finding, policy: ReviewPolicy, waivers: Sequence[Waiver], n
         waived_by=waiver.owner if waiver else "",
         waived_until_us=waiver.until_us if waiver else 0,
     )
+
+
+def _waivable(rule: str) -> bool:
+    """Whether somebody may answer for findings of a rule: nobody can for what leaves nothing to run."""
+    return rule in ALL and ALL[rule].waivable
 
 
 def blocking(findings: Sequence[Finding], policy: ReviewPolicy, waivers: Sequence[Waiver], now_us: int) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def mint(
     with ledger.transaction() as transaction:
         register = register_in(transaction)
         case = register.case(order.proposal)
-        required = _check(register, case, present, order, now_us)
+        judging = register.policies.get(order.environment, present.policy)
+        required = _check(register, case, present, judging, order, now_us)
         stands = standing(case.proposal, required, case.votes)
         before = register.newest(order.environment)
         release = sealed(
@@ -67,13 +68,13 @@ def mint(
                 previous=before.digest if before is not None else "",
                 minted_at_us=now_us,
                 order=order,
-                review_by_us=_review_by_us(present.policy, order, now_us),
+                review_by_us=_review_by_us(judging, order, now_us),
                 installation="",
             ),
             installation,
         )
         store(release)
-        _enter(transaction, release)
+        _enter(transaction, release, present.policy)
         return release
 
 
@@ -83,15 +84,16 @@ def next_sequence(register: Register, environment: str) -> int:
     return newest.sequence + 1 if newest is not None else 1
 
 
-def _enter(transaction: Transaction, release: Release) -> None:
+def _enter(transaction: Transaction, release: Release, policy: ReviewPolicy) -> None:
     order = release.order
     signed = {"purpose": ORDER, "value": ordered_value(order), "public_key": order.public_key, "signature": order.signature}
-    data: dict[str, Any] = {"release": msgspec.to_builtins(release), SIGNED: signed}
+    data: dict[str, Any] = {"release": msgspec.to_builtins(release), "policy": msgspec.to_builtins(policy), SIGNED: signed}
     transaction.append(release.order.person, MINTED, f"release:{release.environment}/{release.sequence}", data)
 
 
-def _check(register: Register, case: Case, present: Present, order: Order, now_us: int) -> dict[str, int]:
-    """How many of each role are needed for what was ordered; `Refusal` where anything keeps it from being minted."""
+def _check(register: Register, case: Case, present: Present, judging: ReviewPolicy, order: Order, now_us: int) -> dict[str, int]:
+    """How many of each role are needed for what was ordered; `Refusal` where anything keeps it from being minted. Exceptions are those
+    of the policy that judges: the one that the last release went out under."""
     proposal, day = case.proposal, moment(now_us).date()
     check_proposal(proposal)
     signatory(present.people, register.keys, order.person, order.public_key, day)
@@ -101,10 +103,12 @@ def _check(register: Register, case: Case, present: Present, order: Order, now_u
         raise Refusal(
             f"release {order.sequence} of {order.environment} is not the next one", "somebody released meanwhile; look, then try again"
         )
+    if not present.bundle.plan:
+        raise Refusal("the workspace makes no plan", "'pilotage check' says why")
     if proposal.refused:
         raise Refusal(f"the gates of {proposal.id} failed: {proposal.evidence.refusals[0]}", "correct it and propose again")
     if order.kind == "rollback":
-        return _check_rollback(register, case, present, order, now_us)
+        return _check_rollback(register, case, present, judging, order, now_us)
     if case.releases:
         cure = "propose again what is to run, or go back to it with --rollback"
         raise Refusal(f"{proposal.id} was released already", cure)
@@ -112,7 +116,7 @@ def _check(register: Register, case: Case, present: Present, order: Order, now_u
     if changed:
         raise Refusal(f"the evidence of {proposal.id} is stale: {'; '.join(changed)}", "propose again what is to run")
     _check_gates(present)
-    required = _emergency(register, present, order, now_us) if order.kind == "emergency" else proposal.evidence.required
+    required = _emergency(register, present, judging, order, now_us) if order.kind == "emergency" else proposal.evidence.required
     _check_votes(case, standing(proposal, required, case.votes), present, order.kind)
     return required
 
@@ -138,9 +142,9 @@ def _check_votes(case: Case, stands: Standing, present: Present, kind: str) -> N
             raise Refusal(f"the key of {vote.person} is not the one the approval was signed with", f"have {vote.person} approve again")
 
 
-def _check_rollback(register: Register, case: Case, present: Present, order: Order, now_us: int) -> dict[str, int]:
+def _check_rollback(register: Register, case: Case, present: Present, judging: ReviewPolicy, order: Order, now_us: int) -> dict[str, int]:
     """An earlier release may run again, if the policy lets somebody do so, with its documents as they were then."""
-    role = present.policy.rollback
+    role = judging.rollback
     if not role:
         raise Refusal("the review policy lets nobody go back to an earlier release", "propose it again")
     signatory(present.people, register.keys, order.person, order.public_key, moment(now_us).date(), role)
@@ -160,9 +164,9 @@ def _check_rollback(register: Register, case: Case, present: Present, order: Ord
     return earlier[-1].required
 
 
-def _emergency(register: Register, present: Present, order: Order, now_us: int) -> dict[str, int]:
+def _emergency(register: Register, present: Present, judging: ReviewPolicy, order: Order, now_us: int) -> dict[str, int]:
     """How many approvals an emergency needs; `Refusal` where this person may not release in one."""
-    emergency = present.policy.emergency
+    emergency = judging.emergency
     if emergency is None:
         raise Refusal("the review policy knows no emergency release", "have it approved and release it as any other")
     signatory(present.people, register.keys, order.person, order.public_key, moment(now_us).date(), emergency.role)

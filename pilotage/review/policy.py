@@ -5,7 +5,7 @@ many of each, and within what time. The policy also says which findings block, w
 back. Where a workspace has none, `USUAL` holds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -84,6 +84,20 @@ class ReviewPolicy(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> str:
         return digest_of(msgspec.to_builtins(self))
+
+
+def strict(policy: ReviewPolicy, other: ReviewPolicy | None) -> ReviewPolicy:
+    """A policy under which whatever blocks by the other blocks too."""
+    return policy if other is None else msgspec.structs.replace(policy, block=tuple(sorted({*policy.block, *other.block})))
+
+
+def needed(tiers: Iterable[Tier]) -> dict[str, int]:
+    """How many of each role satisfy all of some tiers."""
+    found: dict[str, int] = {}
+    for tier in tiers:
+        for role, number in tier.approvals.items():
+            found[role] = max(number, found.get(role, 0))
+    return found
 
 
 USUAL = ReviewPolicy(

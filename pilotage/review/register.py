@@ -18,6 +18,7 @@ from pilotage.review import vote as votes
 from pilotage.review.evidence import Sources, stale
 from pilotage.review.ledger import Ledger, Transaction
 from pilotage.review.people import People, Person
+from pilotage.review.policy import ReviewPolicy
 from pilotage.review.proposal import Proposal, check_proposal
 from pilotage.review.release import Release
 from pilotage.review.vote import Standing, Vote, missing_text, standing
@@ -87,12 +88,14 @@ class Effective(msgspec.Struct, frozen=True):
 
 
 class Register(msgspec.Struct, frozen=True):
-    """Everything, in the order it happened. `keys` are the public keys that the ledger gave to people."""
+    """Everything, in the order it happened. `keys` are the public keys that the ledger gave to people, `policies` the review policies
+    that the newest release of each environment went out under."""
 
     cases: dict[str, Case]
     keys: dict[str, str] = {}
     releases: tuple[Release, ...] = ()
     effective: tuple[Effective, ...] = ()
+    policies: dict[str, ReviewPolicy] = {}
 
     def case(self, name: str) -> Case:
         """The case of an id, or of how it begins; `ProposalUnknown`."""
@@ -135,6 +138,7 @@ def read_register(entries: Iterable[Entry]) -> Register:
     known = Keys()
     releases: list[Release] = []
     effective: list[Effective] = []
+    policies: dict[str, ReviewPolicy] = {}
     for entry in entries:
         if entry.act not in _READERS and entry.act not in (MINTED, EFFECTIVE, PERSON_ADDED, PERSON_KEY_CHANGED):
             continue
@@ -144,13 +148,14 @@ def read_register(entries: Iterable[Entry]) -> Register:
         if entry.act == MINTED:
             release = msgspec.convert(entry.data["release"], Release)
             releases.append(release)
+            policies[release.environment] = msgspec.convert(entry.data["policy"], ReviewPolicy)
             case = cases[release.proposal]
             cases[release.proposal] = msgspec.structs.replace(case, releases=(*case.releases, release))
         elif entry.act == EFFECTIVE:
             effective.append(msgspec.convert(entry.data, Effective))
         elif entry.act in _READERS:
             _READERS[entry.act](cases, entry)
-    return Register(cases, dict(known.people), tuple(releases), tuple(effective))
+    return Register(cases, dict(known.people), tuple(releases), tuple(effective), policies)
 
 
 def _read_proposal(cases: dict[str, Case], entry: Entry) -> None:

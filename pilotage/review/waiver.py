@@ -61,9 +61,7 @@ def _waivers(document: Document, people: set[str], report: Report) -> Iterator[W
                 "V008", document.path, fields.key("until").place, "a waiver that does not end is none", "write a day before 2200-01-01"
             )
             continue
-        yield Waiver(
-            fields.text("rule"), fields.text("document"), fields.text("owner"), fields.text("reason"), end_us(fields.scalar("until"))
-        )
+        yield Waiver(fields.text("rule"), fields.text("document"), fields.text("owner"), fields.text("reason"), end_us(until))
 
 
 def waiver_of(finding: Finding, waivers: Iterable[Waiver], now_us: int) -> Waiver | None:

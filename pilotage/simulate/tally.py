@@ -85,8 +85,14 @@ class GroupTally(msgspec.Struct):
 
     def plus(self, other: "GroupTally") -> None:
         """Add another's counts."""
-        for name in self.__struct_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.subjects += other.subjects
+        if other.entries or other.contacts or other.deferred:  # most people have met with nothing
+            self.exposed += other.exposed
+            self.entries += other.entries
+            self.contacts += other.contacts
+            self.contacted += other.contacted
+            self.deferred += other.deferred
+            self.waited_minutes += other.waited_minutes
 
 
 class Tally(msgspec.Struct):

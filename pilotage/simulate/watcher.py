@@ -168,8 +168,13 @@ class Watcher:
         mine = self._groups.get(state.subject) or GroupTally(subjects=1)
         mine.exposed, mine.contacted = int(mine.entries > 0), int(mine.contacts > 0)
         for attribute, value in self._values(state, until_us):
-            values = tally.groups.setdefault(attribute, {})
-            values.setdefault(value, GroupTally()).plus(mine)
+            values = tally.groups.get(attribute)
+            if values is None:
+                values = tally.groups[attribute] = {}
+            group = values.get(value)
+            if group is None:
+                group = values[value] = GroupTally()
+            group.plus(mine)
             if len(values) > VALUES_MAX:
                 del tally.groups[attribute]
                 tally.many.append(attribute)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pilotage.app.browser import Violation, chromium, examined, missing
@@ -30,8 +31,9 @@ from tests.proof.model_workspace import MODEL, NOW_US, model, with_texts
 from tests.tree import ROOT
 
 WORKSPACES = ("pilotage/simulate/demo", "examples/shop", "examples/cdnow", "tests/proof/model")
-SAMPLE = 5
-DRAWN = 60
+SAMPLE = 12
+DRAWN = 40
+BROKEN_SHARE = 0.4
 NEEDED = pytest.mark.skipif(bool(missing()), reason=f"axe-core in a browser: {missing()}; 'make browser' brings one")
 
 PAGE = """\
@@ -107,8 +109,10 @@ def _page(markup: str, part: str = "html") -> str:
 
 
 def _premises(text: str) -> Premises:
-    """The model workspace with another guide, as gates see it. Pages do not depend on the plan, so the model's own will do."""
-    return premises_of(with_texts({"content/guide.yaml": text}), _plan(), NOW_US)
+    """A guide alone, as gates see it. Pages do not depend on the plan, so the model workspace's own will do."""
+    whole = with_texts({"content/guide.yaml": text})
+    (guide,) = [document for document in whole.documents if document.path == "content/guide.yaml"]
+    return premises_of(msgspec.structs.replace(whole, documents=(guide,)), _plan(), NOW_US)
 
 
 @cache
@@ -135,8 +139,8 @@ def _examined(pages: Sequence[str]) -> list[list[Violation]]:
     return list(examined(pages, path))
 
 
-def _agree(texts: Sequence[str], found: int = 0) -> list[str]:
-    """The pages on which the two do not agree, with what each says; on how many both find something is `found`."""
+def _agree(texts: Sequence[str], share: float = 0.0) -> list[str]:
+    """The pages on which the two do not agree, with what each says; or that fewer than a share of them are broken at all."""
     all_premises = [_premises(text) for text in texts]
     pages = [[page.html for part, page in each.pages if part.document.name == "guide"] for each in all_premises]
     seen = iter(_examined([html for each in pages for html in each]))
@@ -147,16 +151,18 @@ def _agree(texts: Sequence[str], found: int = 0) -> list[str]:
         broken += bool(ours)
         if ours != theirs:
             faults.append(f"we say {sorted(ours)}, axe-core says {sorted(theirs)} of\n{text}")
-    return faults or ([f"{broken} pages are broken, not {found}"] if broken != found else [])
+    return faults or ([f"only {broken} pages are broken"] if broken < share * len(texts) else [])
 
 
 @NEEDED
-def test_axe_and_we_agree_on_pages_that_are_broken_on_purpose() -> None:
-    """Of every broken page and its look-alikes axe-core finds what our rules find, rule by rule, and nothing else."""
+def test_axe_and_we_agree_on_pages_that_are_broken_on_purpose(pytestconfig: pytest.Config) -> None:
+    """Of every broken page and its look-alikes axe-core finds what our rules find, rule by rule, and nothing else: of a third of them, of
+    all with --whole."""
     whole = [_page(each.replace("{inner}", "<p>They last.</p>")) for each in WHOLE]
     html = [_page(HTML.replace("{inner}", inner)) for inner in BROKEN]
     mjml = [_page(MJML.replace("{inner}", inner), "mjml") for inner in BROKEN_MJML]
-    assert [] == _agree([*whole, *html, *mjml], found=26)
+    pages = [*whole, *html, *mjml]
+    assert [] == _agree(pages if pytestconfig.getoption("--whole") else pages[::3], BROKEN_SHARE)
 
 
 @NEEDED
@@ -193,28 +199,29 @@ def _words(template: Template) -> list[Letter]:
     return [words for words in template.contents.values() if isinstance(words, Letter)]
 
 
-@NEEDED
-def test_axe_finds_nothing_in_the_library(pytestconfig: pytest.Config) -> None:
-    """Neither axe-core nor our rules find anything in the letters of the library: in a sample of them, in all with --whole."""
-    letters = _letters()
-    assert len(letters) > 30
-    chosen = letters if pytestconfig.getoption("--whole") else letters[::SAMPLE]
-    assert [] == _agree(chosen)
-    assert set() == set().union(*(_ours(_premises(text), "content/guide.yaml") for text in chosen))
-
-
-@NEEDED
-def test_axe_finds_nothing_in_what_we_show(pytestconfig: pytest.Config) -> None:
-    """Nor in the contents of the demo and the examples."""
+def _shown() -> list[str]:
+    """The pages of the demo, the examples and the model workspace."""
     pages = []
     for name in WORKSPACES:
         workspace = load(ROOT / name, {})
         plan = compile_workspace(workspace, packaged_zones()).plan
         assert plan is not None
         pages += [page.html for _, page in premises_of(workspace, plan, NOW_US).pages]
-    chosen = pages if pytestconfig.getoption("--whole") else pages[::SAMPLE]
-    assert len(chosen) > 5
-    assert set() == set().union(*map(_theirs, _examined(chosen)))
+    return pages
+
+
+@NEEDED
+def test_axe_finds_nothing_in_what_we_bring(pytestconfig: pytest.Config) -> None:
+    """Neither axe-core nor our rules find anything in the letters of the library, nor axe-core in the contents of the demo and the
+    examples: in a sample of them, in all with --whole."""
+    letters, pages = _letters(), _shown()
+    assert len(letters) > 30 and len(pages) > 30
+    if not pytestconfig.getoption("--whole"):
+        letters, pages = letters[::SAMPLE], pages[::SAMPLE]
+    premises = [_premises(text) for text in letters]
+    assert set() == set().union(*(_ours(each, "content/guide.yaml") for each in premises))
+    pages += [page.html for each in premises for part, page in each.pages if part.document.name == "guide"]
+    assert set() == set().union(*map(_theirs, _examined(pages)))
 
 
 @NEEDED

@@ -45,7 +45,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"pilotage {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["init", "check", "test", "diff", "run", "replay", "why", "subjects", "demo", "bench"])
+@pytest.mark.parametrize("command", ["init", "check", "test", "diff", "run", "replay", "rehearse", "why", "subjects", "demo", "bench"])
 def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The help of every command shows how it is typed."""
     invoke([command, "--help"])

@@ -11,12 +11,10 @@ import pytest
 from pilotage.app import evidence, populations
 from pilotage.app.cli import invoke
 from pilotage.app.exits import NEGATIVE, NO_INPUT, USAGE
-from pilotage.app.populations import world_population
+from pilotage.app.populations import file_population
 from pilotage.app.rehearsing import Interrupted, Stage, candidate_of, rehearsal_of
-from pilotage.app.speed import DEMO
 from pilotage.app.starter import init
-from pilotage.event.time import DAY_US
-from pilotage.simulate.report import Report
+from pilotage.source.intake import Intake
 from tests.app.test_cli import history
 
 CART = "growth.offers.cart_recovery"
@@ -111,36 +109,6 @@ def test_evidence_is_listed_and_shown(rehearsed: tuple[Path, dict[str, Any]], ca
     assert "there is no evidence 'abcdef'" in capsys.readouterr().err
 
 
-def staged(folder: Path) -> Stage:
-    candidate, _, _ = candidate_of(DEMO, folder / "none", (CART,), "")
-    population = world_population(7, 60, 0)
-    population.until_us = population.begins_us + 14 * DAY_US
-    population.parts = tuple(msgspec.structs.replace(population.parts[0], first=first, last=first + 19) for first in (0, 20, 40))
-    return Stage(candidate, population, rehearsal_of(candidate, population, 0, 1), folder / "evidence", 1)
-
-
-def plainly(report: Report) -> dict[str, Any]:
-    """A report without the name of what decided it, which says into how many parts it was cut."""
-    return {name: value for name, value in msgspec.to_builtins(report).items() if name != "rehearsal"}
-
-
-def test_it_goes_on_where_it_was_stopped(rehearsed: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    """A rehearsal that is stopped keeps what is done; the same one goes on from there, runs no part twice, and reports the same."""
-    stage, seen = staged(tmp_path), list[int]()
-
-    def stop(done: int, parts: int) -> None:
-        seen.append(done)
-        if done == 1:
-            stage._ask_to_stop()
-
-    with pytest.raises(Interrupted, match="1 of 3 parts"):
-        stage.run(stop)
-    report = staged(tmp_path).run(lambda done, parts: seen.append(done))
-    assert [0, 1, 1, 2, 3] == seen
-    assert [] == list((tmp_path / "evidence").glob("partial-*"))
-    assert {name: value for name, value in rehearsed[1].items() if name != "rehearsal"} == plainly(report)
-
-
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A folder with a small workspace, `shop`, a history of it replayed into `data`, and the arguments that read it from its file."""
@@ -182,6 +150,31 @@ def test_a_sample_is_a_part_of_all(shop: tuple[Path, list[str]], capsys: pytest.
     samples = (["--sample", "50%"], ["--subjects", "30"])
     counts = [asked(capsys, shop[0], "--data", str(shop[0] / "data"), *each)["versions"][0]["subjects"] for each in samples]
     assert 15 <= counts[0] <= 45 and 1 == len(set(counts))
+
+
+def test_it_goes_on_where_it_was_stopped(
+    shop: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rehearsal that is stopped keeps what is done; the same one goes on from there, runs no part twice, and reports the same."""
+    whole, seen = asked(capsys, shop[0], *shop[1]), list[int]()
+    monkeypatch.setattr(populations, "EVENTS_IN_PART", 30)
+    candidate, read, compiled = candidate_of(shop[0] / "shop", tmp_path / "none", (), "")
+    file, mapping = Path(shop[1][1]), Path(shop[1][3])
+    population = file_population(file, mapping, Intake(compiled.contracts, compiled.segment_names, read.intake), 0, tmp_path)
+    rehearsal = rehearsal_of(candidate, population, 0, 1)
+    stage = Stage(candidate, population, rehearsal, tmp_path / "evidence", 1)
+
+    def stop(done: int, parts: int) -> None:
+        seen.append(done)
+        if done == 1:
+            stage._ask_to_stop()
+
+    with pytest.raises(Interrupted, match="1 of 3 parts"):
+        stage.run(stop)
+    report = Stage(candidate, population, rehearsal, tmp_path / "evidence", 1).run(lambda done, parts: seen.append(done))
+    assert [0, 1, 1, 2, 3] == seen
+    assert [] == list((tmp_path / "evidence").glob("partial-*"))
+    assert {**whole, "rehearsal": rehearsal.digest} == msgspec.to_builtins(report)
 
 
 def test_two_processes_report_the_same(

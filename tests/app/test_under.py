@@ -15,14 +15,14 @@ from tests.app.test_cli import history
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a workspace that waits longer than the one under which its data were replayed."""
+    """A folder with a workspace that waits less long than the one under which its data were replayed."""
     folder = tmp_path_factory.mktemp("under")
     init(folder / "shop", write_key="key")
     assert 0 == invoke([*history(folder, 6), "--workspace", str(folder / "shop"), "--data", str(folder / "data"), "--until", "+10d"])
     journey = folder / "shop" / "journeys" / "welcome.yaml"
     text = journey.read_text()
     assert 1 == text.count("timeout: 1d}")
-    journey.write_text(text.replace("timeout: 1d}", "timeout: 2d}"))
+    journey.write_text(text.replace("timeout: 1d}", "timeout: 12h}"))
     return folder
 
 

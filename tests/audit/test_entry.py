@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.audit.entry import GENESIS, Entry, EntryRefused, chained, digest_of_entry
+from pilotage.audit.canonical import NotCanonical, canonical
+from pilotage.audit.entry import GENESIS, Entry, EntryRefused, canonical_entry, chained, digest_of_entry
 
 
 def test_each_entry_follows_the_one_before() -> None:
@@ -25,6 +26,20 @@ def test_the_digest_is_sha_256_of_canonical_json() -> None:
     entry = chained(None, 5, "ada", "a.done", "thing:1", {"b": 1, "a": [1.5, None]})
     written = '{"act":"a.done","actor":"ada","at_us":5,"data":{"a":[1.5,null],"b":1},"previous":"%s","sequence":1,"subject":"thing:1"}'
     assert hashlib.sha256((written % GENESIS).encode()).hexdigest() == entry.digest
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.integers(-(2**53), 2**53), st.text("0a", max_size=66))
+def test_the_bytes_are_those_of_the_canonical_form(actor: str, subject: str, number: int, previous: str) -> None:
+    """Whatever is in an entry, its bytes are those that RFC 8785 gives the map of its fields, and what has no form has none."""
+    entry = Entry(
+        number, -number, actor, "a.done", subject, {"b": actor, "a": [1.5, None, number if abs(number) < 2**53 else 0]}, previous, "x"
+    )
+    fields = {name: value for name, value in msgspec.structs.asdict(entry).items() if name != "digest"}
+    if abs(number) == 2**53:
+        with pytest.raises(NotCanonical):
+            canonical_entry(entry)
+    else:
+        assert canonical(fields) == canonical_entry(entry)
 
 
 def test_a_clock_that_goes_back_leaves_the_stamps_in_order() -> None:

@@ -121,6 +121,8 @@ def test_a_waiver_holds_where_and_as_long_as_it_says() -> None:
     assert [False, False, True, False] == [each.blocks for each in before]
     assert ["ben", "cleo", "", ""] == [each.waived_by for each in before]
     assert ("J021 in journeys/cart.yaml by ben", "J021 in journeys/other.yaml by cleo") == waived_rules(before)
+    everywhere = (Waiver("J012", "*", "ben", "it runs anyway", NOON_US + 1),)
+    assert [True] == [each.blocks for each in judged((error,), USUAL, everywhere, NOON_US)], "nobody waives what makes no plan"
     after = blocking(everything, USUAL, found, NOON_US)
     assert 2 == len(after) and "the waiver of cleo ended at 2026-03-10T12:00:00Z" in after[0]
     month = blocking((cart,), USUAL, found, parse_instant_us("2026-04-01T00:00:00Z"))

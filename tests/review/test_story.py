@@ -185,3 +185,32 @@ def test_a_journey_whose_accountable_person_left_is_listed(company: Company) -> 
     company.rewrite("journeys/welcome.yaml", "look, wait: {for: 2h}", "look, wait: {for: 3h}")
     refusals = company.propose("ben", code=1)["evidence"]["refusals"]
     assert any("nobody is accountable for onboarding.welcome.first_order: ada left on 2026-01-01" in reason for reason in refusals)
+
+
+LAX = """schema: 1
+kind: review_policy
+name: lax
+tiers: [{name: any, from: 0, approvals: {}, within: 1d, automatic: true}]
+emergency: {role: owner, approvals: {}, review_within: 365d}
+rollback: owner
+"""
+
+
+def test_nobody_lowers_the_bar_that_they_are_about_to_jump(company: Company) -> None:
+    """A review policy that comes with a change judges only what comes after it: until it is released, the one before has its say too, on
+    how many approve and on what is allowed in an emergency."""
+    company.document.write_text(company.document.read_text() + "# changed\n")
+    before = company.propose()["evidence"]["required"]
+    assert before
+    (company.workspace / "review.yaml").write_text(LAX)
+    proposal = company.propose()
+    assert before == proposal["evidence"]["required"]
+    company.refused("release", proposal["id"], "--as", "ada", reason="lacks")
+    company.refused("release", proposal["id"], "--as", "ada", "--emergency", "--reason", "now", reason="does not have the role operator")
+    company.refused(
+        "release", proposal["id"], "--as", "olga", "--emergency", "--reason", "now", reason="lacks 1 more approval in the role operator"
+    )
+    company.approve(proposal["id"], "ben")
+    company.told("release", proposal["id"], "--as", "olga")
+    company.document.write_text(company.document.read_text() + "# changed again\n")
+    assert {} == company.propose()["evidence"]["required"]

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pilotage.app.exits import NEGATIVE, OK, UNDECIDED, USAGE, Trouble
 from pilotage.app.options import AsJson
 from pilotage.app.planning import unplanned
+from pilotage.app.proven import Asked as Proved
+from pilotage.app.proven import folder_of, keep_proven
 from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered, evidence_of, shown
 from pilotage.app.proving import Progress as Told
 from pilotage.app.terminal import console, counted, error_console, print_json
@@ -69,9 +71,13 @@ def prove_command(
     plan = compiled.plan
     assert plan is not None
     zones, asked = packaged_zones(), Question(journey, _bounds(within, pressure))
+    questions = (question,) if question else QUESTIONS
     with _progress(quiet=json) as progress:
-        evidence, remembered = evidence_of(plan, zones, asked, (question,) if question else QUESTIONS, _known(folder, fresh), progress)
+        evidence, remembered = evidence_of(plan, zones, asked, questions, _known(folder, fresh), progress)
     _remember(folder, remembered)
+    if not journey:
+        found = Proved(evidence.plan, evidence.bounds, questions, evidence.proofs, evidence.plain)
+        keep_proven(folder_of(folder, folder / "data"), found, QUESTIONS)
     told = [shown(plan, zones, asked.bounds, proof) for proof in evidence.witnesses[: max(stories, 0)]]
     changes = [smallest(plan, zones, asked.bounds, each.proof) for each in told]
     saved = [save_witness(loaded, plan, zones, each.proof) for each in told] if save else []

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from pilotage.app.proven import FOLDER as FOLDER
+from pilotage.app.proven import folder_of as folder_of
 from pilotage.event.digest import digest
 from pilotage.event.time import instant_us, moment
 from pilotage.simulate.report import Report
 
-FOLDER = "evidence"
 SUFFIX = ".json"
 
 
@@ -37,11 +38,6 @@ class EvidenceUnknown(LookupError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no evidence {name!r}; 'pilotage rehearse list' says what there is")
-
-
-def folder_of(workspace: Path, data: Path) -> Path:
-    """Where evidence lies: in the data folder, if there is one, else in the workspace."""
-    return (data if (data / "environment.json").is_file() else workspace) / FOLDER
 
 
 def keep(folder: Path, report: Report) -> Path:

@@ -8,6 +8,7 @@ import msgspec
 
 from pilotage.app.bundling import document_files, keep_bundle, kept_plan
 from pilotage.app.gating import Gated, gated
+from pilotage.app.proven import folder_of, proven_of, rehearsals_of
 from pilotage.app.ruling import Rules, rules_of, sources_by
 from pilotage.event.time import moment
 from pilotage.journey.difference import compare_plans
@@ -20,9 +21,6 @@ from pilotage.review.ownership import owners_of, ownership_faults
 from pilotage.review.policy import ReviewPolicy, needed, strict
 from pilotage.review.risk import assessed, tier_named, touched_by
 from pilotage.runner.folder import read_plans
-
-ABSENT = ("rehearsal", "proofs")
-"""What evidence there is nothing of yet: it is listed as absent, whoever approves knows."""
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -71,9 +69,10 @@ def evidence_of(
     touched = touched_by(difference, before, after)
     owners = owners_of(looked.gated.workspace.documents, touched.journeys)
     refusals += ownership_faults(owners, rules.people, moment(now_us).date())
+    shown = _shown(looked, data)
     people = {name: under_way[name] for name in sorted({*touched.journeys, *touched.removed}) if under_way[name]}
     judging = [rules.policy] if in_force in (None, rules.policy) else [rules.policy, in_force]
-    risks = [assessed(each, touched, (before, after), people, "absent", waived_rules(findings)) for each in judging]
+    risks = [assessed(each, touched, (before, after), people, shown.verdict, waived_rules(findings)) for each in judging]
     tiers = [tier_named(each, risk.tier) for each, risk in zip(judging, risks, strict=True)]
     risk = risks[max(range(len(tiers)), key=lambda place: tiers[place].people)]
     if plan is None and not refusals:
@@ -91,9 +90,30 @@ def evidence_of(
         risk=risk,
         required=needed(tiers),
         within_us=min(tier.within_us for tier in tiers),
-        absent=ABSENT,
+        absent=tuple(name for name, found in (("rehearsal", shown.rehearsals), ("proofs", shown.proofs)) if not found),
         refusals=tuple(refusals),
+        rehearsals=shown.rehearsals,
+        proofs=shown.proofs,
     )
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    """What is on file about the plan of a workspace: the digests of its rehearsals, how its proofs ended, and what they come to."""
+
+    rehearsals: tuple[str, ...] = ()
+    proofs: str = ""
+    verdict: str = "absent"
+
+
+def _shown(looked: Looked, data: Path) -> _Shown:
+    """What was rehearsed and proved of this very plan; one byte more makes another."""
+    plan = looked.gated.compiled.plan
+    if plan is None:
+        return _Shown()
+    folder = folder_of(Path(looked.gated.workspace.folder), data)
+    rehearsals = rehearsals_of(folder, plan.digest)
+    proven = proven_of(folder, plan.digest)
+    return _Shown(rehearsals, proven.text, proven.verdict) if proven is not None else _Shown(rehearsals)
 
 
 def present_of(looked: Looked, base: str, now_us: int, in_force: ReviewPolicy | None = None) -> Present:

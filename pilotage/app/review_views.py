@@ -201,7 +201,9 @@ def _print_evidence(out: Console, told: Told) -> None:
             "gates": f"{len(evidence.findings)} findings, {blocked} of them block",
             "tests": f"{passed} of {tests['tests']} pass, over {tests['covered']}/{tests['edges']} edges",
             "under way": ", ".join(f"{number} in {name}" for name, number in evidence.under_way.items()) or "nobody",
-            "absent": ", ".join(evidence.absent),
+            **({"rehearsed": ", ".join(evidence.rehearsals)} if evidence.rehearsals else {}),
+            **({"proofs": evidence.proofs} if evidence.proofs else {}),
+            **({"absent": ", ".join(evidence.absent)} if evidence.absent else {}),
         },
     )
     for finding in evidence.findings[:FINDINGS_SHOWN]:

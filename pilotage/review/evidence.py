@@ -56,7 +56,7 @@ class Sources(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, frozen=True):
     """What is known about a change. `changes` and `effects` are the semantic difference, `tests` how many there are and fail,
     `under_way` how many people rest in the journeys that differ, `required` how many of each role must approve, `refusals` why it may
-    not be reviewed at all."""
+    not be reviewed at all. `rehearsals` are the digests of those of this very plan, `proofs` says how the questions about it ended."""
 
     sources: Sources
     changes: list[dict[str, Any]]
@@ -70,6 +70,8 @@ class Evidence(msgspec.Struct, frozen=True):
     within_us: int
     absent: tuple[str, ...]
     refusals: tuple[str, ...]
+    rehearsals: tuple[str, ...] = ()
+    proofs: str = ""
 
     @property
     def digest(self) -> str:

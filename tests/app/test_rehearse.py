@@ -12,6 +12,7 @@ from pilotage.app import evidence, populations
 from pilotage.app.cli import invoke
 from pilotage.app.exits import NEGATIVE, NO_INPUT, USAGE
 from pilotage.app.populations import file_population
+from pilotage.app.proven import rehearsals_of
 from pilotage.app.rehearsing import Interrupted, Stage, candidate_of, rehearsal_of
 from pilotage.app.starter import init
 from pilotage.source.intake import Intake
@@ -102,6 +103,8 @@ def test_evidence_is_listed_and_shown(rehearsed: tuple[Path, dict[str, Any]], ca
     where = folder / evidence.FOLDER
     assert [kept["digest"]] == [each.digest for each in evidence.evidence_of(where, report["plan"])]
     assert [] == evidence.evidence_of(where, "0" * 64)
+    assert (f"rehearsal {kept['digest'][:16]}",) == rehearsals_of(where, report["plan"])
+    assert () == rehearsals_of(where, "0" * 64)
     assert 0 == invoke(["rehearse", "show", kept["digest"][:12], str(folder), "--json"])
     assert report == json.loads(capsys.readouterr().out)
     assert 0 == invoke(["rehearse", "list", str(folder)])

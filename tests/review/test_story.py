@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pilotage.app.cli import invoke
 from pilotage.app.keyring import open_key
 from pilotage.review.vote import Vote, signed_vote
 from tests.app.serving import Served
@@ -214,3 +215,23 @@ def test_nobody_lowers_the_bar_that_they_are_about_to_jump(company: Company) -> 
     company.told("release", proposal["id"], "--as", "olga")
     company.document.write_text(company.document.read_text() + "# changed again\n")
     assert {} == company.propose()["evidence"]["required"]
+
+
+def test_what_was_proved_is_evidence(company: Company) -> None:
+    """What was proved of the very plan that is proposed stands in its evidence and weighs in its risk; of another plan nothing does."""
+    company.rewrite("content/welcome.yaml", "Your account is ready.", "Your account is there.")
+    assert ["rehearsal", "proofs"] == company.propose()["evidence"]["absent"]
+    invoke(["prove", str(company.workspace), "conflict"])
+    first = company.propose()["evidence"]
+    assert (["rehearsal"], {"proof_unknown"}) == (first["absent"], proofs_in(first))
+    invoke(["prove", str(company.workspace)])
+    whole = company.propose()["evidence"]
+    assert "consent: " in whole["proofs"] and "conflict: " in whole["proofs"]
+    assert proofs_in(whole) & {"proof_proved", "proof_witness", "proof_unknown"}
+    company.rewrite("content/welcome.yaml", "Your account is there.", "Your account is here.")
+    assert ["rehearsal", "proofs"] == company.propose()["evidence"]["absent"]
+
+
+def proofs_in(evidence: Any) -> set[str]:
+    """What the risk says of proofs."""
+    return {fact["fact"] for fact in evidence["risk"]["facts"] if fact["fact"].startswith("proof_")}

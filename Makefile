@@ -9,6 +9,8 @@ WORKERS ?= 2
 # The browser that `make browser` brought, where it had to.
 PILOTAGE_CHROMIUM ?= $(wildcard $(CURDIR)/.cache/chromium/chromium)
 export PILOTAGE_CHROMIUM
+# Every command starts processes: without their bytecode each would compile its sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format reference bench history evidence browser clean

@@ -39,6 +39,7 @@ export UV_PROJECT_ENVIRONMENT="$PWD/.venv"
 export UV_PYTHON_DOWNLOADS=never   # the machine's own Python runs everything
 export UV_PYTHON_PREFERENCE=only-system
 export UV_SYSTEM_CERTS=1           # trust what the machine trusts, as pip does
+export UV_COMPILE_BYTECODE=1       # once here, and not at every start where Python may not write beside its sources
 unset VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 python=$(find_python)

@@ -27,7 +27,7 @@ KERNEL = (
 )
 # msgspec itself loads typing_extensions where it happens to be installed.
 KERNEL_MAY_LOAD = {"pilotage", "msgspec", "typing_extensions", "tzdata"}
-ONE_FILE_ENGINES = ("aiosmtplib", "css_inline", "duckdb", "liquid", "mrml", "nanoarrow", "rocksdict", "sqlalchemy", "pyspark", "z3")
+ONE_FILE_ENGINES = ("aiosmtplib", "css_inline", "duckdb", "liquid", "mrml", "nanoarrow", "rocksdict", "pyspark", "z3")
 LOADED = """
 import sys, importlib
 before = set(sys.modules)

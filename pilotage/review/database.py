@@ -1,20 +1,18 @@
 """The control database: entries, checkpoints, the head, and records of any kind, in one SQLite file that several processes share.
 
-This is the only file of the folder that knows the database. A write transaction takes the file's write lock when it begins
+This is the only file of the folder that knows the database, and it asks Python's own module: a layer above it takes longer to load than
+an act of review may take. A write transaction takes the file's write lock when it begins
 (`BEGIN IMMEDIATE`), so that what it reads stays true until it commits; a commit is on disk before it returns (`synchronous=FULL`).
 Readers see one state and hinder nobody (WAL).
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import sqlalchemy as sql
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DatabaseError, OperationalError
 
 from pilotage.audit.checkpoint import Checkpoint
 from pilotage.audit.entry import Entry
@@ -23,7 +21,6 @@ FORMAT = 1
 """The format of the databases this release makes and the newest it opens."""
 BUSY_S = 30.0
 """How long a transaction waits for another process's to end."""
-PAGE = 2_000
 
 
 class LedgerBroken(RuntimeError):
@@ -52,33 +49,19 @@ class _Unreadable(ValueError):
     """A row is not what the ledger wrote."""
 
 
-_METADATA = sql.MetaData()
-_ENTRIES = sql.Table(
-    "entries",
-    _METADATA,
-    sql.Column("sequence", sql.Integer, primary_key=True, autoincrement=False),
-    sql.Column("at_us", sql.BigInteger, nullable=False),
-    sql.Column("actor", sql.Text, nullable=False, index=True),
-    sql.Column("act", sql.Text, nullable=False, index=True),
-    sql.Column("subject", sql.Text, nullable=False, index=True),
-    sql.Column("data", sql.Text, nullable=False),
-    sql.Column("previous", sql.Text, nullable=False),
-    sql.Column("digest", sql.Text, nullable=False),
+_SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS entries (
+        sequence INTEGER NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL,
+        data TEXT NOT NULL, previous TEXT NOT NULL, digest TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS ix_entries_actor ON entries (actor)",
+    "CREATE INDEX IF NOT EXISTS ix_entries_act ON entries (act)",
+    "CREATE INDEX IF NOT EXISTS ix_entries_subject ON entries (subject)",
+    "CREATE TABLE IF NOT EXISTS checkpoints (number INTEGER NOT NULL PRIMARY KEY, sequence INTEGER NOT NULL, body TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS ix_checkpoints_sequence ON checkpoints (sequence)",
+    "CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, name))",
 )
-_CHECKPOINTS = sql.Table(
-    "checkpoints",
-    _METADATA,
-    sql.Column("number", sql.Integer, primary_key=True),
-    sql.Column("sequence", sql.Integer, nullable=False, index=True),
-    sql.Column("body", sql.Text, nullable=False),
-)
-_RECORDS = sql.Table(
-    "records",
-    _METADATA,
-    sql.Column("kind", sql.Text, primary_key=True),
-    sql.Column("name", sql.Text, primary_key=True),
-    sql.Column("body", sql.LargeBinary, nullable=False),
-)
+_COLUMNS = "sequence, at_us, actor, act, subject, data, previous, digest"
+_Row = tuple[Any, ...]
 _HEAD, _FORMAT = "ledger.head", "ledger.format"
 """Kinds of records that are the ledger's own."""
 
@@ -86,18 +69,18 @@ _HEAD, _FORMAT = "ledger.head", "ledger.format"
 class Session:
     """What can be read and written inside one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def last_entry(self) -> Entry | None:
         """The newest entry."""
-        row = self._connection.execute(sql.select(_ENTRIES).order_by(_ENTRIES.c.sequence.desc()).limit(1)).one_or_none()
+        row = self._one(f"SELECT {_COLUMNS} FROM entries ORDER BY sequence DESC LIMIT 1")
         return _entry(row) if row is not None else None
 
     def add_entry(self, entry: Entry, data: bytes) -> None:
         """Store an entry, whose data are these canonical bytes."""
-        values = {**msgspec.structs.asdict(entry), "data": data.decode()}
-        self._connection.execute(_ENTRIES.insert(), values)
+        values = (entry.sequence, entry.at_us, entry.actor, entry.act, entry.subject, data.decode(), entry.previous, entry.digest)
+        self._connection.execute(f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def entries(
         self,
@@ -112,47 +95,49 @@ class Session:
     ) -> Iterator[Entry]:
         """Entries from a sequence on (back from it with `newest_first`), in order; those of an actor, an act or a kind of acts
         (`switch.` for all that begin so), a subject (likewise), since an instant."""
-        column = _ENTRIES.c.sequence
-        query = sql.select(_ENTRIES).where(column <= start if newest_first else column >= start)
-        query = query.order_by(column.desc() if newest_first else column)
-        if actor:
-            query = query.where(_ENTRIES.c.actor == actor)
-        for wanted, named in ((act, _ENTRIES.c.act), (subject, _ENTRIES.c.subject)):
-            if wanted:
-                query = query.where(named.startswith(wanted, autoescape=True) if wanted.endswith((".", ":")) else named == wanted)
+        wanted = ["sequence <= ?" if newest_first else "sequence >= ?"]
+        values: list[str | int] = [start]
+        for name, value in (("actor", actor), ("act", act), ("subject", subject)):
+            if value and name != "actor" and value.endswith((".", ":")):
+                wanted.append(f"{name} >= ? AND {name} < ?")
+                values += (value, value[:-1] + chr(ord(value[-1]) + 1))
+            elif value:
+                wanted.append(f"{name} = ?")
+                values.append(value)
         if since_us is not None:
-            query = query.where(_ENTRIES.c.at_us >= since_us)
-        rows = self._connection.execution_options(yield_per=PAGE).execute(query.limit(limit) if limit is not None else query)
-        return map(_entry, rows)
+            wanted.append("at_us >= ?")
+            values.append(since_us)
+        order = "sequence DESC" if newest_first else "sequence"
+        query = f"SELECT {_COLUMNS} FROM entries WHERE {' AND '.join(wanted)} ORDER BY {order} LIMIT ?"
+        return map(_entry, self._connection.execute(query, (*values, -1 if limit is None else limit)))
 
     def last_checkpoint(self) -> Checkpoint | None:
         """The newest checkpoint."""
-        body = self._connection.execute(sql.select(_CHECKPOINTS.c.body).order_by(_CHECKPOINTS.c.number.desc()).limit(1)).scalar()
-        return msgspec.json.decode(body, type=Checkpoint) if body is not None else None
+        row = self._one("SELECT body FROM checkpoints ORDER BY number DESC LIMIT 1")
+        return msgspec.json.decode(row[0], type=Checkpoint) if row is not None else None
 
     def checkpoints(self) -> list[Checkpoint]:
         """All checkpoints, the oldest first."""
-        rows = self._connection.execute(sql.select(_CHECKPOINTS.c.body).order_by(_CHECKPOINTS.c.number))
+        rows = self._connection.execute("SELECT body FROM checkpoints ORDER BY number")
         return [msgspec.json.decode(body, type=Checkpoint) for (body,) in rows]
 
     def add_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint."""
-        values = {"sequence": checkpoint.sequence, "body": msgspec.json.encode(checkpoint).decode()}
-        self._connection.execute(_CHECKPOINTS.insert(), values)
+        values = (checkpoint.sequence, msgspec.json.encode(checkpoint).decode())
+        self._connection.execute("INSERT INTO checkpoints (sequence, body) VALUES (?, ?)", values)
 
     def every(self) -> Iterator[Entry | Checkpoint]:
         """Everything the verifier takes, in its order: entries, each followed by the checkpoints over it, and the head. What cannot be
         read is given as something that does not verify."""
-        rows = self._connection.execute(sql.select(_CHECKPOINTS.c.sequence, _CHECKPOINTS.c.body).order_by(_CHECKPOINTS.c.number))
+        rows = self._connection.execute("SELECT sequence, body FROM checkpoints ORDER BY number")
         checkpoints = [_checkpoint(sequence, body) for sequence, body in rows]
         at = last = 0
-        entries = sql.select(_ENTRIES).order_by(_ENTRIES.c.sequence)
-        for row in self._connection.execution_options(yield_per=PAGE).execute(entries):
-            while at < len(checkpoints) and checkpoints[at].sequence < row.sequence:
+        for row in self._connection.execute(f"SELECT {_COLUMNS} FROM entries ORDER BY sequence"):
+            while at < len(checkpoints) and checkpoints[at].sequence < row[0]:
                 yield checkpoints[at]
                 at += 1
-            last = row.sequence
-            yield _entry_or_none(row) or Entry(row.sequence, 0, "", "", "", {}, "", "")
+            last = row[0]
+            yield _entry_or_none(row) or Entry(last, 0, "", "", "", {}, "", "")
         yield from checkpoints[at:]
         body = self.get(_HEAD, "")
         if body is not None:
@@ -169,23 +154,33 @@ class Session:
 
     def put(self, kind: str, name: str, body: bytes) -> None:
         """Store a record under a kind and a name, in the place of what was there."""
-        self.remove(kind, name)
-        self._connection.execute(_RECORDS.insert(), {"kind": kind, "name": name, "body": body})
+        self._connection.execute("INSERT OR REPLACE INTO records (kind, name, body) VALUES (?, ?, ?)", (kind, name, body))
 
     def get(self, kind: str, name: str) -> bytes | None:
         """The record of a kind and a name."""
-        query = sql.select(_RECORDS.c.body).where(_RECORDS.c.kind == kind, _RECORDS.c.name == name)
-        body: bytes | None = self._connection.execute(query).scalar()
-        return body
+        row = self._one("SELECT body FROM records WHERE kind = ? AND name = ?", kind, name)
+        return row[0] if row is not None else None
 
     def remove(self, kind: str, name: str) -> None:
         """Remove a record, if it is there."""
-        self._connection.execute(_RECORDS.delete().where(_RECORDS.c.kind == kind, _RECORDS.c.name == name))
+        self._connection.execute("DELETE FROM records WHERE kind = ? AND name = ?", (kind, name))
 
     def records(self, kind: str) -> list[tuple[str, bytes]]:
         """All records of a kind with their names, in the order of names."""
-        query = sql.select(_RECORDS.c.name, _RECORDS.c.body).where(_RECORDS.c.kind == kind).order_by(_RECORDS.c.name)
-        return [(name, body) for name, body in self._connection.execute(query)]
+        return list(self._connection.execute("SELECT name, body FROM records WHERE kind = ? ORDER BY name", (kind,)))
+
+    def make(self) -> None:
+        """Make the tables, where they are not there yet."""
+        for statement in _SCHEMA:
+            self._connection.execute(statement)
+
+    def made(self) -> bool:
+        """Whether the tables are there."""
+        return self._one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'records'") is not None
+
+    def _one(self, query: str, *values: str | int) -> _Row | None:
+        row: _Row | None = self._connection.execute(query, values).fetchone()
+        return row
 
 
 class Database:
@@ -193,13 +188,12 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._engine = sql.create_engine(URL.create("sqlite+pysqlite", database=str(path)), connect_args={"timeout": BUSY_S})
-        event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "begin", _begin)
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
         try:
             self._make()
         except BaseException:
-            self._engine.dispose()
+            self.close()
             raise
 
     @contextmanager
@@ -216,25 +210,48 @@ class Database:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._engine.dispose()
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
 
     @contextmanager
     def _transaction(self, immediate: bool) -> Iterator[Session]:
         try:
-            with self._engine.connect().execution_options(immediate=immediate) as connection, connection.begin():
+            connection = self._idle.pop() if self._idle else self._connect()
+            try:
+                connection.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
                 yield Session(connection)
-        except DatabaseError as fault:
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()  # which rolls back
+                raise
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
+        except sqlite3.DatabaseError as fault:
             raise self._named(fault) from fault
         except _Unreadable as fault:
             raise LedgerBroken(self.path, str(fault)) from fault
 
+    def _connect(self) -> sqlite3.Connection:
+        """One more connection: several threads may each be in a transaction. Every commit is on disk before it returns."""
+        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+                connection.execute(f"PRAGMA {pragma}").close()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def _make(self) -> None:
         with self._transaction(immediate=False) as session:
-            if sql.inspect(session._connection).has_table(_RECORDS.name):
+            if session.made():
                 self._check_format(session)
                 return
         with self._transaction(immediate=True) as session:
-            _METADATA.create_all(session._connection)
+            session.make()
             if session.get(_FORMAT, "") is None:
                 session.put(_FORMAT, "", str(FORMAT).encode())
             self._check_format(session)
@@ -246,26 +263,26 @@ class Database:
         if int(found) > FORMAT:
             raise LedgerNewer(f"{self.path} has format {int(found)}, this release reads up to {FORMAT}; start a newer release")
 
-    def _named(self, fault: DatabaseError) -> Exception:
-        reason = str(fault.orig)
-        if isinstance(fault, OperationalError) and ("locked" in reason or "busy" in reason):
+    def _named(self, fault: sqlite3.DatabaseError) -> Exception:
+        reason = str(fault)
+        if isinstance(fault, sqlite3.OperationalError) and ("locked" in reason or "busy" in reason):
             return LedgerBusy(self.path)
         if "full" in reason or "readonly" in reason or "read-only" in reason:
             return LedgerFull(f"{self.path}: {reason}; free space or make the folder writable, then try again; nothing was changed")
         return LedgerBroken(self.path, reason)
 
 
-def _entry(row: Any) -> Entry:
+def _entry(row: _Row) -> Entry:
     entry = _entry_or_none(row)
     if entry is None:
-        raise _Unreadable(f"entry {row.sequence} is not one")
+        raise _Unreadable(f"entry {row[0]} is not one")
     return entry
 
 
-def _entry_or_none(row: Any) -> Entry | None:
+def _entry_or_none(row: _Row) -> Entry | None:
     """The entry of a row; None where something in it has another type, which SQLite does not prevent."""
     try:
-        fields = (row.sequence, row.at_us, row.actor, row.act, row.subject, msgspec.json.decode(row.data), row.previous, row.digest)
+        fields = (*row[:5], msgspec.json.decode(row[5]), *row[6:])
         return msgspec.convert(dict(zip(Entry.__struct_fields__, fields, strict=True)), Entry)
     except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
         return None
@@ -277,15 +294,3 @@ def _checkpoint(sequence: int, body: str | bytes) -> Checkpoint:
         return msgspec.json.decode(body, type=Checkpoint)
     except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
         return Checkpoint(sequence, "", 0, "", "", "")
-
-
-def _prepare(connection: Any, record: object) -> None:
-    """Leave transactions to us, and have every commit on disk before it returns."""
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _begin(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

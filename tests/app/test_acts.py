@@ -125,7 +125,7 @@ def test_an_act_that_cannot_enter_the_ledger_is_not_done(data: Path) -> None:
     folder.witness = ledger.append
     before = (folder.environment, read_switches(data))
     with ledger._database.write() as session:
-        session._connection.exec_driver_sql("DELETE FROM entries WHERE sequence > 2")
+        session._connection.execute("DELETE FROM entries WHERE sequence > 2")
 
     async def nobody(_: object) -> None:
         raise AssertionError("nobody is told of what was not done")

@@ -150,7 +150,7 @@ def test_nothing_is_added_behind_an_end_that_was_cut_off(tmp_path: Path) -> None
     ledger = opened(tmp_path)
     ledger.append("ada", "thing.done", "thing:1", {})
     with ledger._database.write() as session:
-        session._connection.exec_driver_sql("DELETE FROM entries WHERE sequence = 2")
+        session._connection.execute("DELETE FROM entries WHERE sequence = 2")
     for act in (lambda: ledger.append("ada", "thing.done", "thing:2", {}), ledger.checkpoint):
         with pytest.raises(LedgerBroken, match="head is not over its last entry"):
             act()

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare `--seeds`, `--cases`, `--kills`, `--whole` and `--data`."""
     group = parser.getgroup("pilotage")
-    group.addoption("--seeds", type=int, default=MODEST_SEEDS, metavar="N", help="run each seeded simulation with seeds 0 to N-1")
+    group.addoption("--seeds", type=int, default=None, metavar="N", help="run each seeded simulation with seeds 0 to N-1")
     group.addoption(
         "--cases", type=int, default=None, metavar="N", help="try N fresh examples in each property instead of the same modest few"
     )
@@ -41,7 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with an argument `seed` runs once per seed, and names the seed when it fails."""
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", range(metafunc.config.getoption("--seeds")))
+        heavy = metafunc.definition.get_closest_marker("heavy") is not None
+        metafunc.parametrize("seed", range(metafunc.config.getoption("--seeds") or (1 if heavy else MODEST_SEEDS)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole pages of the documentation take longest: they come first, so that no worker ends with one while the other rests."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from tests.crash.world import open_world, until
 Record = Callable[[str, object], None]
 
 
+@pytest.mark.heavy
 def test_nothing_is_lost_and_nothing_happens_twice(seed: int, tmp_path: Path, pytestconfig: pytest.Config, record_property: Record) -> None:
     """Under SIGKILL at any moment every acknowledged event is decided exactly once, no message leaves twice, and the state
     is that of an uninterrupted replay, byte for byte."""
@@ -36,6 +37,7 @@ def test_nothing_is_lost_and_nothing_happens_twice(seed: int, tmp_path: Path, py
         assert len(stored[0]) == len(evidence.stories)
 
 
+@pytest.mark.heavy
 def test_a_killed_worker_loses_nothing(seed: int, tmp_path: Path, record_property: Record) -> None:
     """With two workers, one of them killed under load is started again by the front, and nothing is lost or done twice."""
     with open_world(tmp_path, workers=2) as world:

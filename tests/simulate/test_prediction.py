@@ -88,7 +88,7 @@ def test_the_next_week_lies_within_its_interval(
     pytestconfig: pytest.Config, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Over all seeds and steps, what came in the week after lies within its interval about as often as the rate says."""
-    seeds = pytestconfig.getoption("--seeds")
+    seeds = pytestconfig.getoption("--seeds") or 2
     hits: Counter[str] = Counter()
     told: Counter[str] = Counter()
     for seed in range(seeds):

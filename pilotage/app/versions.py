@@ -64,8 +64,17 @@ def _of_revision(name: str, workspace: Path, data: Path) -> Plan:
     if packed is None:
         raise Trouble(f"at {name} there was no folder {workspace}", NO_INPUT, "name a later revision")
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
+        _unpack(archive, Path(folder).resolve())
         return _compiled(Path(folder))
+
+
+def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Write the files of an archive into a folder, and nothing outside of it. `extractall` has a filter for that from Python 3.11.4 on."""
+    for member in archive:
+        path, source = (folder / member.name).resolve(), archive.extractfile(member) if member.isfile() else None
+        if source is not None and path.is_relative_to(folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(source.read())
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:

@@ -131,9 +131,9 @@ EXHIBITS = {
         "tests/runner/test_courier.py --seeds 50",
     ),
     "ledger": Exhibit(
-        "Whatever is changed, removed, put in, moved, cut off or signed with another key in a ledger, its export, its checkpoints or the "
-        "log it anchors is found, and the first bad entry named; RFC 8785's published samples hold",
-        "tests/audit tests/runner/test_anchors.py --seeds 150",
+        "Whatever is changed, removed, put in, moved, cut off or signed with another key in a ledger, its export, its checkpoints, a "
+        "release or the log it anchors is found, and the first bad entry named; RFC 8785's published samples hold",
+        "tests/audit tests/runner/test_anchors.py tests/review/test_minting.py --seeds 150",
     ),
     "prediction": Exhibit(
         "What each step of the demo does in a week lies within the interval foretold from a rehearsal of the weeks before at least four "

@@ -113,7 +113,7 @@ def decode_release(raw: bytes, name: str) -> Release:
     """The release of a file's bytes; `ReleaseRefused` where they are none."""
     try:
         return msgspec.json.decode(raw, type=Release)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise ReleaseRefused(f"{name} is no release ({fault})", RESTORE) from None
 
 

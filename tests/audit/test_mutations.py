@@ -1,6 +1,8 @@
 """Random mutations of a ledger and of its export: every one is found, and the first bad entry is the one that is named."""
 
+import re
 from collections.abc import Callable
+from itertools import zip_longest
 
 from pilotage.audit.export import NotAnExport, export_lines, verify_export
 from pilotage.audit.verify import verify
@@ -35,7 +37,8 @@ def test_whatever_is_done_to_a_ledger_is_found(seed: int, record_property: Recor
 
 
 def test_whatever_is_done_to_an_export_is_found(seed: int, record_property: Record) -> None:
-    """Any byte changed, any line removed, repeated, moved or cut off, any key swapped in an export: it does not hold any more."""
+    """Any byte changed, any line removed, repeated, moved or cut off, any key swapped in an export: it does not hold any more. Where the
+    first line that is not as it was is an entry's, the first fault names that entry, or the one that was put in its place."""
     draw = Draw(seed)
     lines = list(export_lines(ledger(12 + draw("length", 20), (10,)), INSTALLATION.public_key))
     assert verify_export(lines, INSTALLATION.public_key).holds
@@ -43,12 +46,25 @@ def test_whatever_is_done_to_an_export_is_found(seed: int, record_property: Reco
         made = altered(list(lines), Draw(seed, "line", number), number % 6)
         if made == lines:
             continue
-        try:
-            held = verify_export(made, INSTALLATION.public_key).holds
-        except NotAnExport:
-            held = False
-        assert not held, (number, [each for each in made if each not in lines])
         record_property("mutations of exports found", 1)
+        try:
+            faults = verify_export(made, INSTALLATION.public_key).faults
+        except NotAnExport:
+            continue
+        assert faults, (number, [each for each in made if each not in lines])
+        bad = first_bad(lines, made)
+        if bad:
+            assert any(faults[0].first <= sequence <= faults[0].last for sequence in bad), (number, bad, faults[0])
+            record_property("first bad entries of exports named", 1)
+
+
+def first_bad(lines: list[bytes], made: list[bytes]) -> set[int]:
+    """The entry of the first line that is not as it was, and the one that stands there instead; nothing where one is no entry's."""
+    at = next(place for place, (one, other) in enumerate(zip_longest(lines, made)) if one != other)
+    if at >= len(lines) or not all(line.startswith(b'{"entry":') for line in (lines[at], *made[at : at + 1])):
+        return set()
+    found = re.findall(rb'^{"entry":{"sequence":(\d+),', b"\n".join((lines[at], *made[at : at + 1])), re.MULTILINE)
+    return {int(number) for number in found}
 
 
 def altered(lines: list[bytes], draw: Draw, kind: int) -> list[bytes]:

@@ -1,6 +1,7 @@
 """Releases: nothing becomes one without what policy asks for, a crash leaves a whole one or none, and no byte of one can be changed."""
 
 import os
+import random
 import signal
 import threading
 from collections.abc import Callable
@@ -265,6 +266,29 @@ def test_every_byte_of_a_release_matters(office: Office) -> None:
         check_release(release, key, "staging")
     with pytest.raises(ReleaseRefused, match="was signed by another installation"):
         check_release(sealed(release, new_signer()), key, "production")
+
+
+def test_whatever_is_done_to_a_release_is_found(office: Office, seed: int, record_property: Callable[[str, object], None]) -> None:
+    """Any byte of a release's file changed, removed, put in or moved: it is refused, or it says the same in other blanks."""
+    release, rng = office.release(approved(office)), random.Random(seed)
+    whole = encode_release(release)
+    for number in range(30):
+        at, other = rng.randrange(len(whole)), rng.randrange(len(whole))
+        byte = bytes([rng.randrange(256)])
+        made = (
+            whole[:at] + byte + whole[at + 1 :],
+            whole[:at] + whole[at + 1 + rng.randrange(40) :],
+            whole[:at] + byte + whole[at:],
+            whole[: min(at, other)] + whole[max(at, other) :] + whole[min(at, other) : max(at, other)],
+            whole[:at],
+        )[number % 5]
+        try:
+            found = decode_release(made, "the file")
+            check_release(found, INSTALLATION.public_key, "production")
+        except ReleaseRefused:
+            record_property("mutations of releases found", 1)
+        else:
+            assert found == release, made
 
 
 def test_what_the_installation_itself_signs_is_checked(office: Office) -> None:

@@ -157,7 +157,7 @@ def read_kept(path: Path) -> Checkpoint:
     """A checkpoint that somebody kept: what `pilotage audit checkpoint --json` printed."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Checkpoint)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Trouble(f"{path} holds no checkpoint: {fault}", NO_INPUT, "keep what 'pilotage audit checkpoint --json' prints") from fault
 
 

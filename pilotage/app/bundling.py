@@ -57,7 +57,7 @@ def kept_plan(data: Path, digest: str) -> Plan:
     path = _place(data, digest)
     try:
         kept = msgspec.msgpack.decode(path.read_bytes(), type=_Kept)
-    except (FileNotFoundError, msgspec.DecodeError) as fault:
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise BundleMissing(f"bundle {digest[:16]} cannot be read ({fault}); restore {path.parent} from a backup") from fault
     plan = decode_plan(kept.plan)
     if bundle_of(plan.digest, kept.documents).digest != digest:

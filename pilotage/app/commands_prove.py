@@ -75,7 +75,7 @@ def prove_command(
     with _progress(quiet=json) as progress:
         evidence, remembered = evidence_of(plan, zones, asked, questions, _known(folder, fresh), progress)
     _remember(folder, remembered)
-    if not journey:
+    if not journey and asked.bounds == Bounds():  # a review is not told what was asked for less
         found = Proved(evidence.plan, evidence.bounds, questions, evidence.proofs, evidence.plain)
         keep_proven(folder_of(folder, folder / "data"), found, QUESTIONS)
     told = [shown(plan, zones, asked.bounds, proof) for proof in evidence.witnesses[: max(stories, 0)]]
@@ -126,7 +126,7 @@ def _known(folder: Path, fresh: bool) -> Remembered | None:
         return None
     try:
         return Remembered.decoded(path.read_bytes())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

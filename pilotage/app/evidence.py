@@ -4,7 +4,6 @@ A rehearsal's report is one JSON file, whose name begins with the digest of the 
 `evidence_of` what there is.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from pilotage.app.proven import FOLDER as FOLDER
 from pilotage.app.proven import folder_of as folder_of
 from pilotage.event.digest import digest
 from pilotage.event.time import instant_us, moment
+from pilotage.runner.folder import write_file
 from pilotage.simulate.report import Report
 
 SUFFIX = ".json"
@@ -44,9 +44,7 @@ def keep(folder: Path, report: Report) -> Path:
     """Put a report on file; the same report has the same name."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{report.kind}-{report.plan[:16]}-{digest(report)[:16]}{SUFFIX}"
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    os.replace(fresh, path)
+    write_file(path, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     return path
 
 
@@ -56,7 +54,7 @@ def all_evidence(folder: Path) -> list[Evidence]:
     for path in folder.glob(f"*-*-*{SUFFIX}"):
         try:
             report = read(path)
-        except (msgspec.DecodeError, OSError):
+        except (msgspec.DecodeError, UnicodeDecodeError, OSError):
             continue
         since_us = instant_us(moment(path.stat().st_mtime_ns // 1000))
         about = (report.plan, report.before, report.candidate, report.events, report.begins, report.until)

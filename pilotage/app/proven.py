@@ -1,9 +1,9 @@
 """What was shown about plans, as files named by their digests: how many questions of each kind ended how, beside the reports of rehearsals.
 
-Of proofs only what was asked of a whole plan is kept; the newest of a plan counts. Who asks here reads no report whole.
+Of proofs only what was asked of a whole plan within the usual bounds is kept; the newest of a plan counts. Who asks here reads no report
+whole.
 """
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ import msgspec
 
 from pilotage.event.digest import digest
 from pilotage.proof.outcome import Proof, Verdict
+from pilotage.runner.folder import write_file
 
 FOLDER = "evidence"
 PREFIX = "proofs-"
@@ -35,7 +36,7 @@ def rehearsals_of(folder: Path, plan: str) -> tuple[str, ...]:
     for path in folder.glob(f"*-{plan[:16]}-*.json"):
         try:
             head = msgspec.json.decode(path.read_bytes(), type=_Head)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         if head.plan == plan:
             found.add(f"{head.kind} {path.stem.rpartition('-')[2]}")
@@ -88,9 +89,7 @@ def keep_proven(folder: Path, asked: Asked, kinds: tuple[str, ...]) -> None:
     found = Proven(asked.plan, asked.bounds, kinds, {kind: whole[kind] for kind in kinds if kind in whole})
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{PREFIX}{found.plan[:16]}-{digest(found)[:16]}.json"
-    new = path.with_suffix(".new")
-    new.write_bytes(msgspec.json.encode(found))
-    os.replace(new, path)
+    write_file(path, msgspec.json.encode(found))
 
 
 def proven_of(folder: Path, plan: str) -> Proven | None:
@@ -99,7 +98,7 @@ def proven_of(folder: Path, plan: str) -> Proven | None:
     for path in reversed(paths):
         try:
             found = msgspec.json.decode(path.read_bytes(), type=Proven)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         if found.plan == plan:
             return found

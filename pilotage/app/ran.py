@@ -31,7 +31,7 @@ def ran(data: Path) -> tuple[Ran, ...]:
         return ()
     try:
         return msgspec.json.decode(path.read_bytes(), type=tuple[Ran, ...])
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise FolderBroken(f"{path} cannot be read ({fault}); restore the folder from a backup") from fault
 
 

@@ -365,7 +365,7 @@ def running_at(data: Path, busy: FolderBusy) -> tuple[str, dict[str, str]]:
     try:
         running = msgspec.json.decode((data / RUNNING_FILE).read_bytes(), type=Running)
         token = (data / TOKEN_FILE).read_text(encoding="ascii").strip()
-    except (OSError, msgspec.DecodeError) as fault:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Trouble(f"{busy}; it serves no API", BUSY, "wait for it to end, then try again") from fault
     return running.url, {"authorization": f"Bearer {token}"}
 

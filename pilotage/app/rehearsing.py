@@ -27,6 +27,7 @@ from pilotage.journey.document import Fields, Scalar
 from pilotage.journey.findings import suggestion
 from pilotage.journey.plan import Enter, Plan, encode_plan
 from pilotage.journey.scalars import count_or
+from pilotage.runner.folder import write_file
 from pilotage.simulate.rehearsal import ALONE, AMONG, BEFORE, Company, Outcome, Part, Rehearsal, Stopped, WorldPart
 from pilotage.simulate.report import Report, Terms, report_of
 from pilotage.source.intake import Intake
@@ -160,9 +161,7 @@ class Stage:
         with _stopping(self._ask_to_stop):
             run = self._run_here if self._workers == 1 else self._run_apart
             for done, (number, outcome) in enumerate(run(missing), len(parts) - len(missing) + 1):
-                fresh = self._kept(number).with_suffix(".new")
-                fresh.write_bytes(outcome)
-                os.replace(fresh, self._kept(number))
+                write_file(self._kept(number), outcome)
                 progress(done, len(parts))
         left = sum(not self._kept(number).is_file() for number in range(len(parts)))
         if left:

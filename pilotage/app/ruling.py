@@ -15,13 +15,14 @@ from pilotage.audit.canonical import digest_of
 from pilotage.journey.document import read_document
 from pilotage.journey.findings import Report
 from pilotage.journey.scalars import flag_or
+from pilotage.proof.waivers import Waiver
 from pilotage.review import policy as policies
 from pilotage.review import waiver as waivers
 from pilotage.review.evidence import Sources
 from pilotage.review.people import People
 from pilotage.review.policy import USUAL, ReviewPolicy, parse_review_policy
 from pilotage.review.register import Now, Register
-from pilotage.review.waiver import Waiver, parse_waivers
+from pilotage.review.waiver import parse_waivers
 from pilotage.runner.folder import AGAIN, read_environment
 
 

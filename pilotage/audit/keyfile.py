@@ -87,7 +87,7 @@ def read_key_file(raw: bytes) -> KeyFile:
     """What a key file says, still sealed; `KeyFileBroken` where it is none."""
     try:
         file = msgspec.json.decode(raw, type=KeyFile)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise KeyFileBroken(str(fault)) from None
     if not 2 <= file.cost <= COST_MAX or file.cost & (file.cost - 1):
         raise KeyFileBroken(f"its cost {file.cost} is not a power of two up to {COST_MAX}")

@@ -148,7 +148,7 @@ class Webhook:
 def _json_object(raw: bytes) -> dict[str, Any]:
     try:
         answer = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     return answer if isinstance(answer, dict) else {}
 

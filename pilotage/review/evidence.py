@@ -14,11 +14,12 @@ from pilotage.audit.canonical import digest_of
 from pilotage.event.time import instant_text
 from pilotage.journey.findings import Finding, Severity
 from pilotage.proof.gates import ALL
+from pilotage.proof.waivers import Waiver
 from pilotage.review.bundle import changed_documents
 from pilotage.review.ownership import Ownership
 from pilotage.review.policy import ReviewPolicy
 from pilotage.review.risk import Risk
-from pilotage.review.waiver import Waiver, expired_waiver_of, waiver_of
+from pilotage.review.waiver import expired_waiver_of, waiver_of
 
 
 class Judged(msgspec.Struct, frozen=True):

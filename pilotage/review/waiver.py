@@ -6,9 +6,6 @@ released.
 """
 
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
-
-import msgspec
 
 from pilotage.journey.document import Document, Fields
 from pilotage.journey.findings import Finding, Report, suggestion
@@ -16,25 +13,10 @@ from pilotage.journey.forms import FORMS
 from pilotage.journey.shape import check
 from pilotage.proof.gates import ALL
 from pilotage.proof.waivers import FILE as FILE
-from pilotage.proof.waivers import end_us
+from pilotage.proof.waivers import Waiver, end_us
 
 LATEST_US = 7_258_118_400_000_000
 """The latest instant a waiver may end, 2200-01-01: also what canonical JSON can write."""
-
-
-class Waiver(msgspec.Struct, frozen=True):
-    """One waiver. `owner` is the person who answers for it, `document` a path in which * stands for anything,
-    `until_us` the instant it ends."""
-
-    rule: str
-    document: str
-    owner: str
-    reason: str
-    until_us: int
-
-    def covers(self, rule: str, path: str) -> bool:
-        """Whether it is for a rule in a document."""
-        return self.rule == rule and fnmatchcase(path, self.document)
 
 
 def parse_waivers(document: Document, people: Iterable[str], report: Report) -> tuple[Waiver, ...]:
@@ -66,11 +48,11 @@ def _waivers(document: Document, people: set[str], report: Report) -> Iterator[W
 
 def waiver_of(finding: Finding, waivers: Iterable[Waiver], now_us: int) -> Waiver | None:
     """The waiver that holds for a finding now: of several the one that lasts longest."""
-    held = [each for each in waivers if each.covers(finding.rule, finding.path) and each.until_us > now_us]
+    held = [each for each in waivers if each.covers(finding) and each.until_us > now_us]
     return max(held, key=lambda each: each.until_us, default=None)
 
 
 def expired_waiver_of(finding: Finding, waivers: Iterable[Waiver], now_us: int) -> Waiver | None:
     """The waiver that held for a finding and has ended last."""
-    ended = [each for each in waivers if each.covers(finding.rule, finding.path) and each.until_us <= now_us]
+    ended = [each for each in waivers if each.covers(finding) and each.until_us <= now_us]
     return max(ended, key=lambda each: each.until_us, default=None)

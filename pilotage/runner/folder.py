@@ -157,7 +157,7 @@ def read_environment(path: Path) -> Environment:
         environment = msgspec.json.decode(raw, type=Environment)
     except FileNotFoundError as fault:
         raise FolderMissing(f"{path} is no data folder") from fault
-    except (msgspec.DecodeError, AttributeError, TypeError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError, TypeError) as fault:
         raise FolderBroken(f"{path / 'environment.json'} cannot be read ({fault}); restore the folder from a backup") from fault
     if max(environment.kernels) > KERNEL:
         raise FolderNewer(f"{path} needs kernel {max(environment.kernels)}, this release has {KERNEL}; start a newer release")
@@ -201,7 +201,7 @@ def read_plans(path: Path, names: Sequence[str]) -> tuple[Plan, ...]:
         digest = name.partition(AGAIN)[0]
         try:
             plan = decode_plan((path / "plans" / digest).read_bytes())
-        except (FileNotFoundError, msgspec.DecodeError) as fault:
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError) as fault:
             raise FolderBroken(f"plan {digest[:16]} of {path} cannot be read ({fault}); restore the folder from a backup") from fault
         if plan.digest != digest:
             raise FolderBroken(f"plan {digest[:16]} of {path} is not what its name says; restore the folder from a backup")

@@ -65,7 +65,7 @@ def read_switches(data: Path) -> Switches:
         return msgspec.json.decode((data / FILE).read_bytes(), type=Switches)
     except FileNotFoundError:
         return Switches()
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise SwitchesBroken(f"{data / FILE} cannot be read ({fault}); restore it, or remove it to lift all switches") from fault
 
 

@@ -63,6 +63,7 @@ def test_a_changed_file_opens_for_nobody(fields: dict[str, Any]) -> None:
         changed(salt="zz"),
         changed(nonce="00"),
         changed(sealed="z"),
+        sealed().replace(b"ada", b"ad\xff"),
     ],
 )
 def test_what_is_no_key_file_is_told(raw: bytes) -> None:

@@ -5,10 +5,11 @@ import pytest
 from pilotage.event.time import DAY_US, parse_instant_us
 from pilotage.journey.document import read_document
 from pilotage.journey.findings import Finding, Report, Severity
+from pilotage.proof.waivers import Waiver
 from pilotage.review.evidence import blocking, judged, waived_rules
 from pilotage.review.policy import USUAL, Emergency, ReviewPolicy, Tier, parse_review_policy
 from pilotage.review.risk import tier_at
-from pilotage.review.waiver import Waiver, parse_waivers
+from pilotage.review.waiver import parse_waivers
 
 GOOD = """\
 schema: 1

@@ -220,6 +220,7 @@ def test_nobody_lowers_the_bar_that_they_are_about_to_jump(company: Company) -> 
 def test_what_was_proved_is_evidence(company: Company) -> None:
     """What was proved of the very plan that is proposed stands in its evidence and weighs in its risk; of another plan nothing does."""
     company.rewrite("content/welcome.yaml", "Your account is ready.", "Your account is there.")
+    invoke(["prove", str(company.workspace), "--within", "1m"])  # within narrower bounds than usual: it would promise less
     assert ["rehearsal", "proofs"] == company.propose()["evidence"]["absent"]
     invoke(["prove", str(company.workspace), "conflict"])
     first = company.propose()["evidence"]

@@ -95,17 +95,31 @@ def _observe(work: Work, entry: Entry, journey: JourneyProgram) -> None:
 def _resting(work: Work, entry: Entry, journey: JourneyProgram, before: AnyStep, program: StepProgram) -> str:
     """Let an entry go on resting on the step that its own has become; where it goes if not, or `ANEW`."""
     step = program.step
-    if isinstance(before, Wait) and isinstance(step, Wait) and _alike(before, step):
+    if not goes_on(before, step):
+        return ANEW
+    if isinstance(step, Wait):
         return _waiting(work, entry, program)
-    if isinstance(before, Send) and isinstance(step, Send):
+    if isinstance(step, Send):
         return _candidate(work, entry, journey, step)
-    if isinstance(before, Call) and isinstance(step, Call) and before.endpoint == step.endpoint:
+    if isinstance(step, Call):
         return _answer(work, entry, awaits(step), step.timeout_us, step.next)
-    if isinstance(before, Enter) and isinstance(step, Enter) and before.journey == step.journey:
+    if isinstance(step, Enter):
         return _answer(work, entry, bool(step.timeout_us), step.timeout_us, step.next)
-    if isinstance(before, Task) and isinstance(step, Task) and _asks(before) <= _asks(step) and before.approval == step.approval:
-        return park(work, entry, AWAITING, next_task_us(step, entry, work.now) or work.now)
-    return ANEW
+    assert isinstance(step, Task)
+    return park(work, entry, AWAITING, next_task_us(step, entry, work.now) or work.now)
+
+
+def goes_on(before: AnyStep, step: AnyStep) -> bool:
+    """Whether an entry that rests on a step goes on resting on another that its own has become, instead of beginning it."""
+    if isinstance(before, Wait) and isinstance(step, Wait):
+        return _alike(before, step)
+    if isinstance(before, Call) and isinstance(step, Call):
+        return before.endpoint == step.endpoint
+    if isinstance(before, Enter) and isinstance(step, Enter):
+        return before.journey == step.journey
+    if isinstance(before, Task) and isinstance(step, Task):
+        return _asks(before) <= _asks(step) and before.approval == step.approval
+    return isinstance(before, Send) and isinstance(step, Send)
 
 
 def _alike(before: Wait, step: Wait) -> bool:

@@ -37,13 +37,23 @@ Direct = Callable[[Decision, int], tuple[Happening, ...]]
 """What else happens because of a decision, at an instant: events that the way wanted needs."""
 
 
+class Crossed(msgspec.Struct, frozen=True):
+    """The moment at which a plan took over: the customer's state before and after, and how many decisions had been made by then."""
+
+    before: State
+    after: State
+    decided: int
+
+
 class Enacted(msgspec.Struct):
-    """What came of a scenario: the decisions in order, what happened beside what was planned, and why it went no further, if so."""
+    """What came of a scenario: the decisions in order, what happened beside what was planned, why it went no further, if so, and what
+    the takeover did, if there was one."""
 
     decisions: list[Decision]
     happened: list[Happening]
     problem: str = ""
     refused_at: tuple[str, ...] = ()
+    crossed: Crossed | None = None
 
 
 def subject_of(number: int) -> bytes:
@@ -76,16 +86,18 @@ def _narrowed(handler: Handler, wanted: set[str]) -> Handler:
     return new
 
 
-def enact(program: Program, scenario: Scenario, direct: Direct | None = None) -> Enacted:
-    """What comes of a scenario. `program` has its journeys, and may have no others (see `among`)."""
-    return _Enactment(program, scenario, direct).run()
+def enact(program: Program, scenario: Scenario, direct: Direct | None = None, after: Program | None = None) -> Enacted:
+    """What comes of a scenario. `program` has its journeys, and may have no others (see `among`); `after` is the one that takes over, in a
+    scenario in which one does."""
+    return _Enactment(program, scenario, direct, after).run()
 
 
 class _Enactment:
     """One customer on a clock of their own."""
 
-    def __init__(self, program: Program, scenario: Scenario, direct: Direct | None) -> None:
+    def __init__(self, program: Program, scenario: Scenario, direct: Direct | None, after: Program | None) -> None:
         self.program, self.scenario, self.direct = program, scenario, direct
+        self.after = after if scenario.takeover_us else None
         granted = {consent_key(*pair.split("|")): Grant(True, scenario.start_us - 1) for pair in scenario.consents}
         had = [
             Reservation(key128("received", number), each.channel, each.purpose, "", each.at_us, pending=False)
@@ -105,6 +117,9 @@ class _Enactment:
             wake_us = wake_at(self.state)
             queued_us = self.queue[0][0] if self.queue else 0
             at_us = min(wake_us, queued_us) if wake_us and queued_us else wake_us or queued_us
+            if self.after is not None and not self.found.problem and not 0 < at_us < self.scenario.takeover_us:
+                self._take_over(self.after)
+                continue
             if not at_us or at_us > self.scenario.until_us or self.found.problem:
                 break
             if queued_us == at_us:
@@ -116,6 +131,13 @@ class _Enactment:
             else:
                 self._advance(wake_event(at_us), at_us)
         return self.found
+
+    def _take_over(self, after: Program) -> None:
+        """The plan takes over, and the customer is looked at once."""
+        before, decided = self.state, len(self.found.decisions)
+        self.program, self.after = after, None
+        self._advance(wake_event(self.scenario.takeover_us), self.scenario.takeover_us)
+        self.found.crossed = Crossed(before, self.state, decided)
 
     def _happen(self, each: Happening) -> None:
         self._queue(each.at_us, each.type, encode(each.data))
@@ -160,4 +182,4 @@ class _Enactment:
         elif fate.fate == "answered":
             data["body"] = fate.body
         noun = "message" if action.kind == "send" else action.kind
-        self._queue(at_us, f"{noun}.{fate.fate}", encode(data), action.effect)
+        self._queue(at_us + fate.after_us, f"{noun}.{fate.fate}", encode(data), action.effect)

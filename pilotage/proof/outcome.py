@@ -44,11 +44,12 @@ class Happening(msgspec.Struct, frozen=True):
 
 
 class Fate(msgspec.Struct, frozen=True):
-    """What becomes of what a step hands over: `sent`, `failed`, `answered`, `completed` with an outcome, or `none`."""
+    """What becomes of what a step hands over, and how long after: `sent`, `failed`, `answered`, `completed` with an outcome, or `none`."""
 
     fate: str
     outcome: str = ""
     body: str = "{}"
+    after_us: int = 0
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -61,8 +62,9 @@ class Received(msgspec.Struct, frozen=True):
 
 class Scenario(msgspec.Struct, frozen=True):
     """One customer and what happens to them: enough for the kernel to do the rest. `subject` is the number from which their id is
-    made, `attributes` are kernel values, `consents` are `purpose|channel`, `fates` lead from `journey/step`. `journeys` run, and no
-    others; `received` are messages that the customer had from elsewhere."""
+        made, `attributes` are kernel values, `consents` are `purpose|channel`, `fates` lead from `journey/step`. `journeys` run, and no
+        others; `received` are messages that the customer had from elsewhere. At `takeover_us` (0: never)
+    the plan takes over from the `earlier` one, named by its digest."""
 
     journeys: tuple[str, ...]
     start_us: int
@@ -73,6 +75,8 @@ class Scenario(msgspec.Struct, frozen=True):
     fates: dict[str, Fate] = {}
     subject: int = 0
     received: tuple[Received, ...] = ()
+    takeover_us: int = 0
+    earlier: str = ""
 
 
 class Collision(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """How an entry comes to a step: the way to take, what must be true for it, and what must become of what it hands over and waits for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 
 import msgspec
@@ -34,9 +34,10 @@ class Recipe(msgspec.Struct, frozen=True):
     least_us: int = 0
 
 
-def recipes(passages: Passages, step: str, most: int = 2) -> Iterator[Recipe]:
-    """The ways to a step, the easiest first; each after the first takes another last turn than those before."""
-    banned: set[tuple[str, str, str]] = set()
+def recipes(passages: Passages, step: str, most: int = 2, avoided: Iterable[str] = ()) -> Iterator[Recipe]:
+    """The ways to a step that lead through none of those avoided, the easiest first; each after the first takes another last turn than
+    those before."""
+    banned = {(way.step, way.label, way.goto) for name in avoided for way in passages.ways[name]}
     for _ in range(most):
         way = _cheapest(passages, step, banned)
         if way is None:
@@ -53,6 +54,13 @@ def recipes_by(passages: Passages, way: Way, goal: str) -> Iterator[Recipe]:
     before, after = _cheapest(passages, way.step, set()), _cheapest(passages, goal, set(), way.goto)
     if before is not None and after is not None:
         yield _recipe(passages.journey, goal, (*before, way, *after))
+
+
+def onward(passages: Passages, start: str, goal: str, avoided: Iterable[str] = ()) -> Recipe | None:
+    """The easiest way from one step to another, without what is asked at the entrance; None where there is none."""
+    banned = {(way.step, way.label, way.goto) for name in avoided for way in passages.ways[name]}
+    taken = _cheapest(passages, goal, banned, start)
+    return _recipe(passages.journey, goal, taken, entered=False) if taken is not None else None
 
 
 def _cheapest(passages: Passages, goal: str, banned: set[tuple[str, str, str]], start: str = "") -> tuple[Way, ...] | None:
@@ -91,9 +99,9 @@ def _cost(step: AnyStep, way: Way) -> float:
     return rest + _COSTS.get(way.label, 20.0)
 
 
-def _recipe(journey: Journey, step: str, taken: tuple[Way, ...]) -> Recipe:
+def _recipe(journey: Journey, step: str, taken: tuple[Way, ...], entered: bool = True) -> Recipe:
     steps = {each.id: each for each in journey.steps}
-    where = journey.enter.where
+    where = journey.enter.where if entered else None
     asked: list[tuple[Expr, bool]] = [(where.expr, True)] if where is not None else []
     asked += [part for way in taken for part in way.asked]
     asked += [(rule.when.expr, False) for rule in journey.exits]

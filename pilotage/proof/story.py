@@ -1,6 +1,6 @@
 """A witness as a short story: who the customer is, what happens, and what comes of it that must not be."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -40,19 +40,21 @@ class Story(msgspec.Struct, frozen=True):
 
 
 class Teller:
-    """Tells witnesses of a plan, on the clock of the customer."""
+    """Tells witnesses of a plan, on the clock of the customer; `earlier` is the plan that it takes over from, if the story is of that."""
 
-    def __init__(self, plan: Plan, zones: Zones) -> None:
+    def __init__(self, plan: Plan, zones: Zones, earlier: Plan | None = None) -> None:
         self.plan, self.zones = plan, zones
         self.types = {attribute.name: attribute.type for attribute in plan.attributes}
         self.contents = {(j.name, s.id): s.content for j in plan.journeys for s in j.steps if isinstance(s, Send)}
+        before = earlier.journeys if earlier is not None else ()
+        self.before = {(j.digest[:16], s.id): s.content for j in before for s in j.steps if isinstance(s, Send)}
 
-    def told(self, proof: Proof, decisions: list[Decision]) -> Story:
-        """The story of a proof's witness, of what the kernel decided."""
+    def told(self, proof: Proof, decisions: list[Decision], what: str = "") -> Story:
+        """The story of a proof's witness, of what the kernel decided; `what` it is about, where the proof's kind does not say."""
         witness = proof.witness
         assert witness is not None, "only a witness can be told"
         zone = self._zone(witness.scenario)
-        return Story(self._who(witness.scenario, zone), self._what(proof, witness), tuple(self._timeline(witness, decisions, zone)))
+        return Story(self._who(witness.scenario, zone), what or self._what(proof, witness), tuple(self._timeline(witness, decisions, zone)))
 
     def _zone(self, scenario: Scenario) -> str:
         own = scenario.attributes.get(self.plan.policy.zone_attribute)
@@ -97,14 +99,16 @@ class Teller:
         last_us = max((at_us for at_us, _, _ in collided), default=scenario.until_us)
         lines = [(each.at_us, 0, f"has had {each.channel} messages of other journeys ({each.purpose})") for each in scenario.received[:1]]
         lines += [(each.at_us, 1, _event_text(each.type, each.data)) for each in scenario.events if each.type != CONSENT_CHANGED]
+        lines += [(scenario.takeover_us, 1, "a new version takes over")] if scenario.takeover_us else []
+        marked = _marked(decisions, collided, first=scenario.takeover_us > 0)
         seen = {each.effect for each in decisions if each.verb == "sent"}
         lines += [
             (
                 each.at_us,
                 2,
-                f"{self._decision(each)}{'  ←' if each.verb in _ACTS and (each.at_us, each.journey, each.step) in collided else ''}",
+                f"{self._decision(each)}{'  ←' if place in marked else ''}",
             )
-            for each in decisions
+            for place, each in enumerate(decisions)
             if each.journey
             and (each.verb not in _UNTOLD or (each.at_us, each.journey, each.step) in collided)
             and (each.verb != "cancelled" or each.effect in seen)
@@ -120,12 +124,22 @@ class Teller:
             yield f"{local:%H:%M}  {text}"
 
     def _decision(self, decision: Decision) -> str:
-        content = self.contents.get((decision.journey, decision.step))
+        content = self.before.get((decision.version, decision.step)) or self.contents.get((decision.journey, decision.step))
         if decision.verb == "sent":
             return f"{decision.journey} / {decision.step} sends '{content}' by {decision.reason}"
         why = f": {decision.reason}" if decision.reason else ""
         where = f"{decision.journey} / {decision.step}" if decision.step else decision.journey
         return f"{where} {decision.verb}{why}"
+
+
+def _marked(decisions: Sequence[Decision], collided: Container[tuple[int, str, str]], first: bool) -> frozenset[int]:
+    """The decisions that collide: of acts all at the moments that do, in a takeover whatever came `first` at each of them."""
+    found: dict[tuple[int, str, str] | int, int] = {}
+    for place, each in enumerate(decisions):
+        moment = (each.at_us, each.journey, each.step)
+        if moment in collided and (first or each.verb in _ACTS):
+            found.setdefault(moment if first else place, place)
+    return frozenset(found.values())
 
 
 def _event_text(type: str, data: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ A candidate has both journeys begin at one instant. What comes about shows how f
 that, and all is enacted again, since nights, times of the day and budgets move too. Only what has come about is returned.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, Protocol
 
@@ -81,13 +81,14 @@ def search(setup: Setup, recipes: tuple[Recipe, ...], collide: Collide, within_u
     return next((found for cast in casts(setup, recipes) if (found := _aligned(stage, cast)) is not None), None)
 
 
-def casts(setup: Setup, recipes: tuple[Recipe, ...]) -> Iterator[Cast]:
-    """The candidates for recipes: whoever meets what all of them ask, differently where the journeys begin with one type of event."""
+def casts(setup: Setup, recipes: tuple[Recipe, ...], fits: Callable[[bytes], bool] = lambda subject: True) -> Iterator[Cast]:
+    """The candidates for recipes: whoever meets what all of them ask, differently where the journeys begin with one type of event. Their
+    hash is one that `fits`."""
     names = tuple(recipe.journey for recipe in recipes)
     journeys = tuple(setup.program.entered[name].journey for name in names)
     if any(on_accounts(journey) or not _startable(journey) for journey in journeys):
         return
-    subject = _subject(journeys, recipes)
+    subject = _subject(journeys, recipes, fits)
     if subject is None:
         return
     zones = ZONES if any(_by_clock(journey) for journey in journeys) else ("",)
@@ -116,7 +117,7 @@ def _apart(journeys: tuple[Journey, ...]) -> Iterator[tuple[tuple[int, int], ...
         yield from (((0, 1),), ((1, 0),), ((0, 1), (1, 0)))
 
 
-def _subject(journeys: tuple[Journey, ...], recipes: tuple[Recipe, ...]) -> int | None:
+def _subject(journeys: tuple[Journey, ...], recipes: tuple[Recipe, ...], fits: Callable[[bytes], bool]) -> int | None:
     """The first customer whose hash puts them into the arms that the recipes take, and into no holdout."""
     splits = [
         (step, dict(recipe.arms)[step.id])
@@ -128,7 +129,9 @@ def _subject(journeys: tuple[Journey, ...], recipes: tuple[Recipe, ...]) -> int 
         subject = subject_of(number)
         if any(journey.holdout and held_out(journey.name, subject, journey.holdout) for journey in journeys):
             continue
-        if all(step.arms[arm_index(step.salt, subject, [arm.share for arm in step.arms])].name == arm for step, arm in splits):
+        if fits(subject) and all(
+            step.arms[arm_index(step.salt, subject, [arm.share for arm in step.arms])].name == arm for step, arm in splits
+        ):
             return number
     return None
 
@@ -147,7 +150,7 @@ def _person(
         parts = [part for part in recipe.asked if part[0] != _audience_part(journey)]
         if not meet(person, journey.name, _trigger_of(journey), parts) or not _meets_audience(person, journey):
             return None
-        _reachable(setup, person, journey, recipe)
+        let_reach(setup.rules, person, journey, recipe)
     for rule in policy.suppressions:
         if not meet(person, "", "", ((Call(Type.BOOLEAN, "not", (rule.when.expr,)), True),)):
             return None
@@ -191,13 +194,13 @@ def audience_of(journey: Journey) -> str:
     return fixed_audience(where.expr) if where is not None and journey.enter.event == AUDIENCE_ENTERED else ""
 
 
-def _reachable(setup: Setup, person: Person, journey: Journey, recipe: Recipe) -> None:
+def let_reach(rules: ContactRules, person: Person, journey: Journey, recipe: Recipe) -> None:
     """Let a person be reachable for a journey's messages: addresses, and the consents but for those withheld."""
     for step in journey.steps:
         if not isinstance(step, Send):
             continue
         pair = f"{step.purpose}|{step.channel}"
-        if setup.rules.purposes[step.purpose].basis == "consent" and pair not in recipe.withheld:
+        if rules.purposes[step.purpose].basis == "consent" and pair not in recipe.withheld:
             person.consents.add(pair)
         if step.recipient:
             domain = person.attributes.setdefault(step.recipient, person.fed_domain(step.recipient, Type.STRING))
@@ -410,7 +413,7 @@ def minimal(program: Program, witness: Witness, collide: Collide, within_us: int
     changed = True
     while changed:
         changed = False
-        for smaller in _smaller(current.scenario):
+        for smaller in reductions(current.scenario):
             found = collide(enact(program, smaller).decisions)
             if found is not None and abs(found[0]) < within_us:
                 current, changed = Witness(smaller, found[1]), True
@@ -418,7 +421,7 @@ def minimal(program: Program, witness: Witness, collide: Collide, within_us: int
     return current
 
 
-def _smaller(scenario: Scenario) -> Iterator[Scenario]:
+def reductions(scenario: Scenario) -> Iterator[Scenario]:
     """The scenario with one thing left out."""
     for place in range(len(scenario.events)):
         yield msgspec.structs.replace(scenario, events=(*scenario.events[:place], *scenario.events[place + 1 :]))

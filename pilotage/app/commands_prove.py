@@ -11,21 +11,25 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pilotage.app.exits import NEGATIVE, OK, UNDECIDED, USAGE, Trouble
-from pilotage.app.options import AsJson
+from pilotage.app.exits import NEGATIVE, NO_INPUT, OK, UNDECIDED, USAGE, Trouble
+from pilotage.app.options import AsJson, RunData
 from pilotage.app.planning import unplanned
 from pilotage.app.proven import Asked as Proved
 from pilotage.app.proven import folder_of, keep_proven
-from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered, evidence_of, shown
+from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered, Shown, evidence_of, shown
 from pilotage.app.proving import Progress as Told
+from pilotage.app.proving_moves import plans_before, shown_move
 from pilotage.app.terminal import console, counted, error_console, print_json
 from pilotage.app.witness_tests import save_witness
 from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
 from pilotage.event.time import duration_us
+from pilotage.event.zone import Zones
 from pilotage.journey.findings import suggestion
-from pilotage.proof.change import smallest
+from pilotage.journey.plan import Plan
+from pilotage.proof.change import Change, smallest
 from pilotage.proof.outcome import Bounds, Proof, Verdict
 from pilotage.proof.reach import REACH
+from pilotage.proof.takeovers import MIGRATION
 from pilotage.source.zones import packaged_zones
 
 CACHE = Path(".pilotage") / "proofs.json"
@@ -37,6 +41,12 @@ Within = Annotated[str, Parameter(name="--within", help="How near messages on on
 Pressure = Annotated[int, Parameter(name="--pressure", help="How many candidate messages a day are too many, if there are more.")]
 Stories = Annotated[int, Parameter(name="--stories", help="How many witnesses are told as stories; the rest are listed.")]
 Save = Annotated[bool, Parameter(name="--save", help="Save the witnesses told as tests of their journeys.", negative="")]
+From = Annotated[
+    str,
+    Parameter(
+        name="--from", help="For migration: the version that is in force, as for 'pilotage diff'; what the data folder holds without it."
+    ),
+]
 Fresh = Annotated[bool, Parameter(name="--fresh", help="Prove everything anew, whatever is remembered.", negative="")]
 
 
@@ -50,6 +60,8 @@ def prove_command(
     stories: Stories = 5,
     save: Save = False,
     fresh: Fresh = False,
+    before: From = "",
+    data: RunData = None,
     json: AsJson = False,
 ) -> int:
     """Prove what a plan can never do to a customer, or show one to whom it does it.
@@ -71,15 +83,17 @@ def prove_command(
     plan = compiled.plan
     assert plan is not None
     zones, asked = packaged_zones(), Question(journey, _bounds(within, pressure))
+    earlier = _earlier(before, folder, data or folder / "data", question)
     questions = (question,) if question else QUESTIONS
     with _progress(quiet=json) as progress:
-        evidence, remembered = evidence_of(plan, zones, asked, questions, _known(folder, fresh), progress)
+        evidence, remembered = evidence_of(plan, zones, asked, questions, _known(folder, fresh), progress, earlier)
     _remember(folder, remembered)
     if not journey and asked.bounds == Bounds():  # a review is not told what was asked for less
-        found = Proved(evidence.plan, evidence.bounds, questions, evidence.proofs, evidence.plain)
-        keep_proven(folder_of(folder, folder / "data"), found, QUESTIONS)
-    told = [shown(plan, zones, asked.bounds, proof) for proof in evidence.witnesses[: max(stories, 0)]]
-    changes = [smallest(plan, zones, asked.bounds, each.proof) for each in told]
+        names = tuple(each.digest for each in earlier) if MIGRATION in questions else ()
+        found = Proved(evidence.plan, evidence.bounds, questions, evidence.proofs, evidence.plain, names)
+        keep_proven(folder_of(folder, data or folder / "data"), found, QUESTIONS)
+    both = [_shown(plan, zones, asked.bounds, proof, earlier) for proof in evidence.witnesses[: max(stories, 0)]]
+    told, changes = [each for each, _ in both], [change for _, change in both]
     saved = [save_witness(loaded, plan, zones, each.proof) for each in told] if save else []
     if json:
         print_json({**msgspec.structs.asdict(evidence), "stories": [each.story for each in told], "changes": changes, "saved": saved})
@@ -96,6 +110,24 @@ def prove_command(
     if evidence.witnesses or any(proof.verdict is Verdict.NEVER and proof.question == REACH for proof in evidence.proofs):
         return NEGATIVE
     return UNDECIDED if any(proof.verdict is Verdict.UNKNOWN for proof in evidence.proofs) else OK
+
+
+def _shown(plan: Plan, zones: Zones, bounds: Bounds, proof: Proof, earlier: Sequence[Plan]) -> tuple[Shown, Change | None]:
+    """A witness as it may be told, and the smallest change that removes it."""
+    if proof.question == MIGRATION:
+        return shown_move(earlier, plan, zones, bounds, proof)
+    told = shown(plan, zones, bounds, proof)
+    return told, smallest(plan, zones, bounds, told.proof)
+
+
+def _earlier(name: str, folder: Path, data: Path, question: str) -> tuple[Plan, ...]:
+    """The plans that the workspace may take over from, if that is asked; `Trouble` where it is and there is none."""
+    if question not in ("", MIGRATION):
+        return ()
+    found = plans_before(name, folder, data)
+    if question and not found:
+        raise Trouble(f"there is no earlier version in {data} to take over from", NO_INPUT, "name one with --from, as for 'pilotage diff'")
+    return found
 
 
 def _compiled(folder: Path, journey: str) -> tuple[Workspace, Compiled]:

@@ -8,7 +8,7 @@ import msgspec
 
 from pilotage.app.bundling import document_files, keep_bundle, kept_plan
 from pilotage.app.gating import Gated, gated
-from pilotage.app.proven import folder_of, proven_of, rehearsals_of
+from pilotage.app.proven import folder_of, proven_for, rehearsals_of
 from pilotage.app.ruling import Rules, rules_of, sources_by
 from pilotage.event.time import moment
 from pilotage.journey.difference import compare_plans
@@ -69,7 +69,7 @@ def evidence_of(
     touched = touched_by(difference, before, after)
     owners = owners_of(looked.gated.workspace.documents, touched.journeys)
     refusals += ownership_faults(owners, rules.people, moment(now_us).date())
-    shown = _shown(looked, data)
+    shown = _shown(looked, data, before)
     people = {name: under_way[name] for name in sorted({*touched.journeys, *touched.removed}) if under_way[name]}
     judging = [rules.policy] if in_force in (None, rules.policy) else [rules.policy, in_force]
     risks = [assessed(each, touched, (before, after), people, shown.verdict, waived_rules(findings)) for each in judging]
@@ -105,14 +105,14 @@ class _Shown(msgspec.Struct, frozen=True):
     verdict: str = "absent"
 
 
-def _shown(looked: Looked, data: Path) -> _Shown:
+def _shown(looked: Looked, data: Path, before: Plan) -> _Shown:
     """What was rehearsed and proved of this very plan; one byte more makes another."""
     plan = looked.gated.compiled.plan
     if plan is None:
         return _Shown()
     folder = folder_of(Path(looked.gated.workspace.folder), data)
     rehearsals = rehearsals_of(folder, plan.digest)
-    proven = proven_of(folder, plan.digest)
+    proven = proven_for(folder, before, plan)
     return _Shown(rehearsals, proven.text, proven.verdict) if proven is not None else _Shown(rehearsals)
 
 

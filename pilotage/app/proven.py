@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 
 from pilotage.event.digest import digest
+from pilotage.journey.plan import Plan
 from pilotage.proof.outcome import Proof, Verdict
+from pilotage.proof.takeovers import MIGRATION, migrating
 from pilotage.runner.folder import write_file
 
 FOLDER = "evidence"
@@ -43,14 +45,15 @@ def rehearsals_of(folder: Path, plan: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-class Proven(msgspec.Struct, frozen=True):
+class Proven(msgspec.Struct, frozen=True, omit_defaults=True):
     """How questions about the plan of a digest ended, within bounds named by theirs: by kind of question, the number of each verdict.
-    Those that a look settled count as proved. `kinds` are all that can be asked."""
+    Those that a look settled count as proved. `kinds` are all that can be asked, `earlier` the plans to take over from."""
 
     plan: str
     bounds: str
     kinds: tuple[str, ...]
     outcomes: dict[str, dict[str, int]]
+    earlier: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -75,6 +78,7 @@ class Asked(msgspec.Struct, frozen=True):
     questions: tuple[str, ...]
     proofs: Sequence[Proof]
     plain: int = 0
+    earlier: tuple[str, ...] = ()
 
 
 def keep_proven(folder: Path, asked: Asked, kinds: tuple[str, ...]) -> None:
@@ -86,10 +90,19 @@ def keep_proven(folder: Path, asked: Asked, kinds: tuple[str, ...]) -> None:
         first = fresh[asked.questions[0]]
         first[str(Verdict.PROVED)] = first.get(str(Verdict.PROVED), 0) + asked.plain
     whole = {**known, **fresh}
-    found = Proven(asked.plan, asked.bounds, kinds, {kind: whole[kind] for kind in kinds if kind in whole})
+    earlier = asked.earlier if MIGRATION in asked.questions or before is None else before.earlier
+    found = Proven(asked.plan, asked.bounds, kinds, {kind: whole[kind] for kind in kinds if kind in whole}, earlier)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{PREFIX}{found.plan[:16]}-{digest(found)[:16]}.json"
     write_file(path, msgspec.json.encode(found))
+
+
+def proven_for(folder: Path, before: Plan, plan: Plan) -> Proven | None:
+    """What was proved last about a plan that is to take over from another: of migration only what was asked of that other."""
+    found = proven_of(folder, plan.digest)
+    if found is None or before.digest in found.earlier or not migrating(before, plan):
+        return found
+    return msgspec.structs.replace(found, outcomes={kind: each for kind, each in found.outcomes.items() if kind != MIGRATION})
 
 
 def proven_of(folder: Path, plan: str) -> Proven | None:

@@ -21,15 +21,17 @@ from pilotage.proof.conflict import KINDS, Conflicts
 from pilotage.proof.consent_paths import CONSENT, consent_proofs, looked_for
 from pilotage.proof.enactment import enact
 from pilotage.proof.loops import Looping, Rounds
+from pilotage.proof.migration import migration_proofs
 from pilotage.proof.outcome import Bounds, Proof, Verdict, Witness
 from pilotage.proof.pressure import PRESSURE, Counter, Pressures
 from pilotage.proof.reach import REACH, Reaching
 from pilotage.proof.story import Story, Teller
 from pilotage.proof.subsumption import SUBSUMPTION, subsumption_proofs
+from pilotage.proof.takeovers import MIGRATION
 from pilotage.proof.witness import Collide, Setup, minimal
 
 CONFLICT = "conflict"
-QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION)
+QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION, MIGRATION)
 """The kinds of questions that can be asked of a plan."""
 
 PROVER = 1
@@ -191,9 +193,10 @@ def evidence_of(
     kinds: Iterable[str] = (CONFLICT,),
     remembered: Remembered | None = None,
     progress: Progress | None = None,
+    earlier: Sequence[Plan] = (),
 ) -> tuple[Evidence, Remembered | None]:
     """The answers to kinds of questions about a plan, by its digest; and what is to be remembered of pairs (None: nothing was asked of
-    pairs)."""
+    pairs). `earlier` are the plans that it may take over from."""
     proofs: list[Proof] = []
     plain, known = 0, None
     for kind in kinds:
@@ -210,6 +213,8 @@ def evidence_of(
             proofs += Reaching(Conflicts(plan, zones, question.bounds)).proofs()
         elif kind == SUBSUMPTION:
             proofs += subsumption_proofs(plan, zones)
+        elif kind == MIGRATION:
+            proofs += migration_proofs(earlier, plan, zones, question.bounds, question.journey)
     if question.journey:
         proofs = [proof for proof in proofs if not proof.journeys or question.journey in proof.journeys]
     return Evidence(plan.digest, digest(question.bounds), tuple(proofs), plain), known
@@ -223,7 +228,7 @@ def shown(plan: Plan, zones: Zones, bounds: Bounds, proof: Proof) -> Shown:
     conflicts = Conflicts(plan, zones, bounds)
     setup, collide, within_us = _stage(conflicts, proof)
     small = minimal(setup.program, witness, collide, within_us) if collide is not None else witness
-    alone = msgspec.structs.replace(setup.program.plan, journeys=_with_entered(plan, small.scenario.journeys))
+    alone = msgspec.structs.replace(setup.program.plan, journeys=with_entered(plan, small.scenario.journeys))
     decisions = enact(load(alone, zones, "proof"), small.scenario).decisions
     found = collide(decisions) if collide is not None else (0, small.collision)
     if found is None or abs(found[0]) >= within_us:
@@ -249,8 +254,8 @@ def _stage(conflicts: Conflicts, proof: Proof) -> tuple[Setup, Collide | None, i
     return conflicts.setup, Rounds(proof.witness.collision.moments[0][1]) if rounds and proof.witness is not None else None, 1
 
 
-def _with_entered(plan: Plan, names: Sequence[str]) -> tuple[Journey, ...]:
-    """Journeys, and those that they have customers enter."""
+def with_entered(plan: Plan, names: Sequence[str]) -> tuple[Journey, ...]:
+    """Journeys of a plan, and those that they have customers enter."""
     wanted, ahead = set[str](), list(names)
     while ahead:
         name = ahead.pop()

@@ -48,6 +48,8 @@ def save_witness(workspace: Workspace, plan: Plan, zones: Zones, proof: Proof) -
 
 def _unsayable(scenario: Scenario, name: str) -> str:
     """What a test has no words for; empty where it can say all."""
+    if scenario.takeover_us:
+        return "another version was in force before"
     if scenario.received:
         return "other messages were received before"
     if any(not step.startswith(f"{name}/") for step in scenario.fates):

@@ -1,12 +1,15 @@
 """`pilotage prove`: answers as text and JSON, how it ends, what it remembers, and witnesses saved as tests."""
 
 import json
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pilotage.app.cli import invoke
 from pilotage.app.commands_prove import CACHE
+from pilotage.app.proven import proven_for
 from pilotage.app.proving import CONFLICT, NotReproduced, Question, evidence_of, shown
 from pilotage.app.starter import init
 from pilotage.app.workspace import compile_workspace, load
@@ -119,3 +122,31 @@ def test_the_smallest_change_is_one_value_where_that_is_enough() -> None:
     change = smallest(plan, zones, bounds, found[0])
     assert change is not None
     assert "let growth.recovery.a begin only where \"not entered('growth.recovery.b', '1w')\"" == change.text
+
+
+def test_a_takeover_is_proved_from_the_version_that_is_named(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A faulty map is told with the change that removes it and exits 1, and its witness is no document test; made, the change is proved. A
+    review counts migration only for the version it was asked of; without a version before, asking for it alone is told as such."""
+    assert 66 == invoke(["prove", str(shop), "migration"])
+    assert "there is no earlier version" in capsys.readouterr().err
+    before, path = shop.parent / "before", shop / "journeys" / "spring.yaml"
+    shutil.copytree(shop, before)
+    line = "  - {id: hour, wait: {until: product.viewed, timeout: 1h}}\n  - {id: more, wait: {for: 2h}}\n"
+    steps = SPRING.replace("  - {id: hour, wait: {for: 1h}}\n", line)
+    path.write_text(f"{steps}in_flight: {{migrate: {{steps: {{hour: hour}}}}}}\n")
+    assert 1 == invoke(["prove", str(shop), "migration", "--from", str(before), "--save"])
+    told = capsys.readouterr().out
+    assert "begins to wait anew at 'hour', beyond what was left of 'hour'" in told
+    assert "To remove it: let 'migrate' of growth.offers.spring lead 'hour' to 'more'." in told
+    assert "a test cannot say that another version was in force before" in told
+    path.write_text(f"{steps}in_flight: {{migrate: {{steps: {{hour: more}}}}}}\n")
+    assert 0 == invoke(["prove", str(shop), "migration", "--from", str(before), "--json"])
+    assert {"proved"} == {each["verdict"] for each in json.loads(capsys.readouterr().out)["proofs"]}
+    old, new = (compile_workspace(load(folder, {}), packaged_zones()).plan for folder in (before, shop))
+    assert old is not None and new is not None
+    of_old, of_new = proven_for(shop / "evidence", old, new), proven_for(shop / "evidence", new, new)
+    assert of_old is not None and of_new is not None
+    assert "migration: " in of_old.text
+    other = msgspec.structs.replace(old, journeys=tuple(msgspec.structs.replace(each, stage="growth", holdout=1) for each in old.journeys))
+    of_other = proven_for(shop / "evidence", other, new)
+    assert of_other is not None and "migration" not in of_other.outcomes

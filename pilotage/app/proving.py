@@ -17,6 +17,7 @@ from pilotage.event.digest import digest
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import Content, Enter, Journey, Plan, Send, Set
 from pilotage.journey.program import load
+from pilotage.proof.casting import Setup
 from pilotage.proof.conflict import KINDS, Conflicts
 from pilotage.proof.consent_paths import CONSENT, consent_proofs, looked_for
 from pilotage.proof.enactment import enact
@@ -28,13 +29,13 @@ from pilotage.proof.reach import REACH, Reaching
 from pilotage.proof.story import Story, Teller
 from pilotage.proof.subsumption import SUBSUMPTION, subsumption_proofs
 from pilotage.proof.takeovers import MIGRATION
-from pilotage.proof.witness import Collide, Setup, minimal
+from pilotage.proof.witness import Collide, minimal
 
 CONFLICT = "conflict"
 QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION, MIGRATION)
 """The kinds of questions that can be asked of a plan."""
 
-PROVER = 1
+PROVER = 2
 """The version of what proves: what is remembered of another is not used."""
 PAIRS_FOR_TWO = 400
 """From so many pairs on that may need trying, two processes share them."""
@@ -101,7 +102,7 @@ def context_of(plan: Plan, bounds: Bounds) -> str:
     sets = sorted({each.name for journey in plan.journeys for step in journey.steps if isinstance(step, Set) for each in step.attributes})
     asked = sorted({step.journey for journey in plan.journeys for step in journey.steps if isinstance(step, Enter)})
     parts = (PROVER, z3.get_version_string(), bounds, plan.kernel, plan.policy, plan.attributes, plan.audiences, plan.contracts, plan.zones)
-    return digest((*parts, sets, asked))
+    return digest((*parts, plan.accounts, sets, asked))
 
 
 def conflicts_of(

@@ -10,6 +10,7 @@ from pilotage.app.versions import version
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import load
+from pilotage.proof.casting import Setup
 from pilotage.proof.change import Change
 from pilotage.proof.migration import Moves
 from pilotage.proof.movers import Stage, smallest_witness
@@ -17,7 +18,6 @@ from pilotage.proof.outcome import Bounds, Proof
 from pilotage.proof.remapping import smallest_of_map
 from pilotage.proof.story import Teller
 from pilotage.proof.story_of_moves import what_moves
-from pilotage.proof.witness import Setup
 from pilotage.runner.folder import AGAIN, read_environment, read_plans
 
 
@@ -45,7 +45,10 @@ def shown_move(earlier: Sequence[Plan], plan: Plan, zones: Zones, bounds: Bounds
     small = smallest_witness(moves.stage(move), doubt, witness)
     alone = [_alone(each, move.name) for each in (before, plan)]
     stage = Stage.of(
-        move, Setup(load(alone[0], zones, "proof"), moves.before.knowledge), load(alone[1], zones, "proof", alone[:1]), before.digest
+        move,
+        Setup(load(alone[0], zones, "proof"), moves.before.knowledge, moves.before.offices),
+        load(alone[1], zones, "proof", alone[:1]),
+        before.digest,
     )
     collision = stage.found(small.scenario, doubt)
     if collision is None:

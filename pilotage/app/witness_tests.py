@@ -4,6 +4,7 @@ The test is written as a person would write it, tried in the workspace, and kept
 in the machinery of document tests too.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +16,33 @@ from pilotage.event.zone import Zones
 from pilotage.experiment.assignment import arm_index
 from pilotage.journey.document import Document, Fields, Items, read_document
 from pilotage.journey.findings import Report
-from pilotage.journey.plan import Plan, Split
+from pilotage.journey.plan import AttributeSpec, Journey, Plan, Split
+from pilotage.journey.subjects import on_accounts
 from pilotage.journey.values import plain_value
 from pilotage.predicate.ir import Type
-from pilotage.proof.enactment import subject_of
+from pilotage.proof.enactment import account_of_number, subject_of
 from pilotage.proof.outcome import Fate, Proof, Scenario
 from pilotage.simulate.document_tests import run_tests
 
+MEMBER = "customer"
+"""What the customer is called among the members of an account."""
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def save_witness(workspace: Workspace, plan: Plan, zones: Zones, proof: Proof) -> str:
-    """Write a witness into the document of its last journey; what was done, or why it was not, in a line."""
+    """Write a witness into the document of its last journey, one on accounts if there is any; what was done, or why it was not, in a
+    line."""
     assert proof.witness is not None, "only a witness can be saved"
-    scenario, name = proof.witness.scenario, proof.journeys[-1]
+    scenario = proof.witness.scenario
+    name = max(proof.journeys, key=lambda each: (on_accounts(_journey(plan, each)), proof.journeys.index(each)))
     what = f"{proof.kind} {proof.about} of {', '.join(proof.journeys)}"
     reason = _unsayable(scenario, name)
     if reason:
         return f"not saved: {what}: a test cannot say that {reason}"
     document = next(each for each in workspace.documents if each.kind == "journey" and each.name == name)
-    source = _with_test(document, _encode(_test(plan, proof, scenario, name)).decode())
+    path = Path(workspace.folder) / document.path
+    present = read_document(path.read_bytes(), document.path, Report())  # with the tests that were saved a moment ago
+    source = _with_test(present or document, _encode(_test(plan, proof, scenario, name)).decode())
     if source is None:
         return f"not saved: {what}: the tests of {document.path} are not written as a list, a line for each"
     report = Report()
@@ -42,7 +50,7 @@ def save_witness(workspace: Workspace, plan: Plan, zones: Zones, proof: Proof) -
     results = run_tests([written], plan, zones, report) if written is not None else ()
     if report.failed or not results or not results[0].results or not results[0].results[-1].passed:
         return f"not saved: {what}: it does not come about as a test of {name} alone"
-    (Path(workspace.folder) / document.path).write_text(source, encoding="utf-8")
+    path.write_text(source, encoding="utf-8")
     return f"saved {what} as a test in {document.path}"
 
 
@@ -60,21 +68,22 @@ def _unsayable(scenario: Scenario, name: str) -> str:
 def _test(plan: Plan, proof: Proof, scenario: Scenario, name: str) -> dict[str, Any]:
     """The test as plain data."""
     assert proof.witness is not None, "only a witness can be saved"
-    types = {attribute.name: attribute.type for attribute in plan.attributes}
-    given: dict[str, Any] = {}
-    if scenario.attributes:
-        given["attributes"] = {key: plain_value(types.get(key, Type.STRING), value) for key, value in sorted(scenario.attributes.items())}
-    consents: dict[str, list[str]] = {}
-    for pair in scenario.consents:
-        purpose, channel = pair.split("|")
-        consents.setdefault(purpose, []).append(channel)
+    of_account, given = on_accounts(_journey(plan, name)), _customer(plan, scenario)
+    if of_account and scenario.account is not None and plan.accounts is not None:
+        about = _values(plan.accounts.attributes, scenario.account.attributes)
+        member = {**given, **({"roles": list(scenario.account.roles)} if scenario.account.roles else {})}
+        given = {**({"attributes": about} if about else {}), "members": {MEMBER: member}}
     arms = _arms(plan, scenario, name)
-    given |= {key: value for key, value in (("consents", consents), ("arms", arms)) if value}
+    given |= {"arms": arms} if arms else {}
     steps = [step for _, journey, step in proof.witness.collision.moments if journey == name and step]
     others = [each for each in proof.journeys if each != name]
-    verb = "set" if proof.kind == "attribute" else "sent"
+    verb = "set" if proof.kind == "attribute" else "offered" if of_account else "sent"
     expect = {"decisions": [f"{verb} {step}" for step in steps]} if steps else {"enters": True}
-    events = [{"type": each.type, "at": instant_text(each.at_us), "data": each.data} for each in scenario.events]
+    by_member = {"by": MEMBER} if of_account else {}
+    events = [
+        {"type": each.type, "at": instant_text(each.at_us), "data": each.data, **({} if each.account else by_member)}
+        for each in scenario.events
+    ]
     fates = {step.partition("/")[2]: _fate(fate) for step, fate in scenario.fates.items()}
     last_us = max(at_us for at_us, _, _ in proof.witness.collision.moments)
     return {
@@ -89,14 +98,33 @@ def _test(plan: Plan, proof: Proof, scenario: Scenario, name: str) -> dict[str, 
     }
 
 
+def _customer(plan: Plan, scenario: Scenario) -> dict[str, Any]:
+    """What is known about the customer, and what they have agreed to."""
+    attributes, consents = _values(plan.attributes, scenario.attributes), dict[str, list[str]]()
+    for pair in scenario.consents:
+        purpose, channel = pair.split("|")
+        consents.setdefault(purpose, []).append(channel)
+    return {key: value for key, value in (("attributes", attributes), ("consents", consents)) if value}
+
+
+def _values(known: Iterable[AttributeSpec], values: Mapping[str, Any]) -> dict[str, Any]:
+    types = {attribute.name: attribute.type for attribute in known}
+    return {key: plain_value(types.get(key, Type.STRING), value) for key, value in sorted(values.items())}
+
+
+def _journey(plan: Plan, name: str) -> Journey:
+    return next(each for each in plan.journeys if each.name == name)
+
+
 def _fate(fate: Fate) -> Any:
     return {"fate": fate.fate, "outcome": fate.outcome} if fate.outcome else fate.fate
 
 
 def _arms(plan: Plan, scenario: Scenario, name: str) -> dict[str, str]:
-    journey = next(each for each in plan.journeys if each.name == name)
+    journey = _journey(plan, name)
+    subject = account_of_number(scenario.subject) if on_accounts(journey) else subject_of(scenario.subject)
     return {
-        step.id: step.arms[arm_index(step.salt, subject_of(scenario.subject), [arm.share for arm in step.arms])].name
+        step.id: step.arms[arm_index(step.salt, subject, [arm.share for arm in step.arms])].name
         for step in journey.steps
         if isinstance(step, Split)
     }

@@ -14,15 +14,16 @@ from pilotage.event.zone import Zones
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Enter, Plan
 from pilotage.journey.program import Program, load
-from pilotage.journey.subjects import on_accounts
+from pilotage.journey.subjects import on_accounts, part_of_accounts
 from pilotage.predicate.ir import Literal
 from pilotage.proof.acts import SEND, SET, Act, Footprint, footprint, setting_of
+from pilotage.proof.casting import Setup
 from pilotage.proof.domains import met
 from pilotage.proof.outcome import Bounds, Collision, Proof, Verdict
 from pilotage.proof.person import Knowledge
 from pilotage.proof.recipes import Recipe, recipes
 from pilotage.proof.separation import Apart, Reason
-from pilotage.proof.witness import Setup, search
+from pilotage.proof.witness import search
 
 CHANNEL, CLAIMS, ATTRIBUTE = "channel", "claims", "attribute"
 KINDS = (CHANNEL, CLAIMS, ATTRIBUTE)
@@ -54,6 +55,7 @@ class Conflicts:
         self.acting = plan
         self.made: Setup | None = None
         self.known: Knowledge | None = None
+        self.known_offices: Knowledge | None = None
         whole = program or load(msgspec.structs.replace(plan, journeys=()), zones, "proof")
         self.setting = setting_of(plan, whole.rules)
         self.apart = Apart(self.setting)
@@ -72,7 +74,7 @@ class Conflicts:
         if self.loaded is None:
             self.loaded = load(self.acting, self.zones, "proof")
         if self.made is None or self.made.program is not self.loaded:
-            self.made = Setup(self.loaded, self.knowledge)
+            self.made = Setup(self.loaded, self.knowledge, self.offices)
         return self.made
 
     @property
@@ -81,6 +83,15 @@ class Conflicts:
         if self.known is None:
             self.known = Knowledge(self.plan)
         return self.known
+
+    @property
+    def offices(self) -> Knowledge | None:
+        """What accounts are made up from; None where there are none."""
+        if self.plan.accounts is None:
+            return None
+        if self.known_offices is None:
+            self.known_offices = Knowledge(part_of_accounts(self.plan).plan)
+        return self.known_offices
 
     def footprint(self, name: str) -> Footprint:
         """What a journey does."""
@@ -119,6 +130,11 @@ class Conflicts:
         """Whether messages of either go to others than those who enter."""
         return any(on_accounts(each.journey) for each in (mine, theirs))
 
+    def strangers(self, one: str, other: str) -> bool:
+        """Whether nobody who gets messages of one journey can be in the other, by their entrances."""
+        mine, theirs = self.footprint(one), self.footprint(other)
+        return not met(mine.box, theirs.box) and not self._moving(mine, theirs)
+
     def within_us(self, kind: str) -> int:
         """How near acts of a kind may not come."""
         bounds = self.bounds
@@ -156,8 +172,6 @@ class Conflicts:
         reasons, left = self._ruled(kind, about, mine, theirs)
         if not left:
             return self._proved(kind, about, names, reasons)
-        if self._moving(mine, theirs):
-            return Proof(QUESTION, kind, names, Verdict.UNKNOWN, about, "nobody is made up for journeys on accounts")
         left.sort(key=lambda acts: acts[0].after.least_us + acts[1].after.least_us)
         collide = self.collide(kind, about, *names)
         for ways in islice(_tried(left[:PAIRS_MAX], mine, theirs), SEARCHES_MAX):

@@ -12,12 +12,12 @@ import msgspec
 from pilotage.journey.edges import ON_BLOCKED
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import AnyStep, Send, Wait
-from pilotage.journey.subjects import on_accounts
 from pilotage.proof.acts import Footprint
+from pilotage.proof.casting import assembled, casts
 from pilotage.proof.conflict import Conflicts
 from pilotage.proof.outcome import Collision, Proof, Verdict, Witness
 from pilotage.proof.recipes import Recipe, recipes, recipes_by
-from pilotage.proof.witness import Collide, Stage, assembled, casts, enact_directed
+from pilotage.proof.witness import Collide, Stage, enact_directed
 
 CONSENT, UNASKED, PRESUMED = "consent", "unasked", "presumed"
 ASKED_CLASS, ASKED_BASIS = "marketing", "consent"
@@ -27,11 +27,9 @@ _BEYOND = " → "
 
 
 def consent_proofs(conflicts: Conflicts) -> Iterator[Proof]:
-    """The questions about consent of every journey on persons."""
+    """The questions about consent of every journey."""
     purposes = {purpose.name: purpose for purpose in conflicts.plan.policy.purposes}
     for name, journey in conflicts.journeys.items():
-        if on_accounts(journey):
-            continue
         footprint = conflicts.footprint(name)
         for step in journey.steps:
             if not isinstance(step, Send) or step.id not in footprint.passages.spans:

@@ -22,7 +22,7 @@ from pilotage.journey.plan import Enter
 from pilotage.journey.program import Handler, Program
 from pilotage.journey.work import TooManyDerived
 from pilotage.predicate.error import NumberOverflow
-from pilotage.profile.state import Grant, Reservation, State
+from pilotage.profile.state import Grant, Reservation, State, Ties
 from pilotage.proof.outcome import Fate, Happening, Scenario
 
 TURNS_MAX = 600
@@ -38,10 +38,11 @@ Direct = Callable[[Decision, int], tuple[Happening, ...]]
 
 
 class Crossed(msgspec.Struct, frozen=True):
-    """The moment at which a plan took over: the customer's state before and after, and how many decisions had been made by then."""
+    """The moment at which a plan took over: the states of the customer, and of the account if there is one, before and after, and how many
+    decisions had been made by then."""
 
-    before: State
-    after: State
+    before: tuple[State, ...]
+    after: tuple[State, ...]
     decided: int
 
 
@@ -61,14 +62,26 @@ def subject_of(number: int) -> bytes:
     return key128("test", number)
 
 
+def account_of_number(number: int) -> bytes:
+    """The id of the account of the customer of a number."""
+    return key128("test", "account", number)
+
+
 def among(program: Program, names: Iterable[str]) -> Program:
     """The same program with these journeys alone, and those that they have the customer enter; what is compiled is shared."""
+    known = {**program.entered, **(program.accounts.entered if program.accounts is not None else {})}
     wanted, ahead = set[str](), list(names)
     while ahead:
         name = ahead.pop()
-        if name in program.entered and name not in wanted:
+        if name in known and name not in wanted:
             wanted.add(name)
-            ahead += [step.journey for step in program.entered[name].journey.steps if isinstance(step, Enter)]
+            ahead += [step.journey for step in known[name].journey.steps if isinstance(step, Enter)]
+    new = _with_only(program, wanted)
+    new.accounts = _with_only(program.accounts, wanted) if program.accounts is not None else None
+    return new
+
+
+def _with_only(program: Program, wanted: set[str]) -> Program:
     new = copy(program)
     new.entered = {name: each for name, each in program.entered.items() if name in wanted}
     new.schedules = {
@@ -93,7 +106,7 @@ def enact(program: Program, scenario: Scenario, direct: Direct | None = None, af
 
 
 class _Enactment:
-    """One customer on a clock of their own."""
+    """One customer on a clock of their own, beside the account that they belong to, if any."""
 
     def __init__(self, program: Program, scenario: Scenario, direct: Direct | None, after: Program | None) -> None:
         self.program, self.scenario, self.direct = program, scenario, direct
@@ -103,8 +116,15 @@ class _Enactment:
             Reservation(key128("received", number), each.channel, each.purpose, "", each.at_us, pending=False)
             for number, each in enumerate(scenario.received)
         ]
-        self.state = State(subject_of(scenario.subject), attributes=dict(scenario.attributes), consents=granted, budget=had)
-        self.queue: list[tuple[int, int, Event, bytes]] = []
+        self.customer, self.account = subject_of(scenario.subject), account_of_number(scenario.subject)
+        state = State(self.customer, attributes=dict(scenario.attributes), consents=granted, budget=had)
+        self.states = {self.customer: state}
+        if scenario.account is not None:
+            member, since_us = scenario.account, scenario.start_us - 1
+            state.ties = Ties(accounts={member.name: sorted(member.roles)})
+            ties = Ties(member.name, roles={role: {self.customer.hex(): since_us} for role in member.roles})
+            self.states[self.account] = State(self.account, attributes=dict(member.attributes), ties=ties)
+        self.queue: list[tuple[int, int, Event, bytes, bytes]] = []
         self.pending: set[bytes] = set()
         self.number = 0
         self.found = Enacted([], [])
@@ -114,7 +134,7 @@ class _Enactment:
     def run(self) -> Enacted:
         """Take what happens and what is due, in order of time."""
         for _ in range(TURNS_MAX):
-            wake_us = wake_at(self.state)
+            wake_us = min((at_us for state in self.states.values() if (at_us := wake_at(state))), default=0)
             queued_us = self.queue[0][0] if self.queue else 0
             at_us = min(wake_us, queued_us) if wake_us and queued_us else wake_us or queued_us
             if self.after is not None and not self.found.problem and not 0 < at_us < self.scenario.takeover_us:
@@ -123,49 +143,56 @@ class _Enactment:
             if not at_us or at_us > self.scenario.until_us or self.found.problem:
                 break
             if queued_us == at_us:
-                _, _, event, effect = heapq.heappop(self.queue)
+                _, _, event, subject, effect = heapq.heappop(self.queue)
                 if effect and effect not in self.pending:
                     continue
                 self.pending.discard(effect)
-                self._advance(event, at_us)
+                self._advance(subject, event, at_us)
             else:
-                self._advance(wake_event(at_us), at_us)
+                self._advance(next(each for each, state in self.states.items() if wake_at(state) == at_us), wake_event(at_us), at_us)
         return self.found
 
     def _take_over(self, after: Program) -> None:
-        """The plan takes over, and the customer is looked at once."""
-        before, decided = self.state, len(self.found.decisions)
+        """The plan takes over, and everybody is looked at once."""
+        before, decided = tuple(self.states.values()), len(self.found.decisions)
         self.program, self.after = after, None
-        self._advance(wake_event(self.scenario.takeover_us), self.scenario.takeover_us)
-        self.found.crossed = Crossed(before, self.state, decided)
+        for subject in tuple(self.states):
+            self._advance(subject, wake_event(self.scenario.takeover_us), self.scenario.takeover_us)
+        self.found.crossed = Crossed(before, tuple(self.states.values()), decided)
 
     def _happen(self, each: Happening) -> None:
-        self._queue(each.at_us, each.type, encode(each.data))
+        if not each.account or self.account in self.states:
+            self._queue(each.at_us, each.type, encode(each.data), self.account if each.account else self.customer)
 
-    def _queue(self, at_us: int, type: str, data: bytes, effect: bytes = b"") -> None:
+    def _queue(self, at_us: int, type: str, data: bytes, subject: bytes, effect: bytes = b"") -> None:
         self.number += 1
         event = Event(f"e{self.number}", "test", type, at_us, data, {})
-        heapq.heappush(self.queue, (at_us, self.number, event, effect))
+        heapq.heappush(self.queue, (at_us, self.number, event, subject, effect))
 
-    def _advance(self, event: Event, at_us: int) -> None:
+    def _advance(self, subject: bytes, event: Event, at_us: int) -> None:
+        """Advance somebody, and at the same instant whoever is handed anything over."""
         try:
-            outcome = advance(self.program, self.state, event, at_us)
+            outcome = advance(self.program, self.states[subject], event, at_us)
         except REFUSALS as refusal:
             self.found.problem = f"{event.type} is refused: {refusal}"
             self.found.refused_at = tuple(str(refusal).partition(": ")[2].split(" → ")) if isinstance(refusal, TooManyDerived) else ()
             return
-        self.state = outcome.state
+        self.states[subject] = outcome.state
         self.found.decisions += outcome.decisions
         for action in outcome.actions:
             self._hand_over(action, at_us)
         for effect in outcome.cancelled:
             if effect in self.pending:
-                self._queue(at_us, "message.refused", encode({"effect": effect.hex()}), effect)
+                self._queue(at_us, "message.refused", encode({"effect": effect.hex()}), subject, effect)
         if self.direct is not None:
             for decision in outcome.decisions:
                 for each in self.direct(decision, at_us):
                     self.found.happened.append(each)
                     self._happen(each)
+        for handed in outcome.handed or ():
+            target = self.account if handed.account else handed.subject
+            if target in self.states:
+                self._advance(target, handed.event, at_us)
 
     def _hand_over(self, action: Action, at_us: int) -> None:
         fate = self.scenario.fates.get(f"{action.journey}/{action.step}", _USUAL[action.kind])
@@ -182,4 +209,4 @@ class _Enactment:
         elif fate.fate == "answered":
             data["body"] = fate.body
         noun = "message" if action.kind == "send" else action.kind
-        self._queue(at_us + fate.after_us, f"{noun}.{fate.fate}", encode(data), action.effect)
+        self._queue(at_us + fate.after_us, f"{noun}.{fate.fate}", encode(data), action.subject, action.effect)

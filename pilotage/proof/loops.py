@@ -17,11 +17,12 @@ from pilotage.journey.plan import AnyStep, Assignment, Emit, Enter, Journey, Pla
 from pilotage.journey.program import fixed_audience
 from pilotage.predicate.ir import Attribute, Call, Expr, Field, Literal
 from pilotage.proof.acts import Footprint
+from pilotage.proof.casting import assembled, casts
 from pilotage.proof.conflict import QUESTION, Conflicts
 from pilotage.proof.domains import Domain, box_of, comparison, conjuncts, key_of, narrowed, unscaled
 from pilotage.proof.outcome import Collision, Proof, Scenario, Verdict, Witness
 from pilotage.proof.recipes import recipes
-from pilotage.proof.witness import Stage, assembled, casts, enact_directed
+from pilotage.proof.witness import Stage, enact_directed
 
 LOOP = "loop"
 ROUNDS = 3

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import Program, load
-from pilotage.journey.subjects import on_accounts
 from pilotage.proof.conflict import Conflicts
 from pilotage.proof.movers import Stage, sought
 from pilotage.proof.moves import KINDS, Answer, Doubt, Move, answers, whole
@@ -77,8 +76,6 @@ class Moves:
 
     def _decided(self, move: Move, doubt: Doubt) -> Proof:
         about = doubt.about
-        if on_accounts(move.takeover.old):
-            return Proof(MIGRATION, doubt.kind, (move.name,), Verdict.UNKNOWN, about, "nobody is made up for journeys on accounts")
         witness = sought(self.stage(move), doubt)
         if witness is None:
             reason = "no rule excludes it, and nobody was found to whom it happens"

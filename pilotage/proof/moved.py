@@ -3,19 +3,20 @@
 Each test looks at one entry: the one that rested on the step in question when the new version took over.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from pilotage.decision.rules import counts
 from pilotage.experiment.assignment import arm_index, held_out
+from pilotage.journey.crossing import is_candidate
 from pilotage.journey.edges import NEXT
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import AnyStep, Call, Decide, Enter, Send, Split, Task, Wait
 from pilotage.journey.program import Program
 from pilotage.journey.steps import HELD_OUT as NOT_TREATED
 from pilotage.profile.state import Entry, State
-from pilotage.proof.enactment import Crossed, Enacted
+from pilotage.proof.enactment import Enacted
 from pilotage.proof.moves import (
     AGAIN,
     ARM,
@@ -51,7 +52,7 @@ _READS: tuple[tuple[type[AnyStep] | tuple[type[AnyStep], ...], frozenset[str]], 
 class Met(msgspec.Struct, frozen=True):
     """An entry that a takeover has met: as it was, as it became (None: it ended), and what was decided about it before and after."""
 
-    crossed: Crossed
+    state: State
     was: Entry
     became: Entry | None
     earlier: tuple[Decision, ...]
@@ -66,17 +67,23 @@ class Met(msgspec.Struct, frozen=True):
 def met(enacted: Enacted, doubt: Doubt, move: Move) -> Iterator[Met]:
     """The entries of the old version that rested on a doubt's step (any, without one) when the new one took over."""
     crossed, version = enacted.crossed, move.takeover.old.digest[:16]
-    for was in crossed.before.entries if crossed is not None else ():
-        if was.version == version and was.step and doubt.step in ("", was.step):
-            assert crossed is not None
-            mine = [(place, each) for place, each in enumerate(enacted.decisions) if each.entry == was.id]
-            yield Met(
-                crossed,
-                was,
-                next((entry for entry in crossed.after.entries if entry.id == was.id), None),
-                tuple(each for place, each in mine if place < crossed.decided),
-                tuple(each for place, each in mine if place >= crossed.decided),
-            )
+    states = zip(crossed.before, crossed.after, strict=True) if crossed is not None else ()
+    for before, after in states:
+        for was in before.entries:
+            if was.version == version and was.step and doubt.step in ("", was.step) and not is_candidate(was):
+                assert crossed is not None
+                yield _met(before, after, was, crossed.decided, enacted.decisions)
+
+
+def _met(before: State, after: State, was: Entry, decided: int, decisions: Sequence[Decision]) -> Met:
+    mine = [(place, each) for place, each in enumerate(decisions) if each.entry == was.id]
+    return Met(
+        before,
+        was,
+        next((entry for entry in after.entries if entry.id == was.id), None),
+        tuple(each for place, each in mine if place < decided),
+        tuple(each for place, each in mine if place >= decided),
+    )
 
 
 def came_true(enacted: Enacted, scenario: Scenario, doubt: Doubt, move: Move, after: Program) -> Collision | None:
@@ -123,7 +130,7 @@ def _carried(case: Case) -> tuple[State, dict[str, object], dict[str, object]]:
     """The customer as the new version finds them: state, and what the entry keeps of its trigger and variables."""
     was, takeover = case.met.was, case.move.takeover
     trigger = {path: value for path, value in was.trigger.items() if path in takeover.fields}
-    return case.met.crossed.before, trigger, {name: value for name, value in was.variables.items() if name in takeover.variables}
+    return case.met.state, trigger, {name: value for name, value in was.variables.items() if name in takeover.variables}
 
 
 def _branch(case: Case) -> Moments:
@@ -132,7 +139,9 @@ def _branch(case: Case) -> Moments:
     for whole, holds, at in case.move.new.passages.said.get(case.doubt.goto, ()):
         found = asked_at(journey, whole) if at and spoken((whole, holds)) == case.doubt.detail else None
         if found is not None:
-            condition = case.after.journeys[journey.digest[:16]].steps[found[0]].conditions[found[1]]
+            program = case.after.named(journey.name)
+            assert program is not None
+            condition = program.journeys[journey.digest[:16]].steps[found[0]].conditions[found[1]]
             state, trigger, variables = _carried(case)
             true = condition.truth(state, trigger, variables, case.scenario.takeover_us, "") is True
             return _landed(case) if true is not holds else None
@@ -141,7 +150,7 @@ def _branch(case: Case) -> Moments:
 
 def _arm(case: Case) -> Moments:
     """At a step of another arm than the subject's."""
-    subject, shares = case.met.crossed.before.subject, case.move.new.arms_before(case.doubt.goto).get(case.doubt.detail, frozenset())
+    subject, shares = case.met.state.subject, case.move.new.arms_before(case.doubt.goto).get(case.doubt.detail, frozenset())
     for step in case.move.takeover.new.steps:
         if isinstance(step, Split) and step.salt == case.doubt.detail:
             index = arm_index(step.salt, subject, [arm.share for arm in step.arms])
@@ -154,7 +163,7 @@ def _holdout(case: Case) -> Moments:
     """Treated under a version that holds the subject out."""
     new = case.move.takeover.new
     treated = case.met.was.phase != NOT_TREATED and case.met.moved
-    out = held_out(new.name, case.met.crossed.before.subject, new.holdout)
+    out = held_out(new.name, case.met.state.subject, new.holdout)
     return ((case.scenario.takeover_us, case.met.was.step),) if treated and out else None
 
 

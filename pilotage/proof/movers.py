@@ -14,6 +14,8 @@ from pilotage.journey.edges import NEXT
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import AnyStep, Branch, Call, Send, Split, Task, Wait
 from pilotage.journey.program import Program
+from pilotage.journey.subjects import on_accounts
+from pilotage.proof.casting import Cast, Setup, assembled, casts, let_reach
 from pilotage.proof.enactment import Enacted, among, enact
 from pilotage.proof.moved import came_true
 from pilotage.proof.moves import AGAIN, ARM, BRANCH, BUDGET, DEADLINE, GATE, HOLDOUT, PAST, TWICE, UNSET_VALUE, Doubt, Move, spoken
@@ -21,7 +23,7 @@ from pilotage.proof.outcome import Collision, Fate, Happening, Received, Scenari
 from pilotage.proof.person import meet
 from pilotage.proof.recipes import Recipe, onward, recipes, recipes_by
 from pilotage.proof.routes import EVENT, Fact, done_by
-from pilotage.proof.witness import Cast, Setup, assembled, casts, let_reach, reductions
+from pilotage.proof.witness import reductions
 
 WAYS_MAX = 4
 """By how many ways to a step somebody is looked for."""
@@ -69,12 +71,14 @@ class Guide:
         if decision.verb not in ("waited", "migrated") or (decision.version, decision.step) not in self.awaited:
             return ()
         self.awaited.discard((decision.version, decision.step))
-        step = self.stage.after.journeys[decision.version].steps[decision.step].step
+        move = self.stage.move
+        old = decision.version == move.takeover.old.digest[:16]
+        step, journey = (move.old if old else move.new).steps[decision.step], move.takeover.new
         assert isinstance(step, Wait)
-        person, place = self.cast.person.copy(), f"{decision.version}/{step.id}"
+        person, place = self.cast.draft(journey).copy(), f"{decision.version}/{step.id}"
         if step.where is not None and not meet(person, place, step.until, ((step.where.expr, True),)):
             return ()
-        return (Happening(at_us + 2 * MINUTE_US, step.until, person.data(place, step.until)),)
+        return (Happening(at_us + 2 * MINUTE_US, step.until, person.data(place, step.until), on_accounts(journey)),)
 
 
 class Plot(msgspec.Struct, frozen=True):

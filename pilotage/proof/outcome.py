@@ -26,7 +26,8 @@ class Bounds(msgspec.Struct, frozen=True):
     `pressure_us`; contents that exclude each other less than `claims_us` apart; two values for one attribute less than `rivals_us` apart.
 
     Always: no pause or kill switch is on, entries begin by their triggers, events come in the order in which they occur, the customer is
-    new to the journeys, attributes that no journey sets stay as they are meanwhile, and contacts are counted when they are decided."""
+    new to the journeys and belongs to one account at most, attributes that no journey sets stay as they are meanwhile, and contacts are
+    counted when they are decided."""
 
     within_us: int = 40 * MINUTE_US
     pressure: int = 5
@@ -36,11 +37,20 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """An event of a witness: its instant, type and data."""
+    """An event of a witness: its instant, type and data, and whether it is about the customer's `account` and nobody in it."""
 
     at_us: int
     type: str
     data: dict[str, Any]
+    account: bool = False
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """The account that a customer belongs to: its name, the roles that they have there, and the attributes of the account."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+    attributes: dict[str, Any] = {}
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -64,7 +74,7 @@ class Scenario(msgspec.Struct, frozen=True):
     """One customer and what happens to them: enough for the kernel to do the rest. `subject` is the number from which their id is
         made, `attributes` are kernel values, `consents` are `purpose|channel`, `fates` lead from `journey/step`. `journeys` run, and no
         others; `received` are messages that the customer had from elsewhere. At `takeover_us` (0: never)
-    the plan takes over from the `earlier` one, named by its digest."""
+    the plan takes over from the `earlier` one, named by its digest. `account` is the one that the customer belongs to, if any."""
 
     journeys: tuple[str, ...]
     start_us: int
@@ -77,6 +87,7 @@ class Scenario(msgspec.Struct, frozen=True):
     received: tuple[Received, ...] = ()
     takeover_us: int = 0
     earlier: str = ""
+    account: Membership | None = None
 
 
 class Collision(msgspec.Struct, frozen=True):

@@ -16,13 +16,12 @@ from pilotage.journey.impossible import NEVER_US
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Plan, Repeat, Send
 from pilotage.journey.program import load
-from pilotage.journey.subjects import on_accounts
 from pilotage.proof.acts import Footprint
+from pilotage.proof.casting import Cast, Setup, assembled, casts
 from pilotage.proof.conflict import QUESTION, Conflicts
-from pilotage.proof.domains import met
 from pilotage.proof.outcome import Collision, Happening, Proof, Scenario, Verdict, Witness
 from pilotage.proof.recipes import Recipe, is_scheduled, recipes
-from pilotage.proof.witness import Cast, Setup, Stage, assembled, casts, enact_directed
+from pilotage.proof.witness import Stage, enact_directed
 
 PRESSURE = "pressure"
 COUNTED = "marketing"
@@ -70,7 +69,7 @@ class Pressures:
             return
         if mine + theirs <= limit:
             yield Proof(QUESTION, PRESSURE, names, Verdict.PROVED, about, f"at most {mine} and {theirs}")
-        elif not met(self.conflicts.footprint(one).box, self.conflicts.footprint(other).box):
+        elif self.conflicts.strangers(one, other):
             yield Proof(QUESTION, PRESSURE, names, Verdict.PROVED, about, "nobody meets the entrance conditions of both")
         else:
             yield self._tried(names, about)
@@ -78,12 +77,11 @@ class Pressures:
     def setup(self) -> Setup:
         """What witnesses are looked for with: the plan without what arbitrates."""
         if self.unruled is None:
-            self.unruled = Setup(load(unruled(self.conflicts.acting), self.conflicts.zones, "proof"), self.conflicts.knowledge)
+            program = load(unruled(self.conflicts.acting), self.conflicts.zones, "proof")
+            self.unruled = Setup(program, self.conflicts.knowledge, self.conflicts.offices)
         return self.unruled
 
     def _tried(self, names: tuple[str, ...], about: str) -> Proof:
-        if any(on_accounts(self.conflicts.journeys[name]) for name in names):
-            return Proof(QUESTION, PRESSURE, names, Verdict.UNKNOWN, about, "nobody is made up for journeys on accounts")
         ways = tuple(found for name in names if (found := self._longest(name)) is not None)
         witness = self._witness(ways) if len(ways) == len(names) else None
         if witness is not None:

@@ -7,16 +7,17 @@ Somebody is enacted for each part, or it is proved that there is nobody.
 from collections.abc import Iterator, Sequence
 
 from pilotage.journey.outcome import Decision
-from pilotage.journey.plan import Journey, Wait
+from pilotage.journey.plan import Journey, Set, Wait
 from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Predicate
 from pilotage.predicate.solver.problem import World
+from pilotage.proof.casting import assembled, casts
 from pilotage.proof.conflict import Conflicts
 from pilotage.proof.domains import conjuncts, reads_only
 from pilotage.proof.outcome import Collision, Proof, Verdict
 from pilotage.proof.recipes import recipes
 from pilotage.proof.separation import SOLVER, impossible_under, nobody
-from pilotage.proof.witness import Stage, assembled, casts, enact_directed
+from pilotage.proof.witness import Stage, enact_directed
 
 REACH, ENTRANCE, STEP, WAIT, EXIT = "reach", "entrance", "step", "wait", "exit"
 WAYS_MAX = 6
@@ -28,29 +29,32 @@ class Reaching:
 
     def __init__(self, conflicts: Conflicts) -> None:
         self.conflicts = conflicts
-        audiences = {audience.name: audience.when for audience in conflicts.plan.audiences}
-        self.world = World(conflicts.zones, audiences, SOLVER)
+        plan, accounts = conflicts.plan, conflicts.plan.accounts
+        audiences = ({each.name: each.when for each in of} for of in (plan.audiences, accounts.audiences if accounts is not None else ()))
+        self.worlds = [World(conflicts.zones, each, SOLVER) for each in audiences]
+        moving = {each.name for journey in plan.journeys for step in journey.steps if isinstance(step, Set) for each in step.attributes}
+        of_accounts = {each.name for each in accounts.attributes} if accounts is not None else set()
+        self.steady = (conflicts.setting.steady, frozenset(of_accounts - moving))
 
     def proofs(self) -> Iterator[Proof]:
-        """The questions about every journey on persons."""
+        """The questions about every journey."""
         for name, journey in self.conflicts.journeys.items():
-            if not on_accounts(journey):
-                yield from self._journey(name, journey)
+            yield from self._journey(name, journey)
 
     def _journey(self, name: str, journey: Journey) -> Iterator[Proof]:
-        where = journey.enter.where
-        if where is not None and impossible_under(where, self.world):
+        where, world = journey.enter.where, self.worlds[on_accounts(journey)]
+        if where is not None and impossible_under(where, world):
             yield Proof(REACH, ENTRANCE, (name,), Verdict.NEVER, "its entrance", f"{where.text} is never true")
             return
         for rule in journey.exits:
-            yield self._condition(EXIT, name, f"exit {rule.reason}", rule.when)
+            yield self._condition(EXIT, name, f"exit {rule.reason}", rule.when, world)
         for step in journey.steps:
             if isinstance(step, Wait) and step.when is not None and not step.timeout_us:
-                yield self._condition(WAIT, name, step.id, step.when)
+                yield self._condition(WAIT, name, step.id, step.when, world)
         yield from self._steps(name, journey)
 
-    def _condition(self, kind: str, name: str, about: str, when: Predicate) -> Proof:
-        if impossible_under(when, self.world):
+    def _condition(self, kind: str, name: str, about: str, when: Predicate, world: World) -> Proof:
+        if impossible_under(when, world):
             return Proof(REACH, kind, (name,), Verdict.NEVER, about, f"{when.text} is never true")
         return Proof(REACH, kind, (name,), Verdict.PROVED, about, "its condition can be true")
 
@@ -64,7 +68,7 @@ class Reaching:
             if step.id in come or step.id not in footprint.passages.spans:
                 continue
             said = [part for whole, holds, _ in footprint.passages.said[step.id] for part in conjuncts(whole, holds)]
-            steady = frozenset(part for part in said if reads_only(part[0], self.conflicts.setting.steady))
+            steady = frozenset(part for part in said if reads_only(part[0], self.steady[on_accounts(journey)]))
             if nobody(steady):
                 yield Proof(REACH, STEP, (name,), Verdict.NEVER, step.id, "nobody meets all that is asked on every way to it")
             else:

@@ -45,6 +45,7 @@ class Teller:
     def __init__(self, plan: Plan, zones: Zones, earlier: Plan | None = None) -> None:
         self.plan, self.zones = plan, zones
         self.types = {attribute.name: attribute.type for attribute in plan.attributes}
+        self.of_accounts = {each.name: each.type for each in (plan.accounts.attributes if plan.accounts is not None else ())}
         self.contents = {(j.name, s.id): s.content for j in plan.journeys for s in j.steps if isinstance(s, Send)}
         before = earlier.journeys if earlier is not None else ()
         self.before = {(j.digest[:16], s.id): s.content for j in before for s in j.steps if isinstance(s, Send)}
@@ -70,7 +71,17 @@ class Teller:
         what = f"{tier}-tier customer" if tier else "customer"
         rest = ", ".join(f"{name} {self._shown(name, value)}" for name, value in sorted(known.items()))
         article = "An" if what[0] in "aeiou" else "A"
-        return f"{article} {what} in {place}{f' ({rest})' if rest else ''}"
+        return f"{article} {what} in {place}{f' ({rest})' if rest else ''}{self._of_account(scenario)}"
+
+    def _of_account(self, scenario: Scenario) -> str:
+        """What matters about the customer's account: of Acme (plan pro), admin there."""
+        account = scenario.account
+        if account is None:
+            return ""
+        known = ", ".join(f"{name} {plain_value(self.of_accounts.get(name, Type.STRING), value)}"
+                          for name, value in sorted(account.attributes.items()))  # fmt: skip
+        roles = f", {' and '.join(account.roles)} there," if account.roles else ""
+        return f" of {account.name}{f' ({known})' if known else ''}{roles}"
 
     def _shown(self, name: str, value: Any) -> str:
         return str(plain_value(self.types.get(name, Type.STRING), value))
@@ -98,7 +109,12 @@ class Teller:
         scenario, collided = witness.scenario, set(witness.collision.moments)
         last_us = max((at_us for at_us, _, _ in collided), default=scenario.until_us)
         lines = [(each.at_us, 0, f"has had {each.channel} messages of other journeys ({each.purpose})") for each in scenario.received[:1]]
-        lines += [(each.at_us, 1, _event_text(each.type, each.data)) for each in scenario.events if each.type != CONSENT_CHANGED]
+        name = f"{scenario.account.name}: " if scenario.account is not None else ""
+        lines += [
+            (each.at_us, 1, f"{name if each.account else ''}{_event_text(each.type, each.data)}")
+            for each in scenario.events
+            if each.type != CONSENT_CHANGED
+        ]
         lines += [(scenario.takeover_us, 1, "a new version takes over")] if scenario.takeover_us else []
         marked = _marked(decisions, collided, first=scenario.takeover_us > 0)
         seen = {each.effect for each in decisions if each.verb == "sent"}

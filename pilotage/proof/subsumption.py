@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import Plan
+from pilotage.journey.subjects import ACCOUNT
 from pilotage.predicate.ir import Literal, Predicate, Type
 from pilotage.predicate.solver.logic import Limits
 from pilotage.predicate.solver.pairs import pairs
@@ -24,14 +25,18 @@ EVERYBODY = Predicate("true", Literal(Type.BOOLEAN, True))
 
 def subsumption_proofs(plan: Plan, zones: Zones) -> Iterator[Proof]:
     """Each pair of audiences, and each pair of journeys that begin with one event."""
-    world = World(zones, {audience.name: audience.when for audience in plan.audiences}, SOLVER)
-    yield from _compared(AUDIENCE, {audience.name: audience.when for audience in plan.audiences}, world)
+    of_accounts = plan.accounts.audiences if plan.accounts is not None else ()
+    worlds = {}
+    for subject, audiences in (("", plan.audiences), (ACCOUNT, of_accounts)):
+        conditions = {audience.name: audience.when for audience in audiences}
+        worlds[subject] = World(zones, conditions, SOLVER)
+        yield from _compared(AUDIENCE, conditions, worlds[subject])
     by_event: dict[tuple[str, str], dict[str, Predicate]] = defaultdict(dict)
     for journey in plan.journeys:
         if journey.enter.schedule is UNSET:
             by_event[journey.enter.event, journey.subject or ""][journey.name] = journey.enter.where or EVERYBODY
-    for journeys in by_event.values():
-        yield from _compared(ENTRANCE, journeys, world)
+    for (_, subject), journeys in by_event.items():
+        yield from _compared(ENTRANCE, journeys, worlds[subject])
 
 
 def _compared(kind: str, predicates: Mapping[str, Predicate], world: World) -> Iterator[Proof]:

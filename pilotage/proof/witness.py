@@ -4,37 +4,24 @@ A candidate has both journeys begin at one instant. What comes about shows how f
 that, and all is enacted again, since nights, times of the day and budgets move too. Only what has come about is returned.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import msgspec
-from msgspec import UNSET
 
-from pilotage.contract.builtin import AUDIENCE_ENTERED, MADE_INSIDE, SCHEDULE_REACHED
-from pilotage.decision.rules import ContactRules
-from pilotage.event.time import DAY_US, HOUR_US, MINUTE_US, parse_instant_us
-from pilotage.experiment.assignment import arm_index, held_out
+from pilotage.event.time import MINUTE_US
 from pilotage.journey.outcome import Decision
-from pilotage.journey.plan import Journey, Send, Split, Wait
-from pilotage.journey.program import Program, fixed_audience
+from pilotage.journey.plan import Send, Wait
+from pilotage.journey.program import Program
 from pilotage.journey.subjects import on_accounts
-from pilotage.predicate.ir import Call, Type
-from pilotage.proof.enactment import Enacted, among, enact, subject_of
-from pilotage.proof.outcome import Collision, Happening, Received, Scenario, Witness
-from pilotage.proof.person import Knowledge, Person, ages, meet, settle
+from pilotage.proof.casting import BASE, Cast, Setup, assembled, casts
+from pilotage.proof.enactment import Enacted, among, enact
+from pilotage.proof.outcome import Collision, Happening, Membership, Received, Scenario, Witness
+from pilotage.proof.person import meet
 from pilotage.proof.recipes import Recipe, is_scheduled
 
-BASE = parse_instant_us("2026-03-02T10:00:00Z")
-"""When both journeys begin at first: a Monday morning."""
 ROUNDS_MAX = 4
 """How often events are moved before a customer is given up."""
-SUBJECTS_MAX = 4_000
-MARGIN_US = 5 * DAY_US
-"""How much longer than its way takes at least an entry is followed."""
-SCHEDULE_US = 62 * DAY_US
-"""How long to look for the instants of a schedule."""
-ZONES = ("", *(f"Etc/GMT{hours:+d}" for hours in (-12, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)), "UTC")
 
 
 class Collide(Protocol):
@@ -47,168 +34,10 @@ class Collide(Protocol):
         """One journey's acts: instants and steps."""
 
 
-_KNOWN = {"email": "ada@example.test", "phone": "+491700000001"}
-"""Addresses of somebody who does not exist."""
-
-
-class Setup(msgspec.Struct):
-    """What witnesses are looked for with: the program of all journeys, and what people are made up from. `alone` is how long after
-    its trigger a step acts where nothing else is there, by recipe (None: it did not)."""
-
-    program: Program
-    knowledge: Knowledge
-    alone: dict[Recipe, int | None] = msgspec.field(default_factory=dict)
-
-    @property
-    def rules(self) -> ContactRules:
-        return self.program.rules
-
-
-class Cast(msgspec.Struct):
-    """One candidate: a person for recipes, whose triggers are at `at_us` by journey."""
-
-    journeys: tuple[Journey, ...]
-    recipes: tuple[Recipe, ...]
-    person: Person
-    subject: int
-    zone: str
-    at_us: dict[str, int]
-
-
 def search(setup: Setup, recipes: tuple[Recipe, ...], collide: Collide, within_us: int) -> Witness | None:
     """A customer for whom the acts of the recipes' journeys happen less than `within_us` apart; None if none was found."""
     stage = Stage.of(setup, [recipe.journey for recipe in recipes], collide, within_us)
     return next((found for cast in casts(setup, recipes) if (found := _aligned(stage, cast)) is not None), None)
-
-
-def casts(setup: Setup, recipes: tuple[Recipe, ...], fits: Callable[[bytes], bool] = lambda subject: True) -> Iterator[Cast]:
-    """The candidates for recipes: whoever meets what all of them ask, differently where the journeys begin with one type of event. Their
-    hash is one that `fits`."""
-    names = tuple(recipe.journey for recipe in recipes)
-    journeys = tuple(setup.program.entered[name].journey for name in names)
-    if any(on_accounts(journey) or not _startable(journey) for journey in journeys):
-        return
-    subject = _subject(journeys, recipes, fits)
-    if subject is None:
-        return
-    zones = ZONES if any(_by_clock(journey) for journey in journeys) else ("",)
-    for apart, zone in product(_apart(journeys), zones):
-        person = _person(setup, journeys, recipes, apart, zone)
-        if person is not None:
-            yield Cast(journeys, recipes, person, subject, zone, dict.fromkeys(names, BASE))
-
-
-def _startable(journey: Journey) -> bool:
-    """Whether somebody can be made to enter: by an event that anybody can send, a schedule, or by entering an audience."""
-    event = journey.enter.event
-    return is_scheduled(journey) or event == AUDIENCE_ENTERED or event not in MADE_INSIDE
-
-
-def _by_clock(journey: Journey) -> bool:
-    """Whether it is told by a clock other than the customer's when entries begin."""
-    schedule = journey.enter.schedule
-    return schedule is not UNSET and schedule.zone != "subject"
-
-
-def _apart(journeys: tuple[Journey, ...]) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Which journey's trigger is to start which other one not: needed where both begin with one type of event."""
-    yield ()
-    if len(journeys) == 2 and journeys[0].enter.event == journeys[1].enter.event and not any(is_scheduled(each) for each in journeys):
-        yield from (((0, 1),), ((1, 0),), ((0, 1), (1, 0)))
-
-
-def _subject(journeys: tuple[Journey, ...], recipes: tuple[Recipe, ...], fits: Callable[[bytes], bool]) -> int | None:
-    """The first customer whose hash puts them into the arms that the recipes take, and into no holdout."""
-    splits = [
-        (step, dict(recipe.arms)[step.id])
-        for journey, recipe in zip(journeys, recipes, strict=True)
-        for step in journey.steps
-        if isinstance(step, Split) and step.id in dict(recipe.arms)
-    ]
-    for number in range(SUBJECTS_MAX):
-        subject = subject_of(number)
-        if any(journey.holdout and held_out(journey.name, subject, journey.holdout) for journey in journeys):
-            continue
-        if fits(subject) and all(
-            step.arms[arm_index(step.salt, subject, [arm.share for arm in step.arms])].name == arm for step, arm in splits
-        ):
-            return number
-    return None
-
-
-def _person(
-    setup: Setup, journeys: tuple[Journey, ...], recipes: tuple[Recipe, ...], apart: tuple[tuple[int, int], ...], zone: str
-) -> Person | None:
-    """Somebody who meets what all recipes ask; None where that contradicts itself."""
-    person = Person(setup.knowledge)
-    policy = setup.program.plan.policy
-    if zone:
-        if policy.zone_attribute not in setup.knowledge.types:
-            return None
-        person.attributes[policy.zone_attribute] = _fixed(person, policy.zone_attribute, zone)
-    for journey, recipe in zip(journeys, recipes, strict=True):
-        parts = [part for part in recipe.asked if part[0] != _audience_part(journey)]
-        if not meet(person, journey.name, _trigger_of(journey), parts) or not _meets_audience(person, journey):
-            return None
-        let_reach(setup.rules, person, journey, recipe)
-    for rule in policy.suppressions:
-        if not meet(person, "", "", ((Call(Type.BOOLEAN, "not", (rule.when.expr,)), True),)):
-            return None
-    for mine, theirs in apart:
-        where = journeys[theirs].enter.where
-        if where is None or not meet(person, journeys[mine].name, _trigger_of(journeys[mine]), ((where.expr, False),)):
-            return None
-    sane = settle(person) and all(not domain.empty for domain in person.attributes.values())
-    return person if sane else None
-
-
-def _fixed(person: Person, name: str, value: str) -> Any:
-    domain = person.fed_domain(name, person.knowledge.types[name])
-    domain.narrow("eq", value)
-    domain.must_be_null(False)
-    return domain
-
-
-def _trigger_of(journey: Journey) -> str:
-    return SCHEDULE_REACHED if is_scheduled(journey) else journey.enter.event
-
-
-def _audience_part(journey: Journey) -> Any:
-    where = journey.enter.where
-    return where.expr if where is not None and journey.enter.event == AUDIENCE_ENTERED else None
-
-
-def _meets_audience(person: Person, journey: Journey) -> bool:
-    name = audience_of(journey)
-    if not name:
-        return journey.enter.event != AUDIENCE_ENTERED
-    when = person.knowledge.audiences.get(name)
-    return when is not None and meet(person, "", "", ((when.expr, True),))
-
-
-def audience_of(journey: Journey) -> str:
-    """The audience whose members enter; empty where there is none, or not one alone."""
-    schedule, where = journey.enter.schedule, journey.enter.where
-    if schedule:
-        return schedule.audience
-    return fixed_audience(where.expr) if where is not None and journey.enter.event == AUDIENCE_ENTERED else ""
-
-
-def let_reach(rules: ContactRules, person: Person, journey: Journey, recipe: Recipe) -> None:
-    """Let a person be reachable for a journey's messages: addresses, and the consents but for those withheld."""
-    for step in journey.steps:
-        if not isinstance(step, Send):
-            continue
-        pair = f"{step.purpose}|{step.channel}"
-        if rules.purposes[step.purpose].basis == "consent" and pair not in recipe.withheld:
-            person.consents.add(pair)
-        if step.recipient:
-            domain = person.attributes.setdefault(step.recipient, person.fed_domain(step.recipient, Type.STRING))
-            known = next((value for word, value in _KNOWN.items() if word in step.recipient), None)
-            if known is not None and domain.allowed is None and not domain.excluded:
-                domain.among((known,))
-            domain.must_be_null(False)
-    person.consents -= recipe.withheld
 
 
 class Stage(msgspec.Struct):
@@ -334,57 +163,6 @@ def _put_off(stage: Stage, cast: Cast, scenario: Scenario, collision: Collision)
     return None
 
 
-def assembled(cast: Cast, setup: Setup) -> Scenario:
-    """The scenario of a candidate: their past, then the triggers at their instants."""
-    person, names = cast.person, tuple(journey.name for journey in cast.journeys)
-    first_us = min(cast.at_us.values())
-    past = [(cast.at_us.get(each.before, first_us) - each.age_us, each) for each in ages(person)]
-    start_us = min([first_us, *(at_us for at_us, _ in past)]) - HOUR_US
-    values, late = person.values(), _late(cast, setup)
-    events = [Happening(at_us, each.event, person.event_data(each.event, each.fields)) for at_us, each in past]
-    last_us = max(cast.at_us.values())
-    for journey in cast.journeys:
-        at_us = cast.at_us[journey.name]
-        if is_scheduled(journey):
-            events += _kick(person, start_us)
-            last_us = max(last_us, start_us + SCHEDULE_US)
-        elif journey.enter.event == AUDIENCE_ENTERED:
-            events += [Happening(at_us, event, person.event_data(event, ())) for event in sorted({event for event, _ in late})]
-        else:
-            events.append(Happening(at_us, journey.enter.event, person.data(journey.name, journey.enter.event)))
-    known = {name: value for name, value in values.items() if name not in {name for _, name in late}}
-    fates = {f"{recipe.journey}/{step}": fate for recipe in cast.recipes for step, fate in recipe.fates}
-    return Scenario(
-        names,
-        start_us,
-        last_us + max(recipe.least_us for recipe in cast.recipes) + MARGIN_US,
-        known,
-        tuple(sorted(person.consents)),
-        tuple(sorted(events, key=lambda each: each.at_us)),
-        fates,
-        cast.subject,
-    )
-
-
-def _kick(person: Person, start_us: int) -> Iterable[Happening]:
-    """Something that makes the customer known: a consent said once more."""
-    for pair in sorted(person.consents)[:1]:
-        purpose, channel = pair.split("|")
-        yield Happening(start_us, "consent.changed", {"purpose": purpose, "channel": channel, "granted": True})
-
-
-def _late(cast: Cast, setup: Setup) -> set[tuple[str, str]]:
-    """The attributes that must come by an event for the customer to enter an audience: (event type, attribute)."""
-    names = {audience_of(journey) for journey in cast.journeys if journey.enter.event == AUDIENCE_ENTERED and not is_scheduled(journey)}
-    read = {attribute for name in names if name for attribute in setup.knowledge.audiences[name].attributes}
-    values = cast.person.values()
-    found: set[tuple[str, str]] = set()
-    for (event, path), each in sorted(setup.knowledge.fed.items()):
-        if each.name in read and each.name in values and "." not in path and not any(name == each.name for _, name in found):
-            found.add((event, each.name))
-    return found
-
-
 class _Direction:
     """Answers what an entry waits for, once for each step of a recipe that an event must end."""
 
@@ -397,13 +175,13 @@ class _Direction:
         if decision.verb != "waited" or (decision.journey, decision.step) not in self.awaited:
             return ()
         self.awaited.discard((decision.journey, decision.step))
-        journey = self.setup.program.entered[decision.journey].journey
+        journey = self.setup.journey(decision.journey)
         step = next(step for step in journey.steps if step.id == decision.step)
         assert isinstance(step, Wait)
-        person, place = self.cast.person.copy(), f"{journey.name}/{step.id}"
+        person, place = self.cast.draft(journey).copy(), f"{journey.name}/{step.id}"
         if step.where is not None and not meet(person, place, step.until, ((step.where.expr, True),)):
             return ()
-        return (Happening(at_us + MINUTE_US, step.until, person.data(place, step.until)),)
+        return (Happening(at_us + MINUTE_US, step.until, person.data(place, step.until), on_accounts(journey)),)
 
 
 def minimal(program: Program, witness: Witness, collide: Collide, within_us: int) -> Witness:
@@ -429,8 +207,19 @@ def reductions(scenario: Scenario) -> Iterator[Scenario]:
         yield msgspec.structs.replace(scenario, attributes={key: value for key, value in scenario.attributes.items() if key != name})
     for pair in scenario.consents:
         yield msgspec.structs.replace(scenario, consents=tuple(each for each in scenario.consents if each != pair))
+    if scenario.account is not None:
+        yield from (msgspec.structs.replace(scenario, account=smaller) for smaller in _smaller_accounts(scenario.account))
     for step in scenario.fates:
         yield msgspec.structs.replace(scenario, fates={key: value for key, value in scenario.fates.items() if key != step})
+
+
+def _smaller_accounts(account: Membership) -> Iterator[Membership | None]:
+    """No account, and the account with one thing left out."""
+    yield None
+    for name in account.attributes:
+        yield msgspec.structs.replace(account, attributes={key: value for key, value in account.attributes.items() if key != name})
+    for role in account.roles:
+        yield msgspec.structs.replace(account, roles=tuple(each for each in account.roles if each != role))
 
 
 def reenacted(program: Program, scenario: Scenario) -> Enacted:

@@ -16,6 +16,7 @@ from pilotage.app.workspace import compile_workspace, load
 from pilotage.proof.change import smallest
 from pilotage.proof.outcome import Bounds, Collision, Proof, Scenario, Verdict, Witness
 from pilotage.source.zones import packaged_zones
+from tests.app.test_accounts import workspace as workspace_with_accounts
 from tests.proof.planted import NAMES, journey, policy, send, wait, world
 
 SPRING = """\
@@ -150,3 +151,17 @@ def test_a_takeover_is_proved_from_the_version_that_is_named(shop: Path, capsys:
     other = msgspec.structs.replace(old, journeys=tuple(msgspec.structs.replace(each, stage="growth", holdout=1) for each in old.journeys))
     of_other = proven_for(shop / "evidence", other, new)
     assert of_other is not None and "migration" not in of_other.outcomes
+
+
+def test_a_witness_on_an_account_is_saved_with_its_member(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A message that an account offers and one of a journey on persons collide for a member of the account; saved, the witness is a test of
+    the journey on accounts, with the customer as its member, and passes."""
+    folder = tmp_path / "workspace"
+    workspace_with_accounts(folder)
+    (folder / "journeys" / "spring.yaml").write_text(SPRING.replace("purpose: marketing.onboarding", "purpose: service.orders"))
+    assert 1 == invoke(["prove", str(folder), "conflict", "--journey", "adoption.accounts.busy", "--save"])
+    told = capsys.readouterr().out
+    assert "of Acme, admin there, receives two console messages" in told
+    assert "saved channel console of adoption.accounts.busy, growth.offers.spring as a test in journeys/busy.yaml" in told
+    assert 0 == invoke(["test", "adoption.accounts.busy", "--workspace", str(folder), "-v"])
+    assert "ok    channel console with growth.offers.spring" in capsys.readouterr().out

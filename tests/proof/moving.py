@@ -123,21 +123,22 @@ class Judge:
         found: set[str] = set()
         crossed = enacted.crossed
         assert crossed is not None
-        for was in crossed.before.entries:
+        (state,), (after,) = crossed.before, crossed.after
+        for was in state.entries:
             if was.version != self.old.digest[:16]:
                 continue
             mine = [each for each in enacted.decisions if each.entry == was.id]
             earlier = [each for each in mine if each.version == was.version]
             later = [each for each in mine if each.version != was.version]
-            became = next((each for each in crossed.after.entries if each.id == was.id), None)
+            became = next((each for each in after.entries if each.id == was.id), None)
             if not was.step:
                 continue
             if became is not None and became.version == was.version:
                 found.add("place")
             goto = "" if "place" in found else self.landing.get(was.step, "")
-            found |= self._whole(crossed.before.subject, was, later)
+            found |= self._whole(state.subject, was, later)
             if goto and later:
-                found |= self._landed(goto, earlier, crossed.before, was)
+                found |= self._landed(goto, earlier, state, was)
                 if became is not None and became.step == goto and type(self.before[was.step]) is type(self.after[goto]):
                     over = any(each.verb in _OVER and each.at_us == takeover_us for each in later)
                     if not over and not isinstance(self.after[goto], Send) and 0 < was.deadline_us < became.deadline_us:

@@ -130,7 +130,7 @@ scripts = st.lists(st.tuples(_gaps, st.sampled_from((*EVENTS, *EVENTS, "app.open
 """What a customer does: minutes after the last thing, and the event type."""
 
 
-def plan_of(*texts: str, profile: str = PROFILE) -> Plan:
+def plan_of(*texts: str, profile: str = PROFILE, roles: tuple[str, ...] | None = None) -> Plan:
     """The plan of documents, beside the profile and contracts of the journey tests; an assertion with the findings if they are wrong."""
     report = Report()
     documents: list[Document] = []
@@ -140,7 +140,7 @@ def plan_of(*texts: str, profile: str = PROFILE) -> Plan:
         documents.append(document)
     parts = frozenset({"subject", "text"})
     around = Surroundings(
-        contracts=tuple(builtin_contracts({contract.event: contract for contract in CONTRACTS}).values()),
+        contracts=tuple(builtin_contracts({contract.event: contract for contract in CONTRACTS}, roles).values()),
         channels={"email": ChannelParts(parts, parts, "email"), "push": ChannelParts(parts, parts)},
         endpoints=frozenset({"desk"}),
         zones=ZONES.names,

@@ -182,7 +182,7 @@ def _meets_audience(person: Person, journey: Journey) -> bool:
     if not name:
         return journey.enter.event != AUDIENCE_ENTERED
     when = person.knowledge.audiences.get(name)
-    return when is not None and meet(person, "", "", ((when.expr, True),))
+    return when is not None and meet(person, "" if is_scheduled(journey) else journey.name, "", ((when.expr, True),))
 
 
 def audience_of(journey: Journey) -> str:
@@ -221,7 +221,7 @@ def assembled(cast: Cast, setup: Setup) -> Scenario:
     last_us = max(cast.at_us.values())
     for journey in cast.journeys:
         events += _triggers(cast, setup, journey, start_us)
-        last_us = max(last_us, start_us + SCHEDULE_US) if is_scheduled(journey) else last_us
+        last_us = max(last_us, start_us + SCHEDULE_US if is_scheduled(journey) else cast.at_us[journey.name] + _ripens_us(cast, journey))
     fates = {f"{recipe.journey}/{step}": fate for recipe in cast.recipes for step, fate in recipe.fates}
     return Scenario(
         names,
@@ -248,6 +248,12 @@ def _triggers(cast: Cast, setup: Setup, journey: Journey, start_us: int) -> Iter
         roles = sorted(_roles(cast.journeys), key=lambda role: role not in _roles((journey,)))
         return [Happening(at_us, ACCOUNT_JOINED, {"account": ACCOUNT, **({"role": role} if role else {})}) for role in roles or ("",)]
     return [Happening(at_us, event, draft.data(journey.name, event), of)]
+
+
+def _ripens_us(cast: Cast, journey: Journey) -> int:
+    """How long what is counted may have to lie back before somebody enters the audience that begins a journey."""
+    when = cast.draft(journey).knowledge.audiences.get(audience_of(journey)) if journey.enter.event == AUDIENCE_ENTERED else None
+    return min(max((each.window_us for each in when.features), default=0), SCHEDULE_US) if when is not None else 0
 
 
 def _known(cast: Cast, setup: Setup, draft: Person) -> dict[str, Any]:

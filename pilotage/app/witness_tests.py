@@ -60,8 +60,6 @@ def _unsayable(scenario: Scenario, name: str) -> str:
         return "another version was in force before"
     if scenario.received:
         return "other messages were received before"
-    if any(not step.startswith(f"{name}/") for step in scenario.fates):
-        return "something becomes of what another journey hands over"
     return ""
 
 
@@ -84,7 +82,7 @@ def _test(plan: Plan, proof: Proof, scenario: Scenario, name: str) -> dict[str, 
         {"type": each.type, "at": instant_text(each.at_us), "data": each.data, **({} if each.account else by_member)}
         for each in scenario.events
     ]
-    fates = {step.partition("/")[2]: _fate(fate) for step, fate in scenario.fates.items()}
+    fates = {step.removeprefix(f"{name}/"): _fate(fate) for step, fate in scenario.fates.items()}
     last_us = max(at_us for at_us, _, _ in proof.witness.collision.moments)
     return {
         "name": f"{proof.kind} {proof.about} with {', '.join(others)}",

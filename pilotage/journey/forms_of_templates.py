@@ -10,6 +10,7 @@ PARAMETER_TYPES = {
     "event": "name",
     "purpose": "name",
     "endpoint": "name",
+    "journey": "name",
     "attribute": "word",
     "team": "name",
     "role": "word",

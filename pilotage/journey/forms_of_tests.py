@@ -52,7 +52,7 @@ HAPPENING = Form(
     (
         Key("type", Value("name"), "the event's type", required=True),
         Key("data", Mapped(Anything(), "field", empty=True), "its data, as its contract wants them"),
-        Key("of", Value("step path"), "for an event message.*: the send step whose latest message it is about"),
+        Key("of", Value("step anywhere"), "for an event message.*: the send step whose latest message it is about"),
         Key("by", Value("name"), "the member that it is about; without it, it is about the account itself"),
         Key("after", Value("duration"), "how long after the event before it, or after the start; at once without it"),
         _AT,
@@ -136,8 +136,9 @@ TEST = Form(
         Key("events", Listing(HAPPENING), "what happens, in order"),
         Key(
             "fates",
-            Mapped(Either(_FATE, FATE), "step path"),
-            "for each send, call and task step, what becomes of what it hands over; without it sent, answered, and not done",
+            Mapped(Either(_FATE, FATE), "step anywhere"),
+            "for each send, call and task step, what becomes of what it hands over; without it sent, answered, and not done. Those of "
+            "other journeys that run as well are named JOURNEY/STEP",
         ),
         Key("until", Value("duration"), "how long after the start it ends; without it when nothing is left to happen"),
         Key("expect", EXPECT, "what must come of it", required=True),

@@ -216,6 +216,12 @@ SCALAR_KINDS: dict[str, ScalarKind] = {
         _pattern(f"{WORD}(/{WORD})*"),
         _matching(f"{WORD}(/{WORD})*", "the id of a step"),
     ),
+    "step anywhere": ScalarKind(
+        "D015",
+        "write the id of a step, such as again/nudge; of another journey with its name before it, such as service.orders.visit/ring",
+        _pattern(f"({NAME}/)?{WORD}(/{WORD})*"),
+        _matching(f"({NAME}/)?{WORD}(/{WORD})*", "the id of a step"),
+    ),
     "parameter": ScalarKind(
         "D015",
         "use small letters, digits and '_', beginning with a letter",

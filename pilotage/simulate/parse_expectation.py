@@ -26,10 +26,10 @@ class Resolver(Protocol):
 
 
 class ExpectationReader:
-    """Reads the expectation of one test."""
+    """Reads the expectation of one test. `named` are the journey's steps and, as JOURNEY/STEP, those of others that run as well."""
 
-    def __init__(self, resolver: Resolver, plan: Plan, steps: Mapping[str, AnyStep]) -> None:
-        self._resolver, self._plan, self._steps = resolver, plan, steps
+    def __init__(self, resolver: Resolver, plan: Plan, steps: Mapping[str, AnyStep], named: Mapping[str, AnyStep]) -> None:
+        self._resolver, self._plan, self._steps, self._named = resolver, plan, steps, named
 
     def read(self, written: Fields | None) -> Expectation:
         """The expectation; an empty one is a fault."""
@@ -114,8 +114,8 @@ class ExpectationReader:
     def _decision(self, scalar: Scalar) -> tuple[str, str]:
         """The verb and the step of a decision such as `timed_out hour`; the step may be left out."""
         verb, _, step = scalar.text.strip().partition(" ")
-        if step and step not in self._steps:
-            self._resolver.known(Scalar(scalar.line, scalar.column, step, step), self._steps, "step", "steps")
+        if step and step not in self._named:
+            self._resolver.known(Scalar(scalar.line, scalar.column, step, step), self._named, "step", "steps")
         return verb, step
 
     def _ending(self, written: Tree | None) -> Ending | None:

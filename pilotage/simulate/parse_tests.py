@@ -26,7 +26,7 @@ from pilotage.journey.values import kernel_value
 from pilotage.predicate.ir import Type
 from pilotage.predicate.texts import pairs, texts
 from pilotage.simulate.parse_expectation import ExpectationReader
-from pilotage.simulate.tests import DocumentTest, Fate, Happening, Member
+from pilotage.simulate.tests import DocumentTest, Fate, Happening, Member, running_with
 
 START = datetime(2026, 3, 2, 10)
 """When a test starts that does not say so: a Monday morning, on the customer's own clock."""
@@ -84,6 +84,7 @@ class _Reader:
     def __init__(self, document: Document, journey: Journey, names: Names, report: Report) -> None:
         self.document, self.journey, self.names, self.report = document, journey, names, report
         self.steps = {step.id: step for step in journey.steps if step.id != END}
+        self.named = self.steps
         self.zone = names.plan.policy.zone
         self.known_attributes = names.attributes_of(journey)
         self.on_account = on_accounts(journey)
@@ -148,7 +149,8 @@ class _Reader:
         start = written.scalar("start")
         local_us = self.names.zones.instant_of(instant_us(START), self.zone)
         self.start_us = self.instant(start) if start else local_us
-        until = written.scalar("until")
+        until, beside = written.scalar("until"), tuple(self._beside(written))
+        self.named = {**self.steps, **self._steps_of(running_with(self.names.journeys, (self.journey.name, *beside)))}
         self.members = self._members(given)
         test = DocumentTest(
             journey=self.journey.name,
@@ -157,12 +159,12 @@ class _Reader:
             place=written.place,
             start_us=self.start_us,
             zone=self.zone,
-            expect=ExpectationReader(self, self.names.plan, self.steps).read(written.map("expect")),
+            expect=ExpectationReader(self, self.names.plan, self.steps, self.named).read(written.map("expect")),
             attributes=attributes,
             consents=self._consents(given),
             arms=self._arms(given),
             held_out=flag_or(given.scalar("held_out"), False),
-            beside=tuple(self._beside(written)),
+            beside=beside,
             events=self._events(written),
             fates=self._fates(written),
             until_us=self.start_us + duration_or(until, 0) if until else 0,
@@ -232,6 +234,11 @@ class _Reader:
                 arms[key.text] = self.known(value, splits[key.text], "arm", "arms")
         return arms
 
+    def _steps_of(self, running: Iterable[str]) -> dict[str, AnyStep]:
+        """The steps of the other journeys that run as well, as a test names them: the journey, a stroke, the step."""
+        others = (self.names.journeys[name] for name in running if name != self.journey.name)
+        return {f"{other.name}/{step.id}": step for other in others for step in other.steps if step.id != END}
+
     def _beside(self, written: Fields) -> Iterable[str]:
         others = [name for name in self.names.journeys if name != self.journey.name]
         for item in written.list("beside"):
@@ -260,7 +267,7 @@ class _Reader:
         if written and type in INSIDE:
             self.wrong("T006", written, f"a test cannot bring about {type!r}", "let what leads to it happen")
         about = type.startswith("message.")
-        sends = [name for name, step in self.steps.items() if isinstance(step, Send)]
+        sends = [name for name, step in self.named.items() if isinstance(step, Send)]
         if about and of is None:
             self.wrong("T006", item, f"{type!r} does not say which message it is about", "add 'of': the step that sends it")
         if of is not None:
@@ -296,7 +303,7 @@ class _Reader:
             self.wrong("T002", place, f"{broken.event}: {broken.path}: {broken.reason}", broken.cure)
 
     def _fates(self, written: Fields) -> dict[str, Fate]:
-        handing = {name: step for name, step in self.steps.items() if isinstance(step, Send | Call | Task)}
+        handing = {name: step for name, step in self.named.items() if isinstance(step, Send | Call | Task)}
         found: dict[str, Fate] = {}
         fates = written.map("fates")
         for key, value in fates.fields if fates else ():

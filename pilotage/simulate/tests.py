@@ -4,9 +4,12 @@ Everything is resolved: instants are microseconds UTC, attributes have kernel re
 contract. `parse_tests` makes them of a document, `trial` runs them, `verdict` compares.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+
+from pilotage.journey.plan import Enter, Journey
 
 Place = tuple[int, int]
 """A line and a column of the journey's document."""
@@ -101,3 +104,14 @@ class DocumentTest(msgspec.Struct, frozen=True):
     until_us: int = 0
     members: tuple[Member, ...] = ()
     on_account: bool = False
+
+
+def running_with(journeys: Mapping[str, Journey], names: Iterable[str]) -> frozenset[str]:
+    """Journeys, and those that they have the customer enter; unknown ones are left out."""
+    found, ahead = set[str](), [name for name in names if name in journeys]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += [step.journey for step in journeys[name].steps if isinstance(step, Enter)]
+    return frozenset(found)

@@ -23,7 +23,7 @@ from pilotage.journey.advance import EndlessJourney, advance, wake_at
 from pilotage.journey.entry import RestlessEntry
 from pilotage.journey.forms_of_tests import NO_FATE
 from pilotage.journey.outcome import Action, Decision
-from pilotage.journey.plan import Decide, Enter, Journey, Plan, Split
+from pilotage.journey.plan import Decide, Journey, Plan, Split
 from pilotage.journey.program import Program, load
 from pilotage.journey.recheck import recheck_action
 from pilotage.journey.work import TooManyDerived
@@ -32,7 +32,7 @@ from pilotage.profile.state import State
 from pilotage.runner.delivery import expires, within_expiry
 from pilotage.runner.outbox import CANCELLED_REASON
 from pilotage.simulate.scenery import account_state, grants, member_id, member_state
-from pilotage.simulate.tests import DocumentTest, Fate, Happening
+from pilotage.simulate.tests import DocumentTest, Fate, Happening, running_with
 
 SUBJECTS_MAX = 200_000
 """How many ids are tried for a customer who is in the arms that a test asks for."""
@@ -63,8 +63,8 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What came of a test: the journey's decisions, what it handed over, the state in the end, and all of it in order of time.
-    `problem` is why it could not be run to its end; empty if it could."""
+    """What came of a test: the journey's decisions, what it handed over, the state in the end, and all of it in order of time, with what
+    other journeys decided. `problem` is why it could not be run to its end; empty if it could."""
 
     decisions: tuple[Decision, ...]
     actions: tuple[Action, ...]
@@ -85,19 +85,9 @@ class Stage:
         journeys = tuple(journey for journey in self.plan.journeys if journey.name in names)
         return load(msgspec.structs.replace(self.plan, journeys=journeys), self.zones, "test")
 
-    def _with_entered(self, names: set[str]) -> frozenset[str]:
-        """Journeys, and those that they have the customer enter."""
-        found, ahead = set[str](), sorted(names)
-        while ahead:
-            name = ahead.pop()
-            if name not in found:
-                found.add(name)
-                ahead += [step.journey for step in self.journeys[name].steps if isinstance(step, Enter)]
-        return frozenset(found)
-
     def run(self, test: DocumentTest) -> Trial:
         """Run one test, for the first customer who is where it wants him, and for whom is chosen what it wants."""
-        names = self._with_entered({test.journey, *test.beside})
+        names = running_with(self.journeys, (test.journey, *test.beside))
         decides = {step.id for step in self.journeys[test.journey].steps if isinstance(step, Decide)} & test.arms.keys()
         asked = ", ".join(f"{step}: {arm}" for step, arm in test.arms.items())
         journeys, tried = [self.journeys[name] for name in sorted(names)], 0
@@ -219,10 +209,10 @@ class _Run:
 
     def _hand_over(self, action: Action, at_us: int) -> None:
         own = action.journey == self.test.journey
-        fate = self.test.fates.get(action.step, _USUAL[action.kind]) if own else _USUAL[action.kind]
-        if own:
-            self.actions.append(action)
-            self.latest[action.step] = action
+        named = action.step if own else f"{action.journey}/{action.step}"
+        fate = self.test.fates.get(named, _USUAL[action.kind])
+        self.actions += [action] if own else []
+        self.latest[named] = action
         self.pending[action.effect] = action
         told_again = action.kind == "task" and action.variables["told"] != "opened"
         if fate.fate != NO_FATE and not told_again:

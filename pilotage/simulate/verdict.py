@@ -35,6 +35,7 @@ class Judge:
         self.test, self.trial, self.journey, self.attributes = test, trial, journey, attributes
         self.clock = Clock(zones, test.zone)
         self.found: list[Difference] = []
+        self.steps = {"", *(step.id for step in journey.steps)}
 
     def differences(self) -> tuple[Difference, ...]:
         """Every difference, in the order in which expectations are listed in the documentation."""
@@ -99,13 +100,26 @@ class Judge:
 
     def _decisions(self) -> None:
         """The expected decisions must be found in order; others may lie between."""
-        expected, made = self.test.expect.decisions, iter(self.trial.decisions)
+        expected = self.test.expect.decisions
+        made = iter(self._decided(others=any(step not in self.steps for _, step in expected)))
         for verb, step in expected:
-            if not any(decision.verb == verb and step in ("", decision.step) for decision in made):
-                actual = ", ".join(f"{decision.verb} {decision.step}".strip() for decision in self.trial.decisions)
+            if not any(decision.verb == verb and step in ("", self._named(decision)) for decision in made):
+                told = self._decided(others=any(step not in self.steps for _, step in expected))
+                actual = ", ".join(f"{decision.verb} {self._named(decision)}".strip() for decision in told)
                 missing = f"{verb} {step}".strip()
                 self._differs("decisions", f"{_listed(expected)} (not found: {missing})", actual or NOTHING)
                 return
+
+    def _decided(self, others: bool) -> Sequence[Decision]:
+        """The journey's decisions and, if a step of another journey is named, those of all that run as well."""
+        if not others:
+            return self.trial.decisions
+        told = (moment.decision for moment in self.trial.timeline)
+        return [each for each in told if each is not None and each.journey]
+
+    def _named(self, decision: Decision) -> str:
+        """A decision's step, as a test names it."""
+        return decision.step if decision.journey == self.journey.name else f"{decision.journey}/{decision.step}"
 
     def _ends(self) -> None:
         expected = self.test.expect.ends

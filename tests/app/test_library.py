@@ -10,6 +10,8 @@ from pilotage.app.exits import USAGE, Trouble
 from pilotage.app.library import begin, begin_all, library, playbook_named, playbooks, template_named
 from pilotage.app.starter import init
 from pilotage.app.workspace import Workspace, load
+from pilotage.journey.document import read_document
+from pilotage.journey.findings import Report, Severity
 from pilotage.journey.forms import STAGES
 from pilotage.journey.template import Template
 from pilotage.source.zones import packaged_zones
@@ -173,3 +175,59 @@ def test_names_of_files_are_names_of_templates() -> None:
     """A template lies in a file of its last name."""
     files = {path.stem for path in Path(ROOT / "pilotage" / "library").glob("*.yaml")}
     assert {name.rpartition(".")[2] for name in TEMPLATES} == files
+
+
+RESCUE = """\
+schema: 1
+kind: template
+name: service.orders.rescue
+description: Has customers with an open complaint enter another journey, and waits for what comes of it.
+guide: When to use it, what it needs, what to watch.
+parameters:
+  visit: {type: journey, default: service.orders.visit, description: the journey that mends what went wrong}
+journey: |
+  owner: {responsible: service-team}
+  purpose: service.support
+  stage: service
+  enter: {on: complaint.opened, reentry: always}
+  steps:
+    - id: mend
+      journey: "${visit}"
+      data: {complaint_id: trigger.complaint_id, resolution: "'none yet'"}
+      timeout: 7d
+      outcomes: {mended: done}
+      next: end
+      on_failure: end
+    - {id: done, exit: mended}
+  tests:
+    - name: what comes of the other journey leads on
+      fates: {"${visit}/ring": {fate: completed, outcome: reached}}
+      events: [{type: complaint.opened, data: "${example:complaint.opened}"}]
+      expect: {decisions: ["completed ${visit}/ring"], ends: mended}
+"""
+VISIT = """\
+schema: 1
+kind: journey
+name: service.orders.visit
+owner: {responsible: service-team}
+purpose: service.support
+stage: service
+enter: {on: complaint.closed, reentry: always}
+steps:
+  - {id: ring, task: Ring, team: service-team, sla: 1d, outcomes: {reached: good}, on_timeout: end, on_failure: end}
+  - {id: good, exit: mended}
+"""
+
+
+def test_a_template_may_enter_another_journey(tmp_path: Path, shop: Workspace) -> None:
+    """A template's step `journey` names one by a parameter of type journey; where the workspace has none of that name, it is told."""
+    (tmp_path / "rescue.yaml").write_text(RESCUE.replace('data: "${example:complaint.opened}"', "data: ${example:complaint.opened}"))
+    template, zones = template_named(str(tmp_path / "rescue.yaml")), packaged_zones()
+    missing = begin(shop, template, "service.orders.saved", {}, zones)
+    assert any("unknown journey 'service.orders.visit'" in finding.text for finding in missing.findings)
+    visit = read_document(VISIT.replace("orders.visit", "care.call").encode(), "journeys/call.yaml", Report())
+    assert visit is not None
+    with_visit = msgspec.structs.replace(shop, documents=(*shop.documents, visit))
+    begun = begin(with_visit, template, "service.orders.saved", {"visit": "service.care.call"}, zones)
+    assert [] == [finding.text for finding in begun.findings if finding.severity is Severity.ERROR]
+    assert 'journey: "service.care.call"' in begun.documents["journeys/saved.yaml"]

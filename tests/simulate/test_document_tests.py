@@ -357,3 +357,72 @@ def test_mistakes_in_tests_have_their_place(part: str, word: str, expected: str)
     result, (finding,) = outcome(line + "\n")
     assert f"journeys/cart.yaml:{CART.count(chr(10)) + 1}:{line.index(word) + 1}: error {expected}" in finding
     assert () == result.results
+
+
+VISIT = """
+schema: 1
+kind: journey
+name: service.orders.visit
+owner: {responsible: crm}
+purpose: service.payment
+enter: {on: order.placed, reentry: always}
+steps:
+  - {id: write, send: email, content: plain, expires: 1d, on_blocked: end, on_failure: end}
+  - {id: ring, task: Ring, team: care, sla: 1d, timeout: 2d, outcomes: {reached: good, not_reached: end}, on_timeout: end}
+  - {id: good, exit: good}
+"""
+APOLOGY = """
+schema: 1
+kind: journey
+name: service.orders.apology
+owner: {responsible: crm}
+purpose: service.payment
+enter: {on: complaint.opened, reentry: always}
+steps:
+  - {id: visit, journey: service.orders.visit, timeout: 7d, outcomes: {good: done}, next: end, on_failure: end}
+  - {id: done, exit: mended}
+tests:
+  - name: what becomes of the other journey's steps is said by its name
+    given: {attributes: {email: a@example.test}}
+    fates: {service.orders.visit/ring: {fate: completed, outcome: reached, after: 2h}}
+    events:
+      - {type: complaint.opened}
+      - {type: message.opened, of: service.orders.visit/write, after: 1h}
+    expect:
+      decisions: [requested visit, opened service.orders.visit/ring, completed service.orders.visit/ring, answered visit]
+      ends: mended
+  - name: a message of the other journey that fails ends it otherwise
+    given: {attributes: {email: a@example.test}}
+    fates: {service.orders.visit/write: failed}
+    events: [{type: complaint.opened}]
+    expect: {decisions: [failed service.orders.visit/write, answered visit], ends: end}
+"""
+
+
+def of_apology(written: str) -> tuple[list[tuple[str, ...]], list[str]]:
+    """How the tests of a journey that enters another one differ, and the findings."""
+    plan, report = compile_documents(VISIT, APOLOGY), Report()
+    document = read_document(written.encode(), "apology.yaml", report)
+    assert document is not None
+    results = run_tests([document], plan, ZONES, report)
+    told = [(each.what, each.expected, each.actual) for result in results for test in result.results for each in test.differences]
+    return told, [finding.text for finding in report.findings]
+
+
+def test_steps_of_an_entered_journey_are_named_with_it() -> None:
+    """A test says what becomes of what an entered journey hands over, is about its messages, and expects its decisions, each named
+    JOURNEY/STEP; what does not come about is told with all that was decided."""
+    assert ([], []) == of_apology(APOLOGY)
+    told, _ = of_apology(APOLOGY.replace("failed service.orders.visit/write, answered", "opened service.orders.visit/ring, answered"))
+    assert [("decisions", "opened service.orders.visit/ring, answered visit (not found: opened service.orders.visit/ring)")] == [
+        difference[:2] for difference in told
+    ]
+    assert "failed service.orders.visit/write" in told[0][2]
+
+
+def test_a_step_of_a_journey_that_does_not_run_is_told() -> None:
+    """A step that the other journey does not have, and one of a journey that does not run as well, are told with what was meant."""
+    _, findings = of_apology(APOLOGY.replace("visit/ring: {fate", "visit/rign: {fate"))
+    assert "did you mean 'service.orders.visit/ring'?" in findings[0]
+    _, findings = of_apology(APOLOGY.replace("fates: {service.orders.visit/write", "fates: {growth.recovery.cart/write"))
+    assert "unknown send, call or task step 'growth.recovery.cart/write'" in findings[0]

@@ -106,7 +106,8 @@ EXHIBITS = {
         "tests/channel/test_golden_liquid.py",
     ),
     "slots": Exhibit(
-        "Whatever messages come up, in whatever order, those leave that a plain reckoning of slots, priorities, nights and budgets says",
+        "Whatever messages come up, in whatever order, those leave that a plain reckoning of slots, priorities, nights, closed days and "
+        "budgets says",
         "tests/journey/test_arbitration.py --cases 10000",
     ),
     "history": Exhibit(

@@ -33,16 +33,17 @@ Named = Annotated[str, Meta(min_length=1, max_length=255)]
 
 
 class Asked(Struct, frozen=True, forbid_unknown_fields=True):
-    """A condition that a preview is asked of, whether or not an audience has it."""
+    """A condition that a preview is asked of, whether or not an audience has it: of persons, or of `accounts`."""
 
     when: Annotated[str, Meta(min_length=1, max_length=10_000)]
     limit: Annotated[int, Meta(ge=0, le=1000)] = 10
+    accounts: bool = False
 
 
 class ListedMembers(Struct, frozen=True, forbid_unknown_fields=True):
-    """Members of a static list by their identifiers, such as `{"user_id": "42"}`. `upload` names the upload they are part of and
-    `occurred_us` is when that began: the same upload sent again changes nothing. `basis` is the legal basis of having them on the
-    list; `by` says who tells so."""
+    """Members of a static list by their identifiers, such as `{"user_id": "42"}`, of accounts `{"account_id": "acme"}`. `upload` names the
+    upload they are part of and `occurred_us` is when that began: the same upload sent again changes nothing. `basis` is the legal basis of
+    having them on the list; `by` says who tells so."""
 
     upload: Named
     occurred_us: Annotated[int, Meta(ge=0, le=2**53)]
@@ -71,7 +72,7 @@ async def get_preview(desk: At, name: Annotated[str, _NAME], limit: Annotated[in
 @post("/audience-preview", responses=_USUAL | documented(409, 413, 415), status_code=200, summary="Who would be in an audience")
 async def ask_preview(desk: At, data: Annotated[Asked, Body()]) -> views.PreviewView:
     """How many subjects meet a condition that no audience needs to have, and some of them."""
-    return await _audiences(desk).preview("", data.when, data.limit, desk.clock.now_us())
+    return await _audiences(desk).preview("", data.when, data.limit, desk.clock.now_us(), data.accounts)
 
 
 @get("/audiences/{name:str}/why/{subject:str}", responses=_KNOWN, summary="Why a subject is in an audience or not")
@@ -80,12 +81,14 @@ async def get_why(desk: At, name: Annotated[str, _NAME], subject: Annotated[str,
     return await _audiences(desk).why(name, bytes.fromhex(subject), desk.clock.now_us())
 
 
-@get("/audience-overlap", responses=_KNOWN, summary="How audiences overlap")
+@get("/audience-overlap", responses=_KNOWN | documented(409), summary="How audiences overlap")
 async def get_overlap(
-    desk: At, name: Annotated[list[str] | None, Parameter(max_items=200, description="Only these; all without it.")] = None
+    desk: At,
+    name: Annotated[list[str] | None, Parameter(max_items=200, description="Only these; all without it.")] = None,
+    accounts: Annotated[bool, Parameter(description="All those of accounts, where none is named.")] = False,
 ) -> views.OverlapView:
     """How many subjects are in both of two audiences, by batch evaluation."""
-    return await _audiences(desk).overlap(name or [], desk.clock.now_us())
+    return await _audiences(desk).overlap(name or [], desk.clock.now_us(), accounts)
 
 
 @get("/audience-reconciliation", responses=_USUAL, summary="What is kept live against batch evaluation")

@@ -22,13 +22,15 @@ class AudienceView(msgspec.Struct, frozen=True):
 
 
 class PreviewView(msgspec.Struct, frozen=True):
-    """Who is in an audience, or meets a condition, by batch evaluation as of `at`: how many of all subjects, and some of them."""
+    """Who is in an audience, or meets a condition, by batch evaluation as of `at`: how many of all customers, or `of` all accounts, and
+    some of them."""
 
     condition: str
     at: str
     size: int
     subjects: int
     examples: list[str]
+    of: str = "customers"
 
 
 class ClauseView(msgspec.Struct, frozen=True):

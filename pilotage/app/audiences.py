@@ -20,6 +20,7 @@ from pilotage.event.envelope import wake_event
 from pilotage.journey.advance import advance, wake_at
 from pilotage.journey.names import event_fields
 from pilotage.journey.plan import Plan
+from pilotage.journey.subjects import part_of_accounts, part_of_persons
 from pilotage.predicate.ir import Predicate
 from pilotage.predicate.parse import parse
 from pilotage.predicate.scope import Scope, suggestion
@@ -42,6 +43,13 @@ class AudienceUnknown(LookupError):
         super().__init__(f"there is no audience {name!r}; {suggestion(name, known, 'audiences')}")
 
 
+class AudiencesApart(ValueError):
+    """Audiences of persons and of accounts have nobody in common. Name those of one kind."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(f"{', '.join(names)} are audiences of persons and of accounts; name those of one kind")
+
+
 class AudienceRecords:
     """Answers about the audiences of a data folder, from its records and its history. `extents` say how far history is; without
     it the owners of the shards are asked."""
@@ -55,12 +63,16 @@ class AudienceRecords:
     def _plan(self) -> Plan:
         return self._records.program.plan
 
-    def named(self, name: str) -> Audience:
-        """An audience of the plan in force; `AudienceUnknown`."""
-        found = next((each for each in self._plan.audiences if each.name == name), None)
-        if found is None:
-            raise AudienceUnknown(name, (each.name for each in self._plan.audiences))
-        return found
+    def _part(self, accounts: bool) -> Plan:
+        """What persons run by, or what accounts do."""
+        return (part_of_accounts if accounts else part_of_persons)(self._plan).plan
+
+    def named(self, name: str) -> tuple[Audience, bool]:
+        """An audience of the plan in force, and whether it is one of accounts; `AudienceUnknown`."""
+        known = {each.name: (each, accounts) for accounts in (True, False) for each in self._part(accounts).audiences}
+        if name not in known:
+            raise AudienceUnknown(name, known)
+        return known[name]
 
     async def audiences(self) -> list[views.AudienceView]:
         """All audiences of the plan in force with their sizes, by name."""
@@ -76,13 +88,16 @@ class AudienceRecords:
 
     async def why(self, name: str, subject: bytes, now_us: int) -> views.WhyView:
         """Why a subject is in an audience or not; `AudienceUnknown`, `SubjectUnknown`. An instant of 0 is the last thing known."""
-        self.named(name)
+        _, accounts = self.named(name)
         known = await self._records.state(subject)
         if known is None:
             raise SubjectUnknown(f"nobody is known by the id {subject.hex()}")
+        if _is_account(known[0]) is not accounts:
+            kinds = ("accounts", "a person") if accounts else ("persons", "an account")
+            raise SubjectUnknown(f"{name} is an audience of {kinds[0]}, and {subject.hex()} is {kinds[1]}")
         now_us = now_us or await self._last_us()
         state = self._at(known[0], now_us)
-        conditions = {each.name: each.when for each in self._plan.audiences}
+        conditions = {each.name: each.when for each in self._part(accounts).audiences}
         clause = explain(name, state, now_us, packaged_zones(), conditions)
         return views.WhyView(
             audience=name,
@@ -94,23 +109,32 @@ class AudienceRecords:
             condition=views.clause_view(clause),
         )
 
-    async def preview(self, name: str, when: str, limit: int, now_us: int) -> views.PreviewView:
-        """Who is in an audience of the plan in force or, where no name is given, meets a condition, whether or not it has been
-        released; `AudienceUnknown`, `PredicateError`."""
-        conditions = expanded(self._plan.audiences)
-        asked = conditions[self.named(name).name] if name else inlined(parse(when, scope_of(self._plan)), conditions)
-        evaluation, now_us = await self._evaluated({"asked": asked}, now_us)
+    async def preview(self, name: str, when: str, limit: int, now_us: int, accounts: bool = False) -> views.PreviewView:
+        """Who is in an audience of the plan in force or, where no name is given, which persons, or which `accounts`, meet a condition,
+        whether or not it has been released; `AudienceUnknown`, `PredicateError`."""
+        if name:
+            _, accounts = self.named(name)
+        part = self._part(accounts)
+        conditions = expanded(part.audiences)
+        asked = conditions[name] if name else inlined(parse(when, scope_of(part, accounts)), conditions)
+        evaluation, now_us = await self._evaluated({"asked": asked}, now_us, accounts)
         with evaluation:
             size = evaluation.sizes().get("asked", 0)
             examples = [subject.hex() for subject in evaluation.examples("asked", limit)]
-            text = self.named(name).when.text if name else when
-            return views.PreviewView(text, instant(now_us), size, evaluation.subjects(), examples)
+            text = self.named(name)[0].when.text if name else when
+            return views.PreviewView(text, instant(now_us), size, evaluation.subjects(), examples, "accounts" if accounts else "customers")
 
-    async def overlap(self, names: list[str], now_us: int) -> views.OverlapView:
-        """How many subjects are in both of two audiences, for all of these (none named: all); `AudienceUnknown`."""
-        chosen = sorted({self.named(name).name for name in names} or {each.name for each in self._plan.audiences})
-        conditions = expanded(self._plan.audiences)
-        evaluation, now_us = await self._evaluated({name: conditions[name] for name in chosen}, now_us)
+    async def overlap(self, names: list[str], now_us: int, accounts: bool = False) -> views.OverlapView:
+        """How many subjects are in both of two audiences, for all of these (none named: all of persons, or of `accounts`);
+        `AudienceUnknown`, `AudiencesApart`."""
+        kinds = {self.named(name)[1] for name in names}
+        if len(kinds) > 1:
+            raise AudiencesApart(names)
+        accounts = kinds.pop() if kinds else accounts
+        part = self._part(accounts)
+        chosen = sorted(set(names) or {each.name for each in part.audiences})
+        conditions = expanded(part.audiences)
+        evaluation, now_us = await self._evaluated({name: conditions[name] for name in chosen}, now_us, accounts)
         with evaluation:
             sizes, pairs = evaluation.sizes(), evaluation.overlap()
         both = [
@@ -137,14 +161,14 @@ class AudienceRecords:
 
     # What they are made of
 
-    async def _evaluated(self, conditions: Mapping[str, Predicate], now_us: int) -> tuple[Evaluation, int]:
-        """The conditions evaluated for all subjects as of an instant (0: the last thing known), and that instant."""
+    async def _evaluated(self, conditions: Mapping[str, Predicate], now_us: int, accounts: bool = False) -> tuple[Evaluation, int]:
+        """The conditions evaluated for all persons, or all accounts, as of an instant (0: the last thing known), and that instant."""
         now_us = now_us or await self._last_us()
-        attributes = {each.name: each.type for each in self._plan.attributes}
+        attributes = {each.name: each.type for each in self._part(accounts).attributes}
         evaluation = await asyncio.to_thread(Evaluation, attributes, self._plan.policy.zone)
         async for page in self._states():
-            persons = [(state, position) for state, position in page if state.ties is None or not state.ties.account]
-            await asyncio.to_thread(evaluation.add_states, [(self._at(state, now_us), position) for state, position in persons])
+            meant = [(state, position) for state, position in page if _is_account(state) is accounts]
+            await asyncio.to_thread(evaluation.add_states, [(self._at(state, now_us), position) for state, position in meant])
         for attempt in range(ATTEMPTS):
             try:
                 with await self._history() as history:
@@ -188,12 +212,16 @@ class AudienceRecords:
         return advance(self._records.program, state, wake_event(now_us), now_us).state
 
 
-def scope_of(plan: Plan) -> Scope:
-    """What a condition about the subjects of a plan may read."""
+def _is_account(state: State) -> bool:
+    return state.ties is not None and bool(state.ties.account)
+
+
+def scope_of(plan: Plan, accounts: bool = False) -> Scope:
+    """What a condition about the subjects of a part of a plan may read; accounts give no consents."""
     return Scope(
         attributes={each.name: each.type for each in plan.attributes},
         events=event_fields(plan.contracts),
-        purposes={purpose.name: () for purpose in plan.policy.purposes},
+        purposes={} if accounts else {purpose.name: () for purpose in plan.policy.purposes},
         audiences=tuple(each.name for each in plan.audiences),
         journeys={journey.name: journey.stage for journey in plan.journeys},
         zone=plan.policy.zone,

@@ -21,6 +21,8 @@ from pilotage.runner.clock import SystemClock
 Item = TypeVar("Item")
 _TRUTHS = {True: ("true", "green"), False: ("false", "red"), None: ("unknown", "yellow")}
 
+OfAccounts = Annotated[bool, Parameter(name="--accounts", help="Of accounts, not of persons, where no audience is named.", negative="")]
+
 audience = App(name="audience", help="Audiences: who is in them, why, how they overlap; static lists.")
 
 
@@ -77,8 +79,10 @@ async def _one(reader: Reader, name: str) -> AudienceView:
 
 
 @audience.command(name="preview")
-def audience_preview(name: str = "", *, when: str = "", limit: int = 10, data: Data = DATA, json: AsJson = False) -> int:
-    """Say how many customers are in an audience, or would be in one with a condition, and name some of them.
+def audience_preview(
+    name: str = "", *, when: str = "", limit: int = 10, accounts: OfAccounts = False, data: Data = DATA, json: AsJson = False
+) -> int:
+    """Say how many customers, or accounts, are in an audience, or would be in one with a condition, and name some of them.
 
     Asked in SQL of all of history and of what is known of every customer.
 
@@ -96,14 +100,14 @@ def audience_preview(name: str = "", *, when: str = "", limit: int = 10, data: D
     if bool(name) == bool(when):
         raise Trouble("name an audience, or give a condition with --when", USAGE)
     try:
-        found = asked(data, lambda reader: reader.preview(name, when, limit))
+        found = asked(data, lambda reader: reader.preview(name, when, limit, accounts))
     except PredicateError as error:
         raise Trouble(str(error), USAGE) from error
     if json:
         print_json(found)
         return OK
     out = console()
-    out.print(f"{number(found.size)} of {number(found.subjects)} customers  [dim]as of {found.at}[/]")
+    out.print(f"{number(found.size)} of {number(found.subjects)} {found.of}  [dim]as of {found.at}[/]")
     for subject in found.examples:
         out.print(subject)
     return OK
@@ -111,7 +115,7 @@ def audience_preview(name: str = "", *, when: str = "", limit: int = 10, data: D
 
 @audience.command(name="why")
 def audience_why(name: str, subject: str, *, data: Data = DATA, json: AsJson = False) -> int:
-    """Say why a customer is in an audience or not: each clause of its condition, true, false or unknown, and what it read.
+    """Say why a customer, or an account, is in an audience or not: each clause of its condition, true, false or unknown, and what it read.
 
     Example: pilotage audience why lapsed-gold user_id=42
 
@@ -120,7 +124,7 @@ def audience_why(name: str, subject: str, *, data: Data = DATA, json: AsJson = F
     name
         The audience's name.
     subject
-        A subject id, an identifier such as user_id=42, an e-mail address, or a bare user id.
+        A subject id, an identifier such as user_id=42 or account_id=acme, an e-mail address, or a bare user id.
     """
 
     async def ask(reader: Reader) -> WhyView:
@@ -157,8 +161,8 @@ def _shown(value: object) -> str:
 
 
 @audience.command(name="overlap")
-def audience_overlap(*names: str, data: Data = DATA, json: AsJson = False) -> int:
-    """Say how many customers are in both of two audiences, for all of them or those named.
+def audience_overlap(*names: str, accounts: OfAccounts = False, data: Data = DATA, json: AsJson = False) -> int:
+    """Say how many customers, or accounts, are in both of two audiences, for all of persons or those named.
 
     Example: pilotage audience overlap lapsed-gold regulars
 
@@ -167,7 +171,7 @@ def audience_overlap(*names: str, data: Data = DATA, json: AsJson = False) -> in
     names
         Only these audiences.
     """
-    found = asked(data, lambda reader: reader.overlap(list(names)))
+    found = asked(data, lambda reader: reader.overlap(list(names), accounts))
     if json:
         print_json(found)
         return OK
@@ -222,10 +226,10 @@ def audience_upload(
     data: Data = DATA,
     json: AsJson = False,
 ) -> int:
-    """Put the customers of a CSV file on a static list, or take them off.
+    """Put the customers, or accounts, of a CSV file on a static list, or take them off.
 
-    The file's first row names its columns: user_id, email, phone or anonymous_id, and basis where rows have one of their own. Each
-    customer is told once. An upload that was interrupted goes on with --resume. Needs a running process.
+    The file's first row names its columns: user_id, email, phone or anonymous_id, or account_id for a list of accounts, and basis where
+    rows have one of their own. Each is told once. An upload that was interrupted goes on with --resume. Needs a running process.
 
     Example: pilotage audience upload spring-party guests.csv --basis consent
 

@@ -17,7 +17,7 @@ from pilotage.event.envelope import Event
 from pilotage.journey.forms_of_policies import BASES
 from pilotage.journey.plan import Plan
 from pilotage.predicate.scope import suggestion
-from pilotage.profile.identity import normalised
+from pilotage.profile.identity import ACCOUNT_ID, normalised
 
 LISTED_MAX = 1_000
 """How many members one request tells."""
@@ -25,7 +25,7 @@ LISTED_MAX = 1_000
 BASIS = "basis"
 """The column that may hold each member's legal basis."""
 
-IDENTIFIERS = ("user_id", "email", "phone", "anonymous_id")
+IDENTIFIERS = ("user_id", "email", "phone", "anonymous_id", ACCOUNT_ID)
 """The columns that are identifiers; others are not read, and one of these there must be."""
 
 
@@ -34,6 +34,14 @@ class ListUnknown(LookupError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"no audience has the members of a list {name!r}; {suggestion(name, known, 'lists')}")
+
+
+class MemberOfAnotherKind(ValueError):
+    """A list of accounts has accounts for members, named by nothing but their account_id, and one of persons has none."""
+
+    def __init__(self, name: str, accounts: bool) -> None:
+        whom = f"accounts: name each by {ACCOUNT_ID} alone" if accounts else f"persons: an account, named by {ACCOUNT_ID}, cannot be on it"
+        super().__init__(f"{name!r} is a list of {whom}")
 
 
 class BasisUnknown(ValueError):
@@ -54,10 +62,15 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 def list_events(plan: Plan, listing: Listing, members: Sequence[Mapping[str, str]]) -> list[Event]:
-    """One event for each member; `ListUnknown`, `BasisUnknown`."""
-    known = sorted({audience.listed for audience in plan.audiences if audience.listed})
-    if listing.name not in known:
-        raise ListUnknown(listing.name, known)
+    """One event for each member; `ListUnknown`, `BasisUnknown`, `MemberOfAnotherKind`."""
+    of_accounts = plan.accounts.audiences if plan.accounts is not None else ()
+    lists = [{audience.listed for audience in audiences if audience.listed} for audiences in (plan.audiences, of_accounts)]
+    if listing.name not in lists[0] | lists[1]:
+        raise ListUnknown(listing.name, sorted(lists[0] | lists[1]))
+    for member in members:
+        account = ACCOUNT_ID in member
+        if listing.name not in lists[account] or (account and len(member) > 1):
+            raise MemberOfAnotherKind(listing.name, listing.name in lists[1])
     if listing.listed and listing.basis not in BASES:
         raise BasisUnknown(listing.basis)
     said = {"list": listing.name, "listed": listing.listed, **({"basis": listing.basis} if listing.basis else {})}

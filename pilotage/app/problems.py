@@ -10,9 +10,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Struct, UnsetType
 
 from pilotage.app.acts import NotAPerson
-from pilotage.app.audiences import AudienceUnknown
+from pilotage.app.audiences import AudiencesApart, AudienceUnknown
 from pilotage.app.exits import Trouble
-from pilotage.app.lists import BasisUnknown, ListUnknown
+from pilotage.app.lists import BasisUnknown, ListUnknown, MemberOfAnotherKind
 from pilotage.app.records import SubjectUnknown
 from pilotage.app.releasing import TakeOverRefused
 from pilotage.app.steering import ControlRefused, JourneyUnknown
@@ -97,7 +97,7 @@ def from_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[Pr
             return problem(503, str(fault), {"Retry-After": "5"})
         case Refusal() | TakeOverRefused() | BadKey() | Trouble():
             return problem(409, str(fault))  # signed by the wrong one, or not for what stands
-        case PredicateError() | BasisUnknown() | TaskTaken() | ControlRefused():
+        case PredicateError() | BasisUnknown() | MemberOfAnotherKind() | AudiencesApart() | TaskTaken() | ControlRefused():
             return problem(409, str(fault))  # well-formed, and not of the plan in force, or not free
         case HTTPException():
             return _from_http(request, fault)

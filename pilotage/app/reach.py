@@ -20,7 +20,7 @@ from pilotage.app import audience_views as about
 from pilotage.app import journey_views as about_journeys
 from pilotage.app import views
 from pilotage.app.access import RUNNING_FILE, TOKEN_FILE, Running
-from pilotage.app.audiences import AudienceRecords, AudienceUnknown
+from pilotage.app.audiences import AudienceRecords, AudiencesApart, AudienceUnknown
 from pilotage.app.equipment import Programs
 from pilotage.app.exits import BUSY, NEGATIVE, NO_INPUT, UNAVAILABLE, Trouble
 from pilotage.app.lists import Listing
@@ -90,13 +90,13 @@ class Reader(Protocol):
     async def audiences(self) -> list[about.AudienceView]:
         """The audiences of the plan in force."""
 
-    async def preview(self, name: str, when: str, limit: int) -> about.PreviewView:
+    async def preview(self, name: str, when: str, limit: int, accounts: bool = False) -> about.PreviewView:
         """Who is in an audience, or meets a condition."""
 
     async def membership(self, name: str, subject: bytes) -> about.WhyView:
         """Why a subject is in an audience or not."""
 
-    async def overlap(self, names: list[str]) -> about.OverlapView:
+    async def overlap(self, names: list[str], accounts: bool = False) -> about.OverlapView:
         """How audiences overlap."""
 
     async def reconcile(self, limit: int) -> about.ReconciliationView:
@@ -192,19 +192,21 @@ class Remote:
         """See `Reader`."""
         return await self._ask(list[about.AudienceView], "GET", "/audiences")
 
-    async def preview(self, name: str, when: str, limit: int) -> about.PreviewView:
+    async def preview(self, name: str, when: str, limit: int, accounts: bool = False) -> about.PreviewView:
         """See `Reader`."""
         if name:
             return await self._ask(about.PreviewView, "GET", f"/audiences/{quote(name, '')}/preview", params={"limit": limit})
-        return await self._ask(about.PreviewView, "POST", "/audience-preview", json={"when": when, "limit": limit})
+        return await self._ask(about.PreviewView, "POST", "/audience-preview", json={"when": when, "limit": limit, "accounts": accounts})
 
     async def membership(self, name: str, subject: bytes) -> about.WhyView:
         """See `Reader`."""
         return await self._ask(about.WhyView, "GET", f"/audiences/{quote(name, '')}/why/{subject.hex()}")
 
-    async def overlap(self, names: list[str]) -> about.OverlapView:
+    async def overlap(self, names: list[str], accounts: bool = False) -> about.OverlapView:
         """See `Reader`."""
-        return await self._ask(about.OverlapView, "GET", "/audience-overlap", params=[("name", name) for name in names])
+        return await self._ask(
+            about.OverlapView, "GET", "/audience-overlap", params=[*(("name", name) for name in names), ("accounts", str(accounts).lower())]
+        )
 
     async def reconcile(self, limit: int) -> about.ReconciliationView:
         """See `Reader`."""
@@ -281,17 +283,17 @@ class Local:
         """Refused: it needs a running process."""
         raise _not_running()
 
-    async def preview(self, name: str, when: str, limit: int) -> about.PreviewView:
+    async def preview(self, name: str, when: str, limit: int, accounts: bool = False) -> about.PreviewView:
         """See `Reader`; as of the last thing known."""
-        return await self._audiences.preview(name, when, limit, 0)
+        return await self._audiences.preview(name, when, limit, 0, accounts)
 
     async def membership(self, name: str, subject: bytes) -> about.WhyView:
         """See `Reader`; as of the last thing known."""
         return await self._audiences.why(name, subject, 0)
 
-    async def overlap(self, names: list[str]) -> about.OverlapView:
+    async def overlap(self, names: list[str], accounts: bool = False) -> about.OverlapView:
         """See `Reader`; as of the last thing known."""
-        return await self._audiences.overlap(names, 0)
+        return await self._audiences.overlap(names, 0, accounts)
 
     async def reconcile(self, limit: int) -> about.ReconciliationView:
         """See `Reader`; as of the last thing known."""
@@ -347,6 +349,8 @@ async def reach(data: Path) -> AsyncIterator[Reader]:
             yield reader
     except (SubjectUnknown, NotQuarantined, AudienceUnknown, TaskUnknown) as unknown:
         raise Trouble(str(unknown), NEGATIVE, _cure(unknown)) from unknown
+    except AudiencesApart as apart:
+        raise Trouble(str(apart), NEGATIVE) from apart
     finally:
         folder.close()
 

@@ -9,6 +9,8 @@ import pytest
 from pilotage.app.cli import invoke
 from pilotage.app.starter import init
 from tests.app.serving import WRITE_KEY, Served
+from tests.app.test_accounts import until
+from tests.app.test_accounts import workspace as workspace_with_accounts
 
 HEAD = "schema: 1\nkind: audience\nname: {}\nowner: {{responsible: crm}}\n"
 AUDIENCES = {
@@ -113,3 +115,62 @@ def test_what_cannot_be_asked_is_told(shop: Path, capsys: pytest.CaptureFixture[
     served.end()
     assert invoke(["audience", "preview", "--when", "cuntry = 'DE'", "--data", str(served.data)]) == 2
     assert "did you mean country?" in capsys.readouterr().err
+
+
+OF_ACCOUNTS = {
+    "busy": "when: count('order.placed', '30d') > 1",
+    "german-firms": "when: country = 'DE'",
+    "partners": "members: partners",
+}
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Path:
+    """A folder for a running system whose workspace has accounts, and audiences of them beside one of persons."""
+    workspace = tmp_path / "workspace"
+    workspace_with_accounts(workspace)
+    (workspace / "audiences").mkdir(exist_ok=True)
+    for name, text in OF_ACCOUNTS.items():
+        (workspace / "audiences" / f"{name}.yaml").write_text(HEAD.format(name) + f"subject: account\n{text}\n")
+    (workspace / "audiences" / "germans.yaml").write_text(HEAD.format("germans") + AUDIENCES["germans"] + "\n")
+    return tmp_path
+
+
+def test_audiences_of_accounts_are_asked_like_those_of_persons(company: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of accounts it is told, running and at rest, who is in an audience and why, how audiences overlap, and a list of them is uploaded by
+    account_id; what is asked of the wrong kind is told."""
+    served = Served(company)
+    for user, firm in (("ada", "acme"), ("ben", "acme"), ("cyd", "solo")):
+        group = {"userId": user, "groupId": firm, "traits": {"role": "admin"}}
+        assert 200 == served.client.post("/v1/group", json=group, auth=(WRITE_KEY, "")).status_code
+        served.sign_up(user)
+    for number, user in enumerate(("ada", "ben", "cyd")):
+        served.track(user, "Order Completed", order_id=str(number), total=10)
+    until(lambda: sizes(served.data, capsys)["german-firms"], 2)
+    until(lambda: sizes(served.data, capsys)["busy"], 1)
+    file = company / "partners.csv"
+    file.write_text("account_id\nacme\nnova\n")
+    assert 2 == told(served.data, capsys, "upload", "partners", str(file), "--basis", "contract")["told"]
+    people = company / "people.csv"
+    people.write_text("user_id\nada\n")
+    assert 69 == invoke(["audience", "upload", "partners", str(people), "--basis", "contract", "--data", str(served.data)])
+    assert "'partners' is a list of accounts: name each by account_id alone" in capsys.readouterr().err
+    assert ["germans"] == told(served.data, capsys, "overlap")["audiences"]
+    assert 3 == told(served.data, capsys, "preview", "--when", "count('order.placed', '30d') > 0")["size"]
+    for arguments, words in (
+        (("why", "busy", "user_id=ada"), "busy is an audience of accounts, and"),
+        (("overlap", "busy", "germans"), "busy, germans are audiences of persons and of accounts"),
+    ):
+        assert invoke(["audience", *arguments, "--data", str(served.data)])
+        assert words in capsys.readouterr().err
+    for running in (True, False):
+        if not running:
+            served.end()
+        found = told(served.data, capsys, "preview", "busy")
+        assert (1, 3, "accounts") == (found["size"], found["subjects"], found["of"])
+        assert 2 == told(served.data, capsys, "preview", "--accounts", "--when", "count('order.placed', '30d') > 0")["size"]
+        why = told(served.data, capsys, "why", "busy", "account_id=acme")
+        assert (True, found["examples"]) == (why["inside"], [why["subject"]])
+        overlap = told(served.data, capsys, "overlap", "--accounts")
+        assert (["busy", "german-firms", "partners"], [1, 2, 2]) == (overlap["audiences"], overlap["sizes"])
+        assert 1 == overlap["both"][0][2]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.decision.slot import slot_end
+from pilotage.event.time import parse_instant_us
 from pilotage.journey.advance import wake_at
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import Program, load
@@ -19,6 +20,14 @@ name: slots
 slots:
   - {{name: marketing, classes: [marketing], length: {length}, limit: {limit}}}
 """
+CALENDAR = """
+schema: 1
+kind: calendar
+name: closed
+classes: [marketing]
+days:
+{days}
+"""
 NAMES = ("a", "b", "c", "d")
 
 
@@ -29,9 +38,11 @@ def sender(name: str, priority: str = "", more: str = "", expires: str = "3d") -
     return journey(f"{{id: tell, send: email, content: plain, expires: {expires}{said}{more}, on_blocked: end}}", enter, name=name)
 
 
-def slotted(*journeys: str, length: str = "1h", limit: int = 1) -> Plan:
-    """The plan of journeys under a slot for marketing."""
-    return compile_documents(SLOTS.format(length=length, limit=limit), *journeys)
+def slotted(*journeys: str, length: str = "1h", limit: int = 1, closed: tuple[tuple[str, str], ...] = ()) -> Plan:
+    """The plan of journeys under a slot for marketing, and a calendar of closed days and spans, if there are any."""
+    days = "".join(f"  - {{from: {first}, to: {last}}}\n" for first, last in closed)
+    calendars = [CALENDAR.format(days=days)] if closed else []
+    return compile_documents(SLOTS.format(length=length, limit=limit), *calendars, *journeys)
 
 
 def settle(subject: Subject, until: int) -> Subject:
@@ -138,8 +149,23 @@ def test_a_service_message_waits_for_no_slot() -> None:
     assert [("a", START + 5 * MINUTE)] == sent(subject)
 
 
-def audited(program: Program, arrivals: list[tuple[int, int]], priorities: list[int], subject: bytes, days: int) -> list[tuple[str, int]]:
-    """Who leaves when, reckoned plainly: at each slot end all that wait, the best first, as far as night, budget and slot allow."""
+Span = tuple[str, str]
+
+
+def shut(closed: tuple[Span, ...], at_us: int) -> bool:
+    """Whether an instant lies in one of the closed spans; whole days are closed to their end."""
+    for first, last in closed:
+        ends_us = parse_instant_us(f"{last}T00:00Z") + DAY if "T" not in last else parse_instant_us(f"{last}Z")
+        if parse_instant_us(f"{first}T00:00Z" if "T" not in first else f"{first}Z") <= at_us < ends_us:
+            return True
+    return False
+
+
+def audited(
+    program: Program, arrivals: list[tuple[int, int]], priorities: list[int], subject: bytes, days: int, closed: tuple[Span, ...]
+) -> list[tuple[str, int]]:
+    """Who leaves when, reckoned plainly: at each slot end all that wait, the best first, as far as night, calendar, budget and slot
+    allow."""
     (slot,) = program.rules.slots
     waiting: list[tuple[int, int, int]] = []
     left: list[tuple[str, int]] = []
@@ -147,7 +173,7 @@ def audited(program: Program, arrivals: list[tuple[int, int]], priorities: list[
     end = slot_end(slot, subject, START + 1)
     while end < START + days * DAY:
         waiting += [(-priorities[number], number, at) for at, number in coming if end - slot.length_us <= at < end]
-        night = not 8 * HOUR <= end % DAY < 21 * HOUR
+        night = not 8 * HOUR <= end % DAY < 21 * HOUR or shut(closed, end)
         gone = 0
         for candidate in sorted(waiting):
             _, number, at = candidate
@@ -166,27 +192,36 @@ WORLDS = st.fixed_dictionaries(
         "priorities": st.permutations([0, 1, 2, 3]),
         "length": st.sampled_from(["30m", "1h", "5h", "1d"]),
         "limit": st.integers(1, 2),
+        "closed": st.sampled_from(
+            (
+                (),
+                (("2026-03-04", "2026-03-04"),),
+                (("2026-03-03", "2026-03-05"), ("2026-03-07T06:00", "2026-03-07T18:00")),
+                (("2026-03-02T20:00", "2026-03-03T09:30"), ("2026-03-09", "2026-03-10")),
+                (("2026-03-05T00:00", "2026-03-09T00:00"),),
+            )
+        ),
         "shuffle": st.randoms(use_true_random=False),
     }
 )
 PROGRAMS: dict[tuple[object, ...], Program] = {}
 
 
-def program_of(priorities: list[int], length: str, limit: int) -> Program:
+def program_of(priorities: list[int], length: str, limit: int, closed: tuple[Span, ...]) -> Program:
     """The program of the four journeys, made once."""
-    key = (*priorities, length, limit)
+    key = (*priorities, length, limit, closed)
     if key not in PROGRAMS:
         journeys = [sender(name, str(priority)) for name, priority in zip(NAMES, priorities, strict=True)]
-        PROGRAMS[key] = load(slotted(*journeys, length=length, limit=limit), ZONES, "test")
+        PROGRAMS[key] = load(slotted(*journeys, length=length, limit=limit, closed=closed), ZONES, "test")
     return PROGRAMS[key]
 
 
 @given(world=WORLDS)
 def test_messages_leave_as_a_plain_reckoning_says(world: dict[str, object]) -> None:
-    """In any world: who leaves and when is what a plain reckoning says; so no budget and no slot overshoots, each waits for the
-    first slot end that allows it or expires, and the order of arrival within a slot plays no part."""
-    priorities, length, limit = world["priorities"], world["length"], world["limit"]
-    program = program_of(list(priorities), str(length), int(limit))  # type: ignore[call-overload]
+    """In any world, with closed days or without: who leaves and when is what a plain reckoning says; so no budget and no slot overshoots,
+    each waits for the first slot end that allows it or expires, and the order of arrival within a slot plays no part."""
+    priorities, length, limit, closed = (world[name] for name in ("priorities", "length", "limit", "closed"))
+    program = program_of(list(priorities), str(length), int(limit), closed)  # type: ignore
     arrivals: list[tuple[int, int]] = list(dict.fromkeys(world["arrivals"]))  # type: ignore[call-overload]
     met: dict[int, int] = {}
     arrivals = [
@@ -194,7 +229,7 @@ def test_messages_leave_as_a_plain_reckoning_says(world: dict[str, object]) -> N
     ]  # type: ignore[func-returns-value]
     subject = Subject(program=program).sign_up()
     settle(arrive(subject, *((at, NAMES[number]) for at, number in arrivals)), START + 16 * DAY)
-    assert audited(program, arrivals, list(priorities), subject.state.subject, 16) == sent(subject)  # type: ignore[call-overload]
+    assert audited(program, arrivals, list(priorities), subject.state.subject, 16, closed) == sent(subject)  # type: ignore
 
 
 @pytest.mark.parametrize(

@@ -21,15 +21,18 @@ from pilotage.proof.conflict import KINDS, Conflicts
 from pilotage.proof.consent_paths import CONSENT, consent_proofs, looked_for
 from pilotage.proof.enactment import enact
 from pilotage.proof.loops import Looping, Rounds
+from pilotage.proof.minimal import minimal
 from pilotage.proof.outcome import Bounds, Proof, Verdict, Witness
+from pilotage.proof.policy import POLICY, made_small, policy_proofs
+from pilotage.proof.policy import looked_for as barred_by
 from pilotage.proof.pressure import PRESSURE, Counter, Pressures
 from pilotage.proof.reach import REACH, Reaching
 from pilotage.proof.story import Story, Teller
 from pilotage.proof.subsumption import SUBSUMPTION, subsumption_proofs
-from pilotage.proof.witness import Collide, Setup, minimal
+from pilotage.proof.witness import Collide, Setup
 
 CONFLICT = "conflict"
-QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION)
+QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION, POLICY)
 """The kinds of questions that can be asked of a plan."""
 
 PROVER = 1
@@ -210,6 +213,8 @@ def evidence_of(
             proofs += Reaching(Conflicts(plan, zones, question.bounds)).proofs()
         elif kind == SUBSUMPTION:
             proofs += subsumption_proofs(plan, zones)
+        elif kind == POLICY:
+            proofs += policy_proofs(Conflicts(plan, zones, question.bounds))
     if question.journey:
         proofs = [proof for proof in proofs if not proof.journeys or question.journey in proof.journeys]
     return Evidence(plan.digest, digest(question.bounds), tuple(proofs), plain), known
@@ -221,6 +226,8 @@ def shown(plan: Plan, zones: Zones, bounds: Bounds, proof: Proof) -> Shown:
     witness = proof.witness
     assert witness is not None, "only a witness can be shown"
     conflicts = Conflicts(plan, zones, bounds)
+    if proof.question == POLICY:
+        return _shown_by_policy(conflicts, proof)
     setup, collide, within_us = _stage(conflicts, proof)
     small = minimal(setup.program, witness, collide, within_us) if collide is not None else witness
     alone = msgspec.structs.replace(setup.program.plan, journeys=_with_entered(plan, small.scenario.journeys))
@@ -230,6 +237,17 @@ def shown(plan: Plan, zones: Zones, bounds: Bounds, proof: Proof) -> Shown:
         raise NotReproduced(f"{' and '.join(proof.journeys)} did not collide again over {proof.about}; run with --fresh")
     told = msgspec.structs.replace(proof, witness=Witness(small.scenario, found[1]))
     return Shown(told, Teller(plan, zones).told(told, decisions))
+
+
+def _shown_by_policy(conflicts: Conflicts, proof: Proof) -> Shown:
+    """A witness of what is not for them, as it may be shown."""
+    plan, zones, small = conflicts.plan, conflicts.zones, made_small(conflicts, proof)
+    alone = Conflicts(msgspec.structs.replace(plan, journeys=_with_entered(plan, small.scenario.journeys)), zones, conflicts.bounds)
+    found = barred_by(alone, proof)(small.scenario)
+    if found is None:
+        raise NotReproduced(f"nobody came to {proof.about} of {proof.journeys[0]} again; run with --fresh")
+    told = msgspec.structs.replace(proof, witness=Witness(small.scenario, found.collision))
+    return Shown(told, Teller(plan, zones).told(told, enact(alone.setup.program, small.scenario).decisions))
 
 
 class NotReproduced(RuntimeError):

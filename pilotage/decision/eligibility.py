@@ -37,6 +37,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 Verdict = Allowed | Later | Refused
 ALLOWED = Allowed()
+NOT_KNOWN = ", which is not known"
+"""How the reason of a refusal ends where a condition is NULL."""
 
 
 def decide(rules: ContactRules, state: State, candidate: Candidate, now_us: int) -> Verdict:
@@ -89,7 +91,12 @@ def _forbidden(rules: ContactRules, standing: Standing, state: State, candidate:
 def not_for_them(purpose: Purpose, met: bool | None) -> Refused:
     """The refusal of a message to somebody whom its purpose is not for, or of whom that is not known (NULL)."""
     condition = "" if purpose.only is UNSET else purpose.only.text
-    return Refused(only_rule(purpose.name), f"only where {condition}" + (", which is not known" if met is None else ""))
+    return Refused(only_rule(purpose.name), f"only where {condition}{NOT_KNOWN if met is None else ''}")
+
+
+def known_not(reason: str) -> bool:
+    """Whether such a refusal says that the purpose is not for the customer, and not that it is not known."""
+    return not reason.endswith(NOT_KNOWN)
 
 
 def only_rule(purpose: str) -> str:

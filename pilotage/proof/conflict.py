@@ -79,7 +79,7 @@ class Conflicts:
     def knowledge(self) -> Knowledge:
         """What people are made up from."""
         if self.known is None:
-            self.known = Knowledge(self.plan)
+            self.known = Knowledge(self.plan, self.zones)
         return self.known
 
     def footprint(self, name: str) -> Footprint:

@@ -125,6 +125,24 @@ def footprint(journey: Journey, setting: Setting) -> Footprint:
     )
 
 
+def narrowed_to(found: Footprint, purposes: frozenset[str]) -> Footprint:
+    """A footprint without the messages of other purposes; without anything where the journey is for none of these."""
+    acts = tuple(act for act in found.acts if act.purpose in purposes or act.kind == SET) if is_for(found.journey, purposes) else ()
+    return msgspec.structs.replace(
+        found,
+        acts=acts,
+        channels=frozenset(act.on for act in acts if act.kind == SEND),
+        sets=frozenset(act.on for act in acts if act.kind == SET),
+        claims=frozenset(claim for act in acts for claim in act.claims),
+        excludes=frozenset(claim for act in acts for claim in act.excludes),
+    )
+
+
+def is_for(journey: Journey, purposes: frozenset[str]) -> bool:
+    """Whether a journey is for one of some purposes, or sends a message of one."""
+    return journey.purpose in purposes or any(isinstance(step, Send) and step.purpose in purposes for step in journey.steps)
+
+
 def _deferral_us(step: Send, journey: Journey, setting: Setting) -> int:
     """How long a message can be put off: until its expiry where any rule can, not at all where none can."""
     standing = setting.rules.standing(step.channel, step.purpose, journey.name)

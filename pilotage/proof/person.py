@@ -15,6 +15,7 @@ from pilotage.contract.example import example
 from pilotage.contract.model import Contract, FieldSpec
 from pilotage.event.time import HOUR_US, MINUTE_US
 from pilotage.event.zone import Zones
+from pilotage.journey.parse_calendar import COUNTRY_ATTRIBUTE
 from pilotage.journey.plan import Plan
 from pilotage.journey.values import json_value
 from pilotage.predicate.flips import walk
@@ -44,6 +45,8 @@ from pilotage.predicate.solver.problem import World
 from pilotage.proof.domains import Comparison, Domain, comparison, conjuncts, key_of, narrowed
 from pilotage.proof.separation import conjoined
 
+COUNTRIES = ("FR", "US", "JP", "BR", "NG", "AU")
+"""Where somebody lives of whom it does not matter."""
 EVENTS_MAX = 30
 """How many earlier events of one type somebody is given at most."""
 SOLVER = Limits(work=400_000, timeout_ms=60_000)
@@ -71,6 +74,7 @@ class Knowledge:
         self.contracts: dict[str, Contract] = {contract.event: contract for contract in plan.contracts}
         self.features: dict[str, Feature] = {feature.key: feature for feature in plan.features}
         self.audiences = {audience.name: audience.when for audience in plan.audiences}
+        self.country = plan.policy.country_attribute or COUNTRY_ATTRIBUTE
         self.types = {attribute.name: attribute.type for attribute in plan.attributes}
         self.fed = {(event, path): each for each in plan.attributes for event, path in each.sources}
         self.examples: dict[str, dict[str, Any]] = {}
@@ -125,7 +129,13 @@ class Person:
 
     def values(self) -> dict[str, Any]:
         """A value for each attribute that must have one."""
-        return {name: value for name, domain in self.attributes.items() if domain.null is False for value in _first(domain)}
+        return {name: value for name, domain in self.attributes.items() if domain.null is False for value in self._likely(name, domain)}
+
+    def _likely(self, name: str, domain: Domain) -> tuple[Any, ...]:
+        """A value for an attribute: of a country whose name is left open, one that there is."""
+        if name != self.knowledge.country or domain.allowed is not None or domain.type != Type.STRING:
+            return _first(domain)
+        return tuple(country for country in COUNTRIES if country not in domain.excluded)[:1] or _first(domain)
 
     def data(self, journey: str, event: str) -> dict[str, Any]:
         """Data of the event that begins a journey: what its contract requires, and the fields that matter."""

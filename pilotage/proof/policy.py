@@ -39,9 +39,9 @@ def policy_proofs(conflicts: Conflicts) -> Iterator[Proof]:
         return
     asked = _Asked(conflicts, restrictions)
     for each in restrictions.values():
-        if asked.exclusions.never(each):
+        if each.purpose in conflicts.purposes and asked.exclusions.never(each):
             yield Proof(POLICY, NOBODY, (), Verdict.NEVER, each.purpose, f"{each.only.text} is never true")
-    for name in conflicts.journeys:
+    for name, _ in conflicts.asked:
         yield from asked.journey(name)
 
 
@@ -63,6 +63,8 @@ class _Asked:
         journey = footprint.journey
         for step in journey.steps:
             if step.id not in footprint.passages.spans:
+                continue
+            if isinstance(step, Send) and step.purpose not in self.conflicts.purposes:
                 continue
             if isinstance(step, Send):
                 if step.purpose in self.restrictions:

@@ -32,7 +32,7 @@ class Reaching:
 
     def proofs(self) -> Iterator[Proof]:
         """The questions about every journey on persons."""
-        for name, journey in self.conflicts.journeys.items():
+        for name, journey in self.conflicts.asked:
             if not on_accounts(journey):
                 yield from self._journey(name, journey)
 

@@ -1,7 +1,7 @@
 """The command `prove`: questions about a whole plan, each answered by a proof, by a customer's story, or by what ran out."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,13 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pilotage.app.answers import Answered, answered, keep_for_review
 from pilotage.app.exits import NEGATIVE, OK, UNDECIDED, USAGE, Trouble
 from pilotage.app.options import AsJson
 from pilotage.app.planning import unplanned
-from pilotage.app.proved_text import counts, listed, various
-from pilotage.app.proven import Asked as Proved
-from pilotage.app.proven import folder_of, keep_proven
-from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered, evidence_of, shown
+from pilotage.app.proved_text import counts, listed
+from pilotage.app.proven import folder_of
+from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered
 from pilotage.app.proving import Progress as Told
 from pilotage.app.terminal import console, counted, error_console, print_json
 from pilotage.app.witness_tests import save_witness
@@ -25,7 +25,6 @@ from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
 from pilotage.event.time import duration_us
 from pilotage.journey.findings import suggestion
 from pilotage.journey.forms_of_policies import CLASSES
-from pilotage.proof.change import smallest
 from pilotage.proof.outcome import Bounds, Proof, Verdict
 from pilotage.proof.policy import POLICY
 from pilotage.proof.reach import REACH
@@ -83,30 +82,29 @@ def prove_command(
     zones, asked = packaged_zones(), Question(journey, _bounds(within, pressure), classes=_classes(only or []))
     questions = (question,) if question else QUESTIONS
     with _progress(quiet=json) as progress:
-        evidence, remembered = evidence_of(plan, zones, asked, questions, _known(folder, fresh), progress)
-    _remember(folder, remembered)
-    if not (journey or asked.classes) and asked.bounds == Bounds():  # a review is not told what was asked for less
-        found = Proved(evidence.plan, evidence.bounds, questions, evidence.proofs, evidence.plain)
-        keep_proven(folder_of(folder, folder / "data"), found, QUESTIONS)
-    chosen = various(evidence.witnesses)[: max(stories, 0)]
-    told = [shown(plan, zones, asked.bounds, proof, asked.classes) for proof in chosen]
-    changes = [smallest(plan, zones, asked.bounds, each.proof) for each in told]
-    saved = [save_witness(loaded, plan, zones, each.proof) for each in told] if save else []
+        found = answered(plan, zones, asked, questions, stories, _known(folder, fresh), progress)
+    _remember(folder, found.remembered)
+    evidence = found.evidence
+    keep_for_review(folder_of(folder, folder / "data"), asked, questions, evidence)
+    saved = tuple(save_witness(loaded, plan, zones, each.proof) for each in found.told) if save else ()
     if json:
-        print_json({**msgspec.structs.asdict(evidence), "stories": [each.story for each in told], "changes": changes, "saved": saved})
+        print_json(msgspec.structs.replace(found.answers, saved=saved))
     else:
-        out = console()
-        for each, change in zip(told, changes, strict=True):
-            out.print(each.story.text, markup=False, soft_wrap=True)
-            if change is not None:
-                out.print(f"  To remove it: {change.text}. Proved: {change.reason}.", markup=False, soft_wrap=True)
-            out.print()
-        for line in saved:
-            out.print(line, markup=False, soft_wrap=True)
-        _summary(out, evidence, chosen, asked)
+        _tell(console(), found, asked, saved)
     if evidence.witnesses or any(proof.verdict is Verdict.NEVER and proof.question in (REACH, POLICY) for proof in evidence.proofs):
         return NEGATIVE
     return UNDECIDED if any(proof.verdict is Verdict.UNKNOWN for proof in evidence.proofs) else OK
+
+
+def _tell(out: Console, found: Answered, asked: Question, saved: Sequence[str]) -> None:
+    for story, change in zip(found.answers.stories, found.answers.changes, strict=True):
+        out.print(story.text, markup=False, soft_wrap=True)
+        if change is not None:
+            out.print(f"  To remove it: {change.text}. Proved: {change.reason}.", markup=False, soft_wrap=True)
+        out.print()
+    for line in saved:
+        out.print(line, markup=False, soft_wrap=True)
+    _summary(out, found.evidence, found.chosen, asked)
 
 
 def _compiled(folder: Path, journey: str) -> tuple[Workspace, Compiled]:

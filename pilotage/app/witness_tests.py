@@ -11,17 +11,20 @@ from typing import Any
 import msgspec
 
 from pilotage.app.workspace import Workspace
+from pilotage.contract.builtin import CANDIDATE_OFFERED
 from pilotage.event.time import instant_text
 from pilotage.event.zone import Zones
 from pilotage.experiment.assignment import arm_index
 from pilotage.journey.document import Document, Fields, Items, read_document
 from pilotage.journey.findings import Report
-from pilotage.journey.plan import AttributeSpec, Journey, Plan, Split
+from pilotage.journey.plan import AttributeSpec, Journey, Plan, Split, Task
 from pilotage.journey.subjects import on_accounts
 from pilotage.journey.values import plain_value
 from pilotage.predicate.ir import Type
+from pilotage.proof.conflict import ATTRIBUTE
 from pilotage.proof.enactment import account_of_number, subject_of
 from pilotage.proof.outcome import Fate, Proof, Scenario
+from pilotage.proof.policy import BARRED, HANDED
 from pilotage.simulate.document_tests import run_tests
 
 MEMBER = "customer"
@@ -60,6 +63,8 @@ def _unsayable(scenario: Scenario, name: str) -> str:
         return "another version was in force before"
     if scenario.received:
         return "other messages were received before"
+    if any(each.type == CANDIDATE_OFFERED for each in scenario.events):
+        return "an account offers a message"
     return ""
 
 
@@ -75,8 +80,7 @@ def _test(plan: Plan, proof: Proof, scenario: Scenario, name: str) -> dict[str, 
     given |= {"arms": arms} if arms else {}
     steps = [step for _, journey, step in proof.witness.collision.moments if journey == name and step]
     others = [each for each in proof.journeys if each != name]
-    verb = "set" if proof.kind == "attribute" else "offered" if of_account else "sent"
-    expect = {"decisions": [f"{verb} {step}" for step in steps]} if steps else {"enters": True}
+    expect = {"decisions": [f"{_verb(plan, proof, name, step)} {step}" for step in steps]} if steps else {"enters": True}
     by_member = {"by": MEMBER} if of_account else {}
     events = [
         {"type": each.type, "at": instant_text(each.at_us), "data": each.data, **({} if each.account else by_member)}
@@ -85,7 +89,7 @@ def _test(plan: Plan, proof: Proof, scenario: Scenario, name: str) -> dict[str, 
     fates = {step.removeprefix(f"{name}/"): _fate(fate) for step, fate in scenario.fates.items()}
     last_us = max(at_us for at_us, _, _ in proof.witness.collision.moments)
     return {
-        "name": f"{proof.kind} {proof.about} with {', '.join(others)}",
+        "name": " ".join((proof.kind, proof.about, *(["with", ", ".join(others)] if others else []))),
         **({"given": given} if given else {}),
         **({"beside": others} if others else {}),
         "start": instant_text(scenario.start_us),
@@ -94,6 +98,14 @@ def _test(plan: Plan, proof: Proof, scenario: Scenario, name: str) -> dict[str, 
         "until": f"{-(-(last_us - scenario.start_us) // 1_000_000) + 1}s",
         "expect": expect,
     }
+
+
+def _verb(plan: Plan, proof: Proof, name: str, step: str) -> str:
+    """What was decided at a step that a witness is about."""
+    if proof.kind == HANDED:
+        return "opened" if any(isinstance(each, Task) and each.id == step for each in _journey(plan, name).steps) else "called"
+    usual = "offered" if on_accounts(_journey(plan, name)) else "sent"
+    return {ATTRIBUTE: "set", BARRED: "blocked"}.get(proof.kind, usual)
 
 
 def _customer(plan: Plan, scenario: Scenario) -> dict[str, Any]:

@@ -15,15 +15,15 @@ from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import AnyStep, Branch, Call, Send, Split, Task, Wait
 from pilotage.journey.program import Program
 from pilotage.journey.subjects import on_accounts
-from pilotage.proof.casting import Cast, Setup, assembled, casts, let_reach
+from pilotage.proof.casting import Cast, Setup, assembled, casts, reachable
 from pilotage.proof.enactment import Enacted, among, enact
+from pilotage.proof.minimal import minimal_by
 from pilotage.proof.moved import came_true
 from pilotage.proof.moves import AGAIN, ARM, BRANCH, BUDGET, DEADLINE, GATE, HOLDOUT, PAST, TWICE, UNSET_VALUE, Doubt, Move, spoken
 from pilotage.proof.outcome import Collision, Fate, Happening, Received, Scenario, Witness
 from pilotage.proof.person import meet
 from pilotage.proof.recipes import Recipe, onward, recipes, recipes_by
 from pilotage.proof.routes import EVENT, Fact, done_by
-from pilotage.proof.witness import reductions
 
 WAYS_MAX = 4
 """By how many ways to a step somebody is looked for."""
@@ -95,7 +95,7 @@ def sought(stage: Stage, doubt: Doubt) -> Witness | None:
     for plot in _plots(stage.move, doubt):
         recipe = _whole(stage.move, doubt, plot)
         for cast in casts(stage.setup, (recipe,), partial(_fits, stage.move, doubt, plot)):
-            let_reach(stage.move.rules[1], cast.person, stage.move.takeover.new, recipe)
+            reachable(Setup(stage.after, stage.setup.knowledge), cast.person, stage.move.takeover.new, recipe.withheld)
             for scenario in _scenarios(stage, doubt, plot, cast):
                 guide = Guide(stage, cast, _awaited(stage.move, plot))
                 enacted = stage.enacted(scenario, guide)
@@ -108,14 +108,7 @@ def sought(stage: Stage, doubt: Doubt) -> Witness | None:
 
 def smallest_witness(stage: Stage, doubt: Doubt, witness: Witness) -> Witness:
     """The same with as little as is needed for it."""
-    current, changed = witness, True
-    while changed:
-        changed = False
-        for smaller in reductions(current.scenario):
-            found = stage.found(smaller, doubt)
-            if found is not None:
-                current, changed = Witness(smaller, found), True
-                break
+    current = minimal_by(witness, lambda smaller: stage.found(smaller, doubt))
     last_us = max(at_us for at_us, _, _ in current.collision.moments)
     ended = msgspec.structs.replace(current.scenario, until_us=max(last_us, current.scenario.takeover_us))
     found = stage.found(ended, doubt)

@@ -4,9 +4,8 @@ an exit whose condition is never true do no harm that anybody sees, and nothing 
 Somebody is enacted for each part, or it is proved that there is nobody.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Journey, Set, Wait
 from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Predicate
@@ -14,10 +13,10 @@ from pilotage.predicate.solver.problem import World
 from pilotage.proof.casting import assembled, casts
 from pilotage.proof.conflict import Conflicts
 from pilotage.proof.domains import conjuncts, reads_only
-from pilotage.proof.outcome import Collision, Proof, Verdict
+from pilotage.proof.outcome import Proof, Verdict
 from pilotage.proof.recipes import recipes
 from pilotage.proof.separation import SOLVER, impossible_under, nobody
-from pilotage.proof.witness import Stage, enact_directed
+from pilotage.proof.witness import Anything, Stage, enact_directed
 
 REACH, ENTRANCE, STEP, WAIT, EXIT = "reach", "entrance", "step", "wait", "exit"
 WAYS_MAX = 6
@@ -38,7 +37,7 @@ class Reaching:
 
     def proofs(self) -> Iterator[Proof]:
         """The questions about every journey."""
-        for name, journey in self.conflicts.journeys.items():
+        for name, journey in self.conflicts.asked:
             yield from self._journey(name, journey)
 
     def _journey(self, name: str, journey: Journey) -> Iterator[Proof]:
@@ -80,7 +79,7 @@ class Reaching:
         setup = self.conflicts.setup
         for step in passages.spans:
             for recipe in recipes(passages, step, WAYS_MAX) if step not in found else ():
-                stage = Stage.of(setup, (name,), _Anything(), 1)
+                stage = Stage.of(setup, (name,), Anything(), 1)
                 for cast in casts(setup, (recipe,)):
                     _, enacted = enact_directed(stage, cast, assembled(cast, setup))
                     found |= {each.step for each in enacted.decisions if each.journey == name and each.step in passages.spans}
@@ -88,15 +87,3 @@ class Reaching:
                 if step in found:
                     break
         return found
-
-
-class _Anything:
-    """Looks for nothing in particular."""
-
-    def acts(self, journey: str, decisions: Sequence[Decision]) -> Sequence[tuple[int, str]]:
-        """Nothing."""
-        return ()
-
-    def __call__(self, decisions: Sequence[Decision]) -> tuple[int, Collision] | None:
-        """Nothing."""
-        return None

@@ -21,5 +21,5 @@ def taken_over(old: Journey, new: Journey) -> Takeover | None:
     if old.digest == new.digest or rule is UNSET or rule.policy != "migrate" or not old.digest.startswith(rule.version):
         return None
     return takeover(old, new) or Takeover(
-        "migrate", old, new, {}, {}, (), frozenset(), frozenset(), new.digest[:16], frozenset(), {}, frozenset()
+        "migrate", old, new, {}, {}, (), frozenset(), frozenset(), new.digest[:16], frozenset(), {}, frozenset(), ()
     )

@@ -4,7 +4,7 @@ A candidate has both journeys begin at one instant. What comes about shows how f
 that, and all is enacted again, since nights, times of the day and budgets move too. Only what has come about is returned.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -16,7 +16,7 @@ from pilotage.journey.program import Program
 from pilotage.journey.subjects import on_accounts
 from pilotage.proof.casting import BASE, Cast, Setup, assembled, casts
 from pilotage.proof.enactment import Enacted, among, enact
-from pilotage.proof.outcome import Collision, Happening, Membership, Received, Scenario, Witness
+from pilotage.proof.outcome import Collision, Happening, Received, Scenario, Witness
 from pilotage.proof.person import meet
 from pilotage.proof.recipes import Recipe, is_scheduled
 
@@ -32,6 +32,18 @@ class Collide(Protocol):
 
     def acts(self, journey: str, decisions: Sequence[Decision]) -> Sequence[tuple[int, str]]:
         """One journey's acts: instants and steps."""
+
+
+class Anything(msgspec.Struct, frozen=True):
+    """Looks for nothing in particular."""
+
+    def acts(self, journey: str, decisions: Sequence[Decision]) -> Sequence[tuple[int, str]]:
+        """Nothing."""
+        return ()
+
+    def __call__(self, decisions: Sequence[Decision]) -> tuple[int, Collision] | None:
+        """Nothing."""
+        return None
 
 
 def search(setup: Setup, recipes: tuple[Recipe, ...], collide: Collide, within_us: int) -> Witness | None:
@@ -182,46 +194,3 @@ class _Direction:
         if step.where is not None and not meet(person, place, step.until, ((step.where.expr, True),)):
             return ()
         return (Happening(at_us + MINUTE_US, step.until, person.data(place, step.until), on_accounts(journey)),)
-
-
-def minimal(program: Program, witness: Witness, collide: Collide, within_us: int) -> Witness:
-    """The same collision with as little as is needed for it: events, attributes, consents and fates are left out while it comes about."""
-    program = among(program, witness.scenario.journeys)
-    current = witness
-    changed = True
-    while changed:
-        changed = False
-        for smaller in reductions(current.scenario):
-            found = collide(enact(program, smaller).decisions)
-            if found is not None and abs(found[0]) < within_us:
-                current, changed = Witness(smaller, found[1]), True
-                break
-    return current
-
-
-def reductions(scenario: Scenario) -> Iterator[Scenario]:
-    """The scenario with one thing left out."""
-    for place in range(len(scenario.events)):
-        yield msgspec.structs.replace(scenario, events=(*scenario.events[:place], *scenario.events[place + 1 :]))
-    for name in scenario.attributes:
-        yield msgspec.structs.replace(scenario, attributes={key: value for key, value in scenario.attributes.items() if key != name})
-    for pair in scenario.consents:
-        yield msgspec.structs.replace(scenario, consents=tuple(each for each in scenario.consents if each != pair))
-    if scenario.account is not None:
-        yield from (msgspec.structs.replace(scenario, account=smaller) for smaller in _smaller_accounts(scenario.account))
-    for step in scenario.fates:
-        yield msgspec.structs.replace(scenario, fates={key: value for key, value in scenario.fates.items() if key != step})
-
-
-def _smaller_accounts(account: Membership) -> Iterator[Membership | None]:
-    """No account, and the account with one thing left out."""
-    yield None
-    for name in account.attributes:
-        yield msgspec.structs.replace(account, attributes={key: value for key, value in account.attributes.items() if key != name})
-    for role in account.roles:
-        yield msgspec.structs.replace(account, roles=tuple(each for each in account.roles if each != role))
-
-
-def reenacted(program: Program, scenario: Scenario) -> Enacted:
-    """What comes of a scenario among its own journeys."""
-    return enact(among(program, scenario.journeys), scenario)

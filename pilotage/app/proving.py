@@ -161,7 +161,7 @@ def _shared(conflicts: Conflicts, pairs: Sequence[tuple[str, str]], workers: int
     _ = conflicts.setup  # loaded once, for all
     _AT_WORK.append((conflicts, pressures))
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        with ProcessPoolExecutor(workers, get_context("fork"), end_with_parent) as pool:
             yield from zip(pairs, pool.map(_at_work, pairs, chunksize=64), strict=True)
     finally:
         _AT_WORK.pop()

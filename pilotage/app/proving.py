@@ -13,6 +13,7 @@ from multiprocessing import get_context
 import msgspec
 import z3
 
+from pilotage.app.apart import end_with_parent
 from pilotage.event.digest import digest
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import Content, Enter, Journey, Plan, Send, Set

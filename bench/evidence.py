@@ -142,11 +142,11 @@ EXHIBITS = {
     "prediction": Exhibit(
         "What each step of the demo does in a week lies within the interval foretold from a rehearsal of the weeks before as often as the "
         "interval states, neither less often nor more; the table below says how often, over seeds that nothing was chosen by",
-        "tests/simulate/test_prediction.py --seeds 60",
+        "tests/simulate/test_prediction.py --seeds 60 -o faulthandler_timeout=7200",
     ),
     "parity": Exhibit(
         "What was decided is decided again byte for byte, and whatever is altered in the log, the kernel or the plan is found where it is",
-        "tests/runner/test_parity.py tests/app/test_verifying.py --seeds 200",
+        "tests/runner/test_parity.py tests/app/test_verifying.py --seeds 200 -o faulthandler_timeout=3600",
     ),
     "nobody polled": Exhibit(
         "A hundred thousand subjects waiting for time alone cost no evaluation until their first flip",

@@ -35,17 +35,16 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 def recipes(passages: Passages, step: str, most: int = 2) -> Iterator[Recipe]:
-    """The ways to a step, the easiest first; each after the first takes another last turn than those before."""
-    banned: set[tuple[str, str, str]] = set()
-    for _ in range(most):
-        way = _cheapest(passages, step, banned)
-        if way is None:
-            return
-        yield _recipe(passages.journey, step, way)
-        turns = [each for each in way if len(passages.ways[each.step]) > 1]
-        if not turns:
-            return
-        banned.add((turns[-1].step, turns[-1].label, turns[-1].goto))
+    """The ways to a step, the easiest first; each of the others takes another turn than the first one, wherever on it."""
+    first = _cheapest(passages, step, set())
+    if first is None:
+        return
+    yield _recipe(passages.journey, step, first)
+    turns = [each for each in first if len(passages.ways[each.step]) > 1]
+    others = [_cheapest(passages, step, {(turn.step, turn.label, turn.goto)}) for turn in reversed(turns)]
+    steps = {each.id: each for each in passages.journey.steps}
+    found = sorted(dict.fromkeys(each for each in others if each), key=lambda way: sum(_cost(steps[each.step], each) for each in way))
+    yield from (_recipe(passages.journey, step, way) for way in found[: most - 1])
 
 
 def recipes_by(passages: Passages, way: Way, goal: str) -> Iterator[Recipe]:

@@ -37,6 +37,8 @@ from pilotage.app.inbox_api import MessageIds, inbox_router
 from pilotage.app.metrics import exposition
 from pilotage.app.pacing import Pacing, Repeats
 from pilotage.app.problems import BadAsk, documented, from_fault
+from pilotage.app.proof_api import PROOF_BODIES, PROOFS
+from pilotage.app.proof_runs import ProofRuns
 from pilotage.app.rehearsal_api import REHEARSALS
 from pilotage.app.releases_api import RELEASES
 from pilotage.app.review_api import REVIEWS, SignedVote
@@ -272,7 +274,7 @@ def make_api(desk: Desk) -> Litestar:
     """The API of a system. Its description is made once, from an application that serves nothing."""
     describing = _application(desk, _routers(), _description())
     own = (Identifiers, QuarantineNumbers, ActionName, ActionNames, MessageIds, EntryRequest, SwitchChange, JourneyControl, SignedVote)
-    describe_bodies(describing, (*own, *BODIES, *TASK_BODIES))
+    describe_bodies(describing, (*own, *BODIES, *TASK_BODIES, *PROOF_BODIES))
     described = msgspec.json.encode(describing.openapi_schema.to_schema())
 
     @get(f"{PREFIX}/openapi.json", media_type="application/json")
@@ -298,6 +300,7 @@ def _routers() -> list[ControllerRouterHandler]:
         *STEERING,
         *GATES,
         *REHEARSALS,
+        *PROOFS,
         *REVIEWS,
         *RELEASES,
         *AUDIT,
@@ -307,12 +310,13 @@ def _routers() -> list[ControllerRouterHandler]:
 
 
 def _application(desk: Desk, handlers: list[ControllerRouterHandler], description: OpenAPIConfig | None) -> Litestar:
-    repeats = Repeats()
+    repeats, proof_runs = Repeats(), ProofRuns()
     application = Litestar(
         route_handlers=handlers,
         dependencies={
             "desk": Provide(lambda: desk, sync_to_thread=False, use_cache=True),
             "repeats": Provide(lambda: repeats, sync_to_thread=False, use_cache=True),
+            "proof_runs": Provide(lambda: proof_runs, sync_to_thread=False, use_cache=True),
         },
         exception_handlers={Exception: from_fault},
         openapi_config=description,

@@ -1,7 +1,7 @@
 """The command `prove`: questions about a whole plan, each answered by a proof, by a customer's story, or by what ran out."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,28 +11,36 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pilotage.app.answers import Answered, answered, keep_for_review
 from pilotage.app.exits import NEGATIVE, OK, UNDECIDED, USAGE, Trouble
 from pilotage.app.options import AsJson
 from pilotage.app.planning import unplanned
-from pilotage.app.proven import Asked as Proved
-from pilotage.app.proven import folder_of, keep_proven
-from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered, evidence_of, shown
+from pilotage.app.proved_text import counts, listed
+from pilotage.app.proven import folder_of
+from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered
 from pilotage.app.proving import Progress as Told
 from pilotage.app.terminal import console, counted, error_console, print_json
 from pilotage.app.witness_tests import save_witness
 from pilotage.app.workspace import Compiled, Workspace, compile_workspace, load
 from pilotage.event.time import duration_us
 from pilotage.journey.findings import suggestion
-from pilotage.proof.change import smallest
+from pilotage.journey.forms_of_policies import CLASSES
 from pilotage.proof.outcome import Bounds, Proof, Verdict
+from pilotage.proof.policy import POLICY
 from pilotage.proof.reach import REACH
 from pilotage.source.zones import packaged_zones
 
 CACHE = Path(".pilotage") / "proofs.json"
 """Where a workspace remembers what was proved of pairs."""
+MANY = 20
+"""From so many witnesses on it is said how to ask less."""
 
 Asked = Annotated[str, Parameter(help=f"One of {', '.join(QUESTIONS)}; all of them without it.")]
 Journey = Annotated[str, Parameter(name="--journey", help="Only what concerns this journey.")]
+Class = Annotated[
+    list[str] | None,
+    Parameter(name="--class", help=f"Only messages of this class ({', '.join(CLASSES)}); may be given again.", negative=""),
+]
 Within = Annotated[str, Parameter(name="--within", help="How near messages on one channel may not come, as 40m.")]
 Pressure = Annotated[int, Parameter(name="--pressure", help="How many candidate messages a day are too many, if there are more.")]
 Stories = Annotated[int, Parameter(name="--stories", help="How many witnesses are told as stories; the rest are listed.")]
@@ -45,6 +53,7 @@ def prove_command(
     question: Asked = "",
     *,
     journey: Journey = "",
+    only: Class = None,
     within: Within = "40m",
     pressure: Pressure = 5,
     stories: Stories = 5,
@@ -58,7 +67,7 @@ def prove_command(
     with what ran out. Exits 0 if everything is proved, 1 if there is a witness or a part of a journey is for nobody, 3 if neither but
     something is unknown.
 
-    Example: pilotage prove shop conflict --journey growth.offers.spring --within 2h
+    Example: pilotage prove shop conflict --journey growth.offers.spring --class marketing --within 2h
 
     Parameters
     ----------
@@ -70,32 +79,32 @@ def prove_command(
     loaded, compiled = _compiled(folder, journey)
     plan = compiled.plan
     assert plan is not None
-    zones, asked = packaged_zones(), Question(journey, _bounds(within, pressure))
+    zones, asked = packaged_zones(), Question(journey, _bounds(within, pressure), classes=_classes(only or []))
     questions = (question,) if question else QUESTIONS
     with _progress(quiet=json) as progress:
-        evidence, remembered = evidence_of(plan, zones, asked, questions, _known(folder, fresh), progress)
-    _remember(folder, remembered)
-    if not journey and asked.bounds == Bounds():  # a review is not told what was asked for less
-        found = Proved(evidence.plan, evidence.bounds, questions, evidence.proofs, evidence.plain)
-        keep_proven(folder_of(folder, folder / "data"), found, QUESTIONS)
-    told = [shown(plan, zones, asked.bounds, proof) for proof in evidence.witnesses[: max(stories, 0)]]
-    changes = [smallest(plan, zones, asked.bounds, each.proof) for each in told]
-    saved = [save_witness(loaded, plan, zones, each.proof) for each in told] if save else []
+        found = answered(plan, zones, asked, questions, stories, _known(folder, fresh), progress)
+    _remember(folder, found.remembered)
+    evidence = found.evidence
+    keep_for_review(folder_of(folder, folder / "data"), asked, questions, evidence)
+    saved = tuple(save_witness(loaded, plan, zones, each.proof) for each in found.told) if save else ()
     if json:
-        print_json({**msgspec.structs.asdict(evidence), "stories": [each.story for each in told], "changes": changes, "saved": saved})
+        print_json(msgspec.structs.replace(found.answers, saved=saved))
     else:
-        out = console()
-        for each, change in zip(told, changes, strict=True):
-            out.print(each.story.text, markup=False, soft_wrap=True)
-            if change is not None:
-                out.print(f"  To remove it: {change.text}. Proved: {change.reason}.", markup=False, soft_wrap=True)
-            out.print()
-        for line in saved:
-            out.print(line, markup=False, soft_wrap=True)
-        _summary(out, evidence, len(told))
-    if evidence.witnesses or any(proof.verdict is Verdict.NEVER and proof.question == REACH for proof in evidence.proofs):
+        _tell(console(), found, asked, saved)
+    if evidence.witnesses or any(proof.verdict is Verdict.NEVER and proof.question in (REACH, POLICY) for proof in evidence.proofs):
         return NEGATIVE
     return UNDECIDED if any(proof.verdict is Verdict.UNKNOWN for proof in evidence.proofs) else OK
+
+
+def _tell(out: Console, found: Answered, asked: Question, saved: Sequence[str]) -> None:
+    for story, change in zip(found.answers.stories, found.answers.changes, strict=True):
+        out.print(story.text, markup=False, soft_wrap=True)
+        if change is not None:
+            out.print(f"  To remove it: {change.text}. Proved: {change.reason}.", markup=False, soft_wrap=True)
+        out.print()
+    for line in saved:
+        out.print(line, markup=False, soft_wrap=True)
+    _summary(out, found.evidence, found.chosen, asked)
 
 
 def _compiled(folder: Path, journey: str) -> tuple[Workspace, Compiled]:
@@ -107,6 +116,13 @@ def _compiled(folder: Path, journey: str) -> tuple[Workspace, Compiled]:
     if journey and journey not in known:
         raise Trouble(f"unknown journey {journey!r}", USAGE, suggestion(journey, known, "journeys"))
     return loaded, compiled
+
+
+def _classes(names: list[str]) -> tuple[str, ...]:
+    for name in names:
+        if name not in CLASSES:
+            raise Trouble(f"unknown class {name!r}", USAGE, suggestion(name, CLASSES, "classes"))
+    return tuple(sorted(set(names)))
 
 
 def _bounds(within: str, pressure: int) -> Bounds:
@@ -149,24 +165,12 @@ def _progress(quiet: bool) -> Iterator[Told | None]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
-def _summary(out: Console, evidence: Evidence, told: int) -> None:
-    for proof in evidence.witnesses[told:]:
-        out.print(f"witness  {_line(proof)}", markup=False, soft_wrap=True)
-    for verdict in (Verdict.NEVER, Verdict.UNKNOWN):
-        for proof in evidence.proofs:
-            if proof.verdict is verdict:
-                out.print(f"{verdict:7}  {_line(proof)}: {proof.reason}", markup=False, soft_wrap=True)
+def _summary(out: Console, evidence: Evidence, told: Collection[Proof], asked: Question) -> None:
+    left = [proof for proof in evidence.proofs if proof not in told]
+    for line in listed(left, out.width if out.is_terminal else 0):
+        out.print(line, markup=False, soft_wrap=True)
+    if len(evidence.witnesses) >= MANY and not (asked.classes or asked.journey):
+        out.print("To ask less: '--class marketing' is about messages of that class among each other, '--journey NAME' about one journey.")
     out.print(
-        f"{counted(evidence.asked, 'question')} about plan {evidence.plan[:16]}: {_counts(evidence.proofs, evidence.plain)}", markup=False
+        f"{counted(evidence.asked, 'question')} about plan {evidence.plan[:16]}: {counts(evidence.proofs, evidence.plain)}", markup=False
     )
-
-
-def _line(proof: Proof) -> str:
-    return f"{proof.question} {proof.kind}  {', '.join(proof.journeys)}  {proof.about}".rstrip()
-
-
-def _counts(proofs: Sequence[Proof], plain: int) -> str:
-    by_verdict = {verdict: sum(proof.verdict is verdict for proof in proofs) for verdict in Verdict}
-    by_verdict[Verdict.PROVED] += plain
-    nouns = {Verdict.PROVED: "proved", Verdict.NEVER: "for nobody", Verdict.WITNESS: "with a witness", Verdict.UNKNOWN: "unknown"}
-    return ", ".join(f"{number:,} {nouns[verdict]}" for verdict, number in by_verdict.items() if number or verdict is not Verdict.NEVER)

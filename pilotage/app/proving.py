@@ -5,7 +5,7 @@ it concerns; many pairs are decided by two processes.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
 from multiprocessing import get_context
@@ -21,16 +21,19 @@ from pilotage.journey.program import load
 from pilotage.proof.conflict import KINDS, Conflicts
 from pilotage.proof.consent_paths import CONSENT, consent_proofs, looked_for
 from pilotage.proof.enactment import enact
-from pilotage.proof.loops import Looping, Rounds
+from pilotage.proof.loops import LOOP, Looping, Rounds
+from pilotage.proof.minimal import minimal
 from pilotage.proof.outcome import Bounds, Proof, Verdict, Witness
-from pilotage.proof.pressure import PRESSURE, Counter, Pressures
+from pilotage.proof.policy import POLICY, made_small, policy_proofs
+from pilotage.proof.policy import looked_for as barred_by
+from pilotage.proof.pressure import COUNTED, PRESSURE, Counter, Pressures
 from pilotage.proof.reach import REACH, Reaching
 from pilotage.proof.story import Story, Teller
 from pilotage.proof.subsumption import SUBSUMPTION, subsumption_proofs
-from pilotage.proof.witness import Collide, Setup, minimal
+from pilotage.proof.witness import Collide, Setup
 
 CONFLICT = "conflict"
-QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION)
+QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION, POLICY)
 """The kinds of questions that can be asked of a plan."""
 
 PROVER = 1
@@ -43,11 +46,17 @@ Progress = Callable[[int, int], None]
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What is asked for: pairs with one journey, or all pairs, within bounds. `workers` is how many processes may share the work."""
+    """What is asked for: what concerns one journey, or all, and messages of some classes, or all, within bounds. `workers` is how many
+    processes may share the work."""
 
     journey: str = ""
     bounds: Bounds = Bounds()
     workers: int = 2
+    classes: tuple[str, ...] = ()
+
+    def conflicts(self, plan: Plan, zones: Zones) -> Conflicts:
+        """What answers about a plan."""
+        return Conflicts(plan, zones, self.bounds, classes=self.classes or None)
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -107,10 +116,10 @@ def conflicts_of(
     plan: Plan, zones: Zones, question: Question, remembered: Remembered | None = None, progress: Progress | None = None
 ) -> tuple[list[Proof], Remembered]:
     """The conflicts of pairs, those that were more than a look at the journeys; and all that is known from now on."""
-    context = context_of(plan, question.bounds)
+    context = context_of(plan, question.bounds) if not question.classes else ""
     known = remembered if remembered is not None and remembered.context == context else Remembered(context, {}, [])
     contents = {content.name: content for content in plan.contents}
-    digests = {journey.name: _digest(journey, contents) for journey in plan.journeys}
+    digests = {name: _digest(journey, contents) for name, journey in question.conflicts(plan, zones).asked}
     compared = set(known.compared)
     pairs = [pair for pair in combinations(digests, 2) if question.journey in ("", *pair)]
     fresh = [pair for pair in pairs if not (digests[pair[0]] in compared and digests[pair[1]] in compared)]
@@ -136,7 +145,7 @@ def _decided(
     plan: Plan, zones: Zones, question: Question, pairs: Sequence[tuple[str, str]], progress: Progress | None
 ) -> Iterator[tuple[tuple[str, str], list[Proof]]]:
     """Decide pairs; what a look at both journeys settles is left out."""
-    conflicts = Conflicts(plan, zones, question.bounds)
+    conflicts = question.conflicts(plan, zones)
     wanted = [pair for pair in pairs if conflicts.concerned(*pair)]
     if question.journey:
         conflicts.act_only({name for pair in wanted for name in pair})
@@ -176,11 +185,10 @@ def _pair(conflicts: Conflicts, pressures: Pressures, pair: tuple[str, str]) -> 
     return [proof for proof in (*conflicts.pair(*pair), *pressures.pair(*pair)) if proof.about]
 
 
-def wide_conflicts(plan: Plan, zones: Zones, bounds: Bounds) -> Iterable[Proof]:
+def wide_conflicts(conflicts: Conflicts) -> Iterable[Proof]:
     """What concerns journeys alone, or more than two: pressure by one journey, and loops."""
-    conflicts = Conflicts(plan, zones, bounds)
     pressures = Pressures(conflicts)
-    for name in conflicts.journeys:
+    for name, _ in conflicts.asked:
         yield from (proof for proof in pressures.alone(name) if proof.verdict is not Verdict.PROVED)
     yield from Looping(conflicts).proofs()
 
@@ -197,31 +205,52 @@ def evidence_of(
     pairs)."""
     proofs: list[Proof] = []
     plain, known = 0, None
+    names = {name for name, _ in question.conflicts(plan, zones).asked}
     for kind in kinds:
         if kind == CONFLICT:
             found, known = conflicts_of(plan, zones, question, remembered, progress)
-            count = len(plan.journeys)
-            pairs = count - 1 if question.journey else count * (count - 1) // 2
-            plain = pairs - len({proof.journeys for proof in found})
+            known = None if question.classes else known
+            plain = _pairs(names, question.journey) - len({proof.journeys for proof in found})
             proofs += found
-            proofs += wide_conflicts(plan, zones, question.bounds)
+            proofs += wide_conflicts(question.conflicts(plan, zones))
         elif kind == CONSENT:
-            proofs += consent_proofs(Conflicts(plan, zones, question.bounds))
+            proofs += consent_proofs(question.conflicts(plan, zones))
         elif kind == REACH:
-            proofs += Reaching(Conflicts(plan, zones, question.bounds)).proofs()
+            proofs += Reaching(question.conflicts(plan, zones)).proofs()
         elif kind == SUBSUMPTION:
             proofs += subsumption_proofs(plan, zones)
-    if question.journey:
-        proofs = [proof for proof in proofs if not proof.journeys or question.journey in proof.journeys]
-    return Evidence(plan.digest, digest(question.bounds), tuple(proofs), plain), known
+        elif kind == POLICY:
+            proofs += policy_proofs(question.conflicts(plan, zones))
+    concerning = tuple(proof for proof in proofs if not proof.journeys or _concerns(question, names, proof))
+    return Evidence(plan.digest, digest(question.bounds), concerning, plain), known
 
 
-def shown(plan: Plan, zones: Zones, bounds: Bounds, proof: Proof) -> Shown:
-    """A witness as it may be shown: made small, enacted among its journeys alone, loaded by themselves. `NotReproduced` if what was
-    found does not come about again."""
+def _pairs(names: Collection[str], journey: str) -> int:
+    """How many pairs of journeys are asked about."""
+    if journey:
+        return len(names) - 1 if journey in names else 0
+    return len(names) * (len(names) - 1) // 2
+
+
+def _concerns(question: Question, names: Collection[str], proof: Proof) -> bool:
+    """Whether a proof about journeys, of which those of some names are asked about, is one that was asked for."""
+    if question.journey and question.journey not in proof.journeys:
+        return False
+    if not question.classes:
+        return True
+    if proof.kind == PRESSURE:
+        return COUNTED in question.classes
+    return any(name in names for name in proof.journeys) if proof.kind == LOOP else all(name in names for name in proof.journeys)
+
+
+def shown(plan: Plan, zones: Zones, bounds: Bounds, proof: Proof, classes: tuple[str, ...] = ()) -> Shown:
+    """A witness as it may be shown: made small, enacted among its journeys alone, loaded by themselves. `classes` are those that were
+    asked for. `NotReproduced` if what was found does not come about again."""
     witness = proof.witness
     assert witness is not None, "only a witness can be shown"
-    conflicts = Conflicts(plan, zones, bounds)
+    conflicts = Conflicts(plan, zones, bounds, classes=classes or None)
+    if proof.question == POLICY:
+        return _shown_by_policy(conflicts, proof)
     setup, collide, within_us = _stage(conflicts, proof)
     small = minimal(setup.program, witness, collide, within_us) if collide is not None else witness
     alone = msgspec.structs.replace(setup.program.plan, journeys=_with_entered(plan, small.scenario.journeys))
@@ -231,6 +260,17 @@ def shown(plan: Plan, zones: Zones, bounds: Bounds, proof: Proof) -> Shown:
         raise NotReproduced(f"{' and '.join(proof.journeys)} did not collide again over {proof.about}; run with --fresh")
     told = msgspec.structs.replace(proof, witness=Witness(small.scenario, found[1]))
     return Shown(told, Teller(plan, zones).told(told, decisions))
+
+
+def _shown_by_policy(conflicts: Conflicts, proof: Proof) -> Shown:
+    """A witness of what is not for them, as it may be shown."""
+    plan, zones, small = conflicts.plan, conflicts.zones, made_small(conflicts, proof)
+    alone = Conflicts(msgspec.structs.replace(plan, journeys=_with_entered(plan, small.scenario.journeys)), zones, conflicts.bounds)
+    found = barred_by(alone, proof)(small.scenario)
+    if found is None:
+        raise NotReproduced(f"nobody came to {proof.about} of {proof.journeys[0]} again; run with --fresh")
+    told = msgspec.structs.replace(proof, witness=Witness(small.scenario, found.collision))
+    return Shown(told, Teller(plan, zones).told(told, enact(alone.setup.program, small.scenario).decisions))
 
 
 class NotReproduced(RuntimeError):

@@ -10,16 +10,19 @@ from typing import Any
 import msgspec
 
 from pilotage.app.workspace import Workspace
+from pilotage.contract.builtin import CANDIDATE_OFFERED
 from pilotage.event.time import instant_text
 from pilotage.event.zone import Zones
 from pilotage.experiment.assignment import arm_index
 from pilotage.journey.document import Document, Fields, Items, read_document
 from pilotage.journey.findings import Report
-from pilotage.journey.plan import Plan, Split
+from pilotage.journey.plan import Plan, Split, Task
 from pilotage.journey.values import plain_value
 from pilotage.predicate.ir import Type
+from pilotage.proof.conflict import ATTRIBUTE
 from pilotage.proof.enactment import subject_of
 from pilotage.proof.outcome import Fate, Proof, Scenario
+from pilotage.proof.policy import BARRED, HANDED
 from pilotage.simulate.document_tests import run_tests
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -50,6 +53,8 @@ def _unsayable(scenario: Scenario, name: str) -> str:
     """What a test has no words for; empty where it can say all."""
     if scenario.received:
         return "other messages were received before"
+    if any(each.type == CANDIDATE_OFFERED for each in scenario.events):
+        return "an account offers a message"
     if any(not step.startswith(f"{name}/") for step in scenario.fates):
         return "something becomes of what another journey hands over"
     return ""
@@ -70,13 +75,12 @@ def _test(plan: Plan, proof: Proof, scenario: Scenario, name: str) -> dict[str, 
     given |= {key: value for key, value in (("consents", consents), ("arms", arms)) if value}
     steps = [step for _, journey, step in proof.witness.collision.moments if journey == name and step]
     others = [each for each in proof.journeys if each != name]
-    verb = "set" if proof.kind == "attribute" else "sent"
-    expect = {"decisions": [f"{verb} {step}" for step in steps]} if steps else {"enters": True}
+    expect = {"decisions": [f"{_verb(plan, proof, step)} {step}" for step in steps]} if steps else {"enters": True}
     events = [{"type": each.type, "at": instant_text(each.at_us), "data": each.data} for each in scenario.events]
     fates = {step.partition("/")[2]: _fate(fate) for step, fate in scenario.fates.items()}
     last_us = max(at_us for at_us, _, _ in proof.witness.collision.moments)
     return {
-        "name": f"{proof.kind} {proof.about} with {', '.join(others)}",
+        "name": " ".join((proof.kind, proof.about, *(["with", ", ".join(others)] if others else []))),
         **({"given": given} if given else {}),
         **({"beside": others} if others else {}),
         "start": instant_text(scenario.start_us),
@@ -85,6 +89,14 @@ def _test(plan: Plan, proof: Proof, scenario: Scenario, name: str) -> dict[str, 
         "until": f"{-(-(last_us - scenario.start_us) // 1_000_000) + 1}s",
         "expect": expect,
     }
+
+
+def _verb(plan: Plan, proof: Proof, step: str) -> str:
+    """What was decided at a step that a witness is about."""
+    if proof.kind == HANDED:
+        named = next(each for each in plan.journeys if each.name == proof.journeys[-1])
+        return "opened" if any(isinstance(each, Task) and each.id == step for each in named.steps) else "called"
+    return {ATTRIBUTE: "set", BARRED: "blocked"}.get(proof.kind, "sent")
 
 
 def _fate(fate: Fate) -> Any:

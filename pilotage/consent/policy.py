@@ -12,11 +12,13 @@ from pilotage.predicate.ir import Predicate
 class Purpose(msgspec.Struct, frozen=True):
     """Why a company contacts people. `basis` is the legal basis (GDPR art. 6): with `consent`, a missing grant means no;
     with `legitimate_interest` a recorded objection means no; with `contract`, `legal_obligation` or `vital_interest` the
-    message does not depend on consent. `contact_class` is marketing, service or transactional."""
+    message does not depend on consent. `contact_class` is marketing, service or transactional. Its messages reach nobody of whom
+    `only` is not true (false or NULL); without it, it is left out of the stored form."""
 
     name: str
     contact_class: str
     basis: str
+    only: Predicate | UnsetType = UNSET
 
 
 class QuietHours(msgspec.Struct, frozen=True):

@@ -1,11 +1,13 @@
-"""The one ordered decision about a candidate message: consent, suppression, quiet hours and calendars, budgets.
+"""The one ordered decision about a candidate message: consent, whom its purpose is for, suppression, quiet hours and calendars, budgets.
 
 `decide` is asked when the candidate arises and whenever it is decided anew; `recheck` is asked by the dispatcher just
 before the message leaves, and looks at everything but the budgets, in which the message already has its place.
 """
 
 import msgspec
+from msgspec import UNSET
 
+from pilotage.consent.policy import Purpose
 from pilotage.consent.purposes import refusal
 from pilotage.decision.budget import HELD, over_budget
 from pilotage.decision.calendar import Closings, closed_until
@@ -35,6 +37,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 Verdict = Allowed | Later | Refused
 ALLOWED = Allowed()
+NOT_KNOWN = ", which is not known"
+"""How the reason of a refusal ends where a condition is NULL."""
 
 
 def decide(rules: ContactRules, state: State, candidate: Candidate, now_us: int) -> Verdict:
@@ -76,10 +80,28 @@ def _forbidden(rules: ContactRules, standing: Standing, state: State, candidate:
     reason = refusal(standing.purpose, candidate.channel, state.consents)
     if reason:
         return Refused(rule="consent", reason=f"{reason} for {candidate.purpose} on {candidate.channel}")
+    if standing.only is not None and (met := standing.only(state, None, {}, now_us, "")) is not True:  # what is not known is no
+        return not_for_them(standing.purpose, met)
     for rule, test in standing.suppressions:
         if test(state, None, {}, now_us, "") is not False:  # NULL blocks too
             return Refused(rule=f"suppression:{rule.name}", reason=rule.reason or rule.name)
     return None
+
+
+def not_for_them(purpose: Purpose, met: bool | None) -> Refused:
+    """The refusal of a message to somebody whom its purpose is not for, or of whom that is not known (NULL)."""
+    condition = "" if purpose.only is UNSET else purpose.only.text
+    return Refused(only_rule(purpose.name), f"only where {condition}{NOT_KNOWN if met is None else ''}")
+
+
+def known_not(reason: str) -> bool:
+    """Whether such a refusal says that the purpose is not for the customer, and not that it is not known."""
+    return not reason.endswith(NOT_KNOWN)
+
+
+def only_rule(purpose: str) -> str:
+    """How the rule is called that keeps a purpose from whom it is not for."""
+    return f"only:{purpose}"
 
 
 def _quiet(rules: ContactRules, standing: Standing, state: State, now_us: int) -> Verdict:

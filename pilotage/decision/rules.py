@@ -4,7 +4,7 @@
 wants to leave; `Standing` is what its rules come to.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -13,9 +13,10 @@ from msgspec import UNSET
 from pilotage.consent.policy import Budget, Policy, Purpose, QuietHours, Slot, Suppression
 from pilotage.decision.calendar import Closings
 from pilotage.event.zone import Zones
+from pilotage.predicate.ir import Predicate
 from pilotage.profile.state import State
 
-SuppressionTest = Callable[[State, Any, Any, int, str], bool | None]
+PolicyTest = Callable[[State, Any, Any, int, str], bool | None]
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -32,20 +33,22 @@ class UnknownPurpose(LookupError):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """The rules that apply to one kind of message (channel, purpose, journey)."""
+    """The rules that apply to one kind of message (channel, purpose, journey). `only` says of a customer whether the purpose is for
+    them, where it is not for everybody."""
 
     purpose: Purpose
-    suppressions: tuple[tuple[Suppression, SuppressionTest], ...]
+    suppressions: tuple[tuple[Suppression, PolicyTest], ...]
     quiet_hours: tuple[QuietHours, ...]
     budgets: tuple[Budget, ...]
     slot: Slot | None = None
     closings: Closings | None = None
+    only: PolicyTest | None = None
 
 
 class ContactRules:
     """The policy of a plan with its lookups. Read only; safe to share."""
 
-    def __init__(self, policy: Policy, tests: dict[str, SuppressionTest], zones: Zones) -> None:
+    def __init__(self, policy: Policy, tests: dict[str, PolicyTest], zones: Zones) -> None:
         self.policy = policy
         self.zones = zones
         self.purposes = {purpose.name: purpose for purpose in policy.purposes}
@@ -72,7 +75,9 @@ class ContactRules:
         )
         return Standing(
             purpose=purpose,
-            suppressions=tuple((rule, self._tests[rule.name]) for rule in policy.suppressions if contact_class in rule.classes),
+            suppressions=tuple(
+                (rule, self._tests[_suppression_key(rule.name)]) for rule in policy.suppressions if contact_class in rule.classes
+            ),
             quiet_hours=tuple(
                 rule for rule in policy.quiet_hours if contact_class in rule.classes and (not rule.channels or channel in rule.channels)
             ),
@@ -81,6 +86,7 @@ class ContactRules:
                 (slot for slot in self.slots if contact_class in slot.classes and (not slot.channels or channel in slot.channels)), None
             ),
             closings=Closings(calendars) if calendars else None,
+            only=None if purpose.only is UNSET else self._tests[_only_key(purpose.name)],
         )
 
     def rank(self, purpose: str) -> int:
@@ -110,3 +116,19 @@ def counts(budget: Budget, channel: str, purpose: Purpose, journey: str) -> bool
         and (not budget.purposes or purpose.name in budget.purposes)
         and (not budget.journeys or journey in budget.journeys)
     )
+
+
+def _suppression_key(name: str) -> str:
+    """The name under which the condition of a suppression is compiled."""
+    return f"suppression/{name}"
+
+
+def _only_key(purpose: str) -> str:
+    """The name under which the condition of a purpose is compiled."""
+    return f"only/{purpose}"
+
+
+def conditions_of(policy: Policy) -> Iterator[tuple[str, Predicate]]:
+    """The conditions that are asked of a customer before a message leaves, each with the name under which it is compiled."""
+    yield from ((_suppression_key(rule.name), rule.when) for rule in policy.suppressions)
+    yield from ((_only_key(purpose.name), purpose.only) for purpose in policy.purposes if purpose.only is not UNSET)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from pilotage.consent.policy import Calendar, Policy
 from pilotage.decision.rules import counts
@@ -17,6 +18,7 @@ from pilotage.event.time import moment
 from pilotage.journey.described import Description, described, described_content, described_journey, described_step, ways_of
 from pilotage.journey.plan import Accounts, AnyStep, Journey, Plan, Send
 from pilotage.predicate.ir import Feature
+from pilotage.predicate.text import canonical_text
 
 ADDED, REMOVED, CHANGED, REWIRED = "added", "removed", "changed", "rewired"
 _SCOPE = ("name", "classes", "channels", "purposes", "journeys")
@@ -229,6 +231,8 @@ def _rules(policy: Policy, journey: Journey, step: Send) -> Description:
     suppressions = [each for each in policy.suppressions if kind in each.classes]
     calendars = [each for each in policy.calendars or () if kind in each.classes and (not each.channels or step.channel in each.channels)]
     said = {"purpose": purpose.name, "class": kind, "basis": purpose.basis}
+    if purpose.only is not UNSET:
+        said["only where"] = canonical_text(purpose.only)
     for sort, rules in (("quiet hours", quiet), ("budgets", budgets), ("contact slots", slots), ("suppressions", suppressions)):
         said[sort] = "; ".join(sorted(f"{each.name} ({_flat(each, _SCOPE)})" for each in rules))
     said["calendars"] = "; ".join(each.name for each in calendars)

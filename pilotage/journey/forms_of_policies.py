@@ -41,6 +41,7 @@ POLICY_KEYS = (
                 (
                     Key("class", Value(choices=CLASSES), "the class of its messages", required=True),
                     Key("basis", Value(choices=BASES), "the legal basis (GDPR art. 6)", required=True),
+                    Key("only", Value("condition"), "whom it may reach: nobody of whom this is not true, or not known"),
                     Key("description", Value("line"), "what it covers, in words a customer understands"),
                 ),
             ),

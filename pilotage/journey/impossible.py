@@ -58,12 +58,12 @@ def _cut_off(journey: Journey, impossible: dict[StepEdge, str]) -> dict[StepEdge
 
 
 def _can_be_blocked(step: AnyStep, journey: Journey, policy: Policy) -> bool:
-    """Whether anything can block the step's message: consent, a suppression, quiet hours, a calendar, a budget, a contact slot, a
-    missing address, or, where the step waits for its receipt, a last refusal before it leaves."""
+    """Whether anything can block the step's message: consent, whom the purpose is for, a suppression, quiet hours, a calendar, a
+    budget, a contact slot, a missing address, or, where the step waits for its receipt, a last refusal before it leaves."""
     if not isinstance(step, Send) or step.on_failure or step.recipient or step.role is not UNSET:
         return True
     purpose = next((each for each in policy.purposes if each.name == step.purpose), None)
-    if purpose is None or purpose.basis in ("consent", "legitimate_interest"):
+    if purpose is None or purpose.basis in ("consent", "legitimate_interest") or purpose.only is not UNSET:
         return True
     kind = purpose.contact_class
     quiet = step.expires_us < DAY_US and any(

@@ -10,7 +10,7 @@ from pilotage.journey.edges import awaits
 from pilotage.journey.entry import move, standing
 from pilotage.journey.offers import offers
 from pilotage.journey.pause import HALTED
-from pilotage.journey.plan import KEY, AnyStep, Call, Enter, Repeat, Send, Task, Wait
+from pilotage.journey.plan import KEY, AnyStep, Call, Enter, Send, Task, Wait
 from pilotage.journey.program import JourneyProgram, StepProgram
 from pilotage.journey.steps import AWAITING, HELD_OUT, WAITING, already_true, finish, park, sent_before
 from pilotage.journey.takeover import Takeover, path_of
@@ -63,8 +63,10 @@ def _carry(entry: Entry, takeover: Takeover, goto: str) -> None:
     entry.origins = _origins(entry, takeover)
     entry.variables = {name: value for name, value in entry.variables.items() if name == KEY or name in takeover.variables}
     entry.trigger = {path: value for path, value in entry.trigger.items() if path in takeover.fields}
+    if not (takeover.repeats or entry.rounds):
+        return
     begun = {takeover.landing.get(name, ""): count for name, count in entry.rounds.items()}
-    around = [step.id for step in takeover.new.steps if isinstance(step, Repeat) and f"{goto}/".startswith(f"{step.id}/")]
+    around = [step for step in takeover.repeats if f"{goto}/".startswith(f"{step}/")]
     entry.rounds = {name: begun.get(name, 1) for name in around if name in begun or name != goto}
 
 

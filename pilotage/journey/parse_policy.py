@@ -46,7 +46,7 @@ def parse_policy(desks: Sequence[Desk], zone: str) -> Policy:
     slots = _by_name(_slot(desk, item) for desk, item in _items(desks, "slots"))
     _check_slots(desks, slots)
     return Policy(
-        purposes=_by_name(purpose for desk in desks for purpose in parse_purposes(desk.document.root)),
+        purposes=_by_name(purpose for desk in desks for purpose in _purposes(desk)),
         quiet_hours=_by_name(_quiet(desk, item) for desk, item in _items(desks, "quiet_hours")),
         budgets=_by_name(_budget(desk, item) for desk, item in _items(desks, "budgets")),
         suppressions=_by_name(rule for desk, item in _items(desks, "suppress") if (rule := _suppression(desk, item))),
@@ -118,6 +118,15 @@ def _check_twice(desks: Sequence[Desk], what: str, key: str) -> None:
             if name.text in seen:
                 desk.wrong("P003", name, f"the {what} {name.text!r} is declared in {seen[name.text]} already", "rename or remove one")
             seen.setdefault(name.text, f"{desk.document.path}:{name.line}")
+
+
+def _purposes(desk: Desk) -> Iterable[Purpose]:
+    """The purposes of a document, each with the condition of whom it may reach, if it has one."""
+    written = desk.document.root.map("purposes")
+    for purpose in parse_purposes(desk.document.root):
+        fields = written.get(purpose.name) if written else None
+        only = desk.condition(fields.scalar("only"), desk.scope()) if isinstance(fields, Fields) else None
+        yield purpose if only is None else msgspec.structs.replace(purpose, only=only)
 
 
 def _check_purposes(desk: Desk) -> None:

@@ -22,7 +22,7 @@ from pilotage.contract.builtin import (
     MADE_INSIDE,
 )
 from pilotage.contract.validate import Validator, attribute_name, validator
-from pilotage.decision.rules import ContactRules
+from pilotage.decision.rules import ContactRules, conditions_of
 from pilotage.event.digest import digest, key128
 from pilotage.event.zone import Zones
 from pilotage.journey.compiled import Compiled, Condition, Function, signals_of
@@ -258,7 +258,7 @@ def _load(plan: Plan, parts: Sequence[Part], zones: Zones, environment: str) -> 
     part, *earlier = (each.plan for each in parts)
     plans = (part, *earlier)
     compiled = _compile(parts, zones)
-    tests = {rule.name: compiled.value(f"suppression/{rule.name}") for rule in part.policy.suppressions}
+    tests = {name: compiled.value(name) for name, _ in conditions_of(part.policy)}
     audiences = compile_audiences(part.audiences, _features(plans), zones)
     audiences.remember(each.audiences for each in earlier)
     program = Program(plan, parts[0], environment, ContactRules(part.policy, tests, zones), audiences)
@@ -408,8 +408,8 @@ def _compile(parts: Sequence[Part], zones: Zones) -> Compiled:
     compiled = Compiled()
     plans = [part.plan for part in parts]
     features = _features(plans)
-    for suppression in plans[0].policy.suppressions:
-        compiled.add_value(f"suppression/{suppression.name}", suppression.when.expr, "kept")
+    for name, when in conditions_of(plans[0].policy):
+        compiled.add_value(name, when.expr, "kept")
     for feature in features:
         if feature.where is not None:
             compiled.add_value(f"feature/{feature.key}", feature.where, "payload")

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 import msgspec
 from msgspec import UNSET
 
-from pilotage.journey.plan import InFlight, Journey, Send
+from pilotage.journey.plan import InFlight, Journey, Repeat, Send
 from pilotage.predicate.ir import Type
 
 
@@ -16,7 +16,7 @@ class Takeover(msgspec.Struct, frozen=True):
     steps of one kind, `sends` its messages with their contents, `variables` and `fields` what entries keep: names of one type in
     both versions. `version` names the new one. `paths` are the paths that effect keys of its steps are made with, where they are not the
     steps' own ids, for entries that have acted under no other version, and where only one step leads to each; `several` are the steps to
-    which more than one does."""
+    which more than one does; `repeats` are the new version's steps that repeat others."""
 
     policy: str
     old: Journey
@@ -30,6 +30,7 @@ class Takeover(msgspec.Struct, frozen=True):
     steps: frozenset[str]
     paths: dict[str, str]
     several: frozenset[str]
+    repeats: tuple[str, ...]
 
 
 def takeover(old: Journey, new: Journey) -> Takeover | None:
@@ -59,6 +60,7 @@ def takeover(old: Journey, new: Journey) -> Takeover | None:
         steps,
         {step: path for step, path in paths.items() if path != step},
         frozenset(step for step, found in ways.items() if len(found) > 1),
+        tuple(step.id for step in new.steps if isinstance(step, Repeat)),
     )
 
 

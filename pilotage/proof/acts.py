@@ -125,6 +125,24 @@ def footprint(journey: Journey, setting: Setting) -> Footprint:
     )
 
 
+def narrowed_to(found: Footprint, purposes: frozenset[str]) -> Footprint:
+    """A footprint without the messages of other purposes; without anything where the journey is for none of these."""
+    acts = tuple(act for act in found.acts if act.purpose in purposes or act.kind == SET) if is_for(found.journey, purposes) else ()
+    return msgspec.structs.replace(
+        found,
+        acts=acts,
+        channels=frozenset(act.on for act in acts if act.kind == SEND),
+        sets=frozenset(act.on for act in acts if act.kind == SET),
+        claims=frozenset(claim for act in acts for claim in act.claims),
+        excludes=frozenset(claim for act in acts for claim in act.excludes),
+    )
+
+
+def is_for(journey: Journey, purposes: frozenset[str]) -> bool:
+    """Whether a journey is for one of some purposes, or sends a message of one."""
+    return journey.purpose in purposes or any(isinstance(step, Send) and step.purpose in purposes for step in journey.steps)
+
+
 def _deferral_us(step: Send, journey: Journey, setting: Setting) -> int:
     """How long a message can be put off: until its expiry where any rule can, not at all where none can."""
     standing = setting.rules.standing(step.channel, step.purpose, journey.name)
@@ -143,7 +161,7 @@ class _Reader:
         """What whoever enters must be, by steady attributes."""
         where = self.journey.enter.where
         for expr, holds in conjuncts(where.expr) if where is not None else ():
-            needed = self._as_attributes(expr) if holds else expr
+            needed = as_attributes(expr, self.journey, self.setting) if holds else expr
             if reads_only(needed, self.setting.steady):
                 yield needed, holds
 
@@ -176,6 +194,8 @@ class _Reader:
         for rule, _ in standing.suppressions:
             not_true = Call(rule.when.expr.type, "not", (rule.when.expr,))
             needs |= {part for part in conjuncts(not_true) if reads_only(part[0], setting.steady)}
+        if standing.purpose.only is not UNSET:
+            needs |= {part for part in conjuncts(standing.purpose.only.expr) if reads_only(part[0], setting.steady)}
         if step.role is not UNSET:
             after, needs, apart = Span(0, NEVER_US), frozenset(), ()
         else:
@@ -204,7 +224,7 @@ class _Reader:
         apart: list[Guard | Silence] = []
         for whole, holds, asked in sorted(self.passages.said[step], key=lambda said: said[2]):
             for expr, true in conjuncts(whole, holds):
-                needed = self._as_attributes(expr) if true and not asked else expr
+                needed = as_attributes(expr, self.journey, self.setting) if true and not asked else expr
                 if reads_only(needed, self.setting.steady):
                     needs.add((needed, true))
                 if on_accounts(self.journey):
@@ -216,16 +236,6 @@ class _Reader:
                     apart.append(Silence(*silent, self._from(asked)[step].after(Span(0, deferral_us))))
         return frozenset(needs), tuple(apart)
 
-    def _as_attributes(self, expr: Expr) -> Expr:
-        """A comparison of a field of the trigger as one of the attribute that the field has just set, where it has set one."""
-        said = comparison(expr, True)
-        if said is None or not isinstance(said.of, Field) or said.nullable or said.name == "null" or not isinstance(expr, Call):
-            return expr
-        fed = self.setting.fed.get((self.journey.enter.event, said.of.path))
-        if fed is None or self.journey.name in self.setting.requested or self.journey.enter.schedule is not UNSET:
-            return expr
-        return _replaced(expr, said.of, Attribute(fed.type, fed.name))
-
     def _from(self, asked: str) -> dict[str, Span]:
         if asked not in self.spans:
             self.spans[asked] = self.passages.spans_from(asked)
@@ -235,6 +245,17 @@ class _Reader:
         """At which minutes of the day a step is come to, where all ways to it say so."""
         found = _minutes_of(self.passages, self.journey)
         return found.get(step)
+
+
+def as_attributes(expr: Expr, journey: Journey, setting: Setting) -> Expr:
+    """A comparison of a field of a journey's trigger as one of the attribute that the field has just set, where it has set one."""
+    said = comparison(expr, True)
+    if said is None or not isinstance(said.of, Field) or said.nullable or said.name == "null" or not isinstance(expr, Call):
+        return expr
+    fed = setting.fed.get((journey.enter.event, said.of.path))
+    if fed is None or journey.name in setting.requested or journey.enter.schedule is not UNSET:
+        return expr
+    return _replaced(expr, said.of, Attribute(fed.type, fed.name))
 
 
 def _replaced(expr: Expr, old: Expr, new: Expr) -> Expr:

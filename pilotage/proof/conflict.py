@@ -12,11 +12,11 @@ import msgspec
 
 from pilotage.event.zone import Zones
 from pilotage.journey.outcome import Decision
-from pilotage.journey.plan import Enter, Plan
+from pilotage.journey.plan import Enter, Journey, Plan
 from pilotage.journey.program import Program, load
 from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Literal
-from pilotage.proof.acts import SEND, SET, Act, Footprint, footprint, setting_of
+from pilotage.proof.acts import SEND, SET, Act, Footprint, footprint, is_for, narrowed_to, setting_of
 from pilotage.proof.domains import met
 from pilotage.proof.outcome import Bounds, Collision, Proof, Verdict
 from pilotage.proof.person import Knowledge
@@ -45,11 +45,16 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Conflicts:
-    """The pairs of one plan. What is read off a journey is kept, and so is what the solver has answered."""
+    """The pairs of one plan. What is read off a journey is kept, and so is what the solver has answered. With `classes` only messages of
+    these are asked about, `purposes` being those that are."""
 
-    def __init__(self, plan: Plan, zones: Zones, bounds: Bounds = Bounds(), program: Program | None = None) -> None:
+    def __init__(
+        self, plan: Plan, zones: Zones, bounds: Bounds = Bounds(), program: Program | None = None, classes: Container[str] | None = None
+    ) -> None:
         self.plan, self.zones, self.bounds = plan, zones, bounds
         self.journeys = {journey.name: journey for journey in plan.journeys}
+        self.purposes = frozenset(each.name for each in plan.policy.purposes if classes is None or each.contact_class in classes)
+        self.narrow = classes is not None
         self.loaded = program
         self.acting = plan
         self.made: Setup | None = None
@@ -79,13 +84,19 @@ class Conflicts:
     def knowledge(self) -> Knowledge:
         """What people are made up from."""
         if self.known is None:
-            self.known = Knowledge(self.plan)
+            self.known = Knowledge(self.plan, self.zones)
         return self.known
+
+    @property
+    def asked(self) -> Iterator[tuple[str, Journey]]:
+        """The journeys that are asked about: all, or those for the purposes that are."""
+        return ((name, journey) for name, journey in self.journeys.items() if not self.narrow or is_for(journey, self.purposes))
 
     def footprint(self, name: str) -> Footprint:
         """What a journey does."""
         if name not in self.footprints:
-            self.footprints[name] = footprint(self.journeys[name], self.setting)
+            found = footprint(self.journeys[name], self.setting)
+            self.footprints[name] = narrowed_to(found, self.purposes) if self.narrow else found
         return self.footprints[name]
 
     def pair(self, one: str, other: str) -> Iterator[Proof]:
@@ -213,7 +224,7 @@ def _moments(conflicts: Conflicts, kind: str, about: str, journey: str, decision
     given_back = {each.effect for each in decisions if each.verb == "failed" and each.effect}
     steps = {act.step: act for act in conflicts.footprint(journey).acts if act.kind == SEND}
     for each in decisions:
-        if each.journey == journey and each.verb == "sent" and each.effect not in given_back:
+        if each.journey == journey and each.verb == "sent" and each.effect not in given_back and each.step in steps:
             if kind == CLAIMS or each.reason == about:
                 yield Moment(each.at_us, journey, each.step, steps.get(each.step))
 

@@ -29,12 +29,12 @@ _BEYOND = " → "
 def consent_proofs(conflicts: Conflicts) -> Iterator[Proof]:
     """The questions about consent of every journey on persons."""
     purposes = {purpose.name: purpose for purpose in conflicts.plan.policy.purposes}
-    for name, journey in conflicts.journeys.items():
+    for name, journey in conflicts.asked:
         if on_accounts(journey):
             continue
         footprint = conflicts.footprint(name)
         for step in journey.steps:
-            if not isinstance(step, Send) or step.id not in footprint.passages.spans:
+            if not isinstance(step, Send) or step.id not in footprint.passages.spans or step.purpose not in conflicts.purposes:
                 continue
             purpose = purposes[step.purpose]
             if purpose.contact_class == ASKED_CLASS and purpose.basis != ASKED_BASIS:

@@ -14,6 +14,8 @@ import msgspec
 from pilotage.contract.example import example
 from pilotage.contract.model import Contract, FieldSpec
 from pilotage.event.time import HOUR_US, MINUTE_US
+from pilotage.event.zone import Zones
+from pilotage.journey.parse_calendar import COUNTRY_ATTRIBUTE
 from pilotage.journey.plan import Plan
 from pilotage.journey.values import json_value
 from pilotage.predicate.flips import walk
@@ -43,6 +45,8 @@ from pilotage.predicate.solver.problem import World
 from pilotage.proof.domains import Comparison, Domain, comparison, conjuncts, key_of, narrowed
 from pilotage.proof.separation import conjoined
 
+COUNTRIES = ("FR", "US", "JP", "BR", "NG", "AU")
+"""Where somebody lives of whom it does not matter."""
 EVENTS_MAX = 30
 """How many earlier events of one type somebody is given at most."""
 SOLVER = Limits(work=400_000, timeout_ms=60_000)
@@ -62,13 +66,15 @@ class Past(msgspec.Struct, frozen=True):
 
 
 class Knowledge:
-    """What people are made up from: a plan's contracts, attributes, audiences and features."""
+    """What people are made up from: a plan's contracts, attributes, audiences and features, and the zone tables."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, zones: Zones) -> None:
         self.plan = plan
+        self.world = World(zones, limits=SOLVER)
         self.contracts: dict[str, Contract] = {contract.event: contract for contract in plan.contracts}
         self.features: dict[str, Feature] = {feature.key: feature for feature in plan.features}
         self.audiences = {audience.name: audience.when for audience in plan.audiences}
+        self.country = plan.policy.country_attribute or COUNTRY_ATTRIBUTE
         self.types = {attribute.name: attribute.type for attribute in plan.attributes}
         self.fed = {(event, path): each for each in plan.attributes for event, path in each.sources}
         self.examples: dict[str, dict[str, Any]] = {}
@@ -123,7 +129,13 @@ class Person:
 
     def values(self) -> dict[str, Any]:
         """A value for each attribute that must have one."""
-        return {name: value for name, domain in self.attributes.items() if domain.null is False for value in _first(domain)}
+        return {name: value for name, domain in self.attributes.items() if domain.null is False for value in self._likely(name, domain)}
+
+    def _likely(self, name: str, domain: Domain) -> tuple[Any, ...]:
+        """A value for an attribute: of a country whose name is left open, one that there is."""
+        if name != self.knowledge.country or domain.allowed is not None or domain.type != Type.STRING:
+            return _first(domain)
+        return tuple(country for country in COUNTRIES if country not in domain.excluded)[:1] or _first(domain)
 
     def data(self, journey: str, event: str) -> dict[str, Any]:
         """Data of the event that begins a journey: what its contract requires, and the fields that matter."""
@@ -288,21 +300,29 @@ def _add(person: Person, journey: str, feature: str, event: str, times: int, age
 
 def _by_solver(person: Person, journey: str, event: str, unread: list[tuple[Expr, bool]]) -> bool:
     """Ask the solver for values of what the rest reads, beside what is known of it already; best effort."""
-    if any(isinstance(part, Now) for expr, _ in unread for part in walk(expr)):
+    still = [each for each in unread if not any(isinstance(part, Now) for part in walk(each[0]))]
+    if not still:
         return True
-    parts = frozenset((expr, holds) for expr, holds in unread)
+    parts = frozenset(still)
     solved = person.knowledge.solved
     if parts not in solved:
-        solved[parts] = satisfiable(conjoined(parts, person.knowledge.features), World(limits=SOLVER)).witness
+        solved[parts] = satisfiable(conjoined(parts, person.knowledge.features), person.knowledge.world).witness
     witness = solved[parts]
     if witness is None:
-        return False
-    readable = {key_of(part): part for expr, _ in unread for part in walk(expr) if isinstance(part, Attribute | Field)}
+        return len(still) < len(unread)
+    readable = {key_of(part): part for expr, _ in still for part in walk(expr) if isinstance(part, Attribute | Field)}
     held = {f"@{name}": each.value for name, each in witness.attributes.items()}
     held |= {f"trigger.{path}": each.value for path, each in witness.trigger.items()}
     return all(
         narrowed(person.domain(of, journey, event), Comparison(of, "eq", (held[name],))) for name, of in readable.items() if name in held
     )
+
+
+def pinned(expr: Expr, at_us: int) -> Expr:
+    """An expression as it is asked at an instant."""
+    if isinstance(expr, Now):
+        return Literal(Type.TIMESTAMP, at_us)
+    return Call(expr.type, expr.name, tuple(pinned(arg, at_us) for arg in expr.args)) if isinstance(expr, Call) else expr
 
 
 def ages(person: Person) -> Iterator[Past]:

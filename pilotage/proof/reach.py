@@ -4,19 +4,18 @@ an exit whose condition is never true do no harm that anybody sees, and nothing 
 Somebody is enacted for each part, or it is proved that there is nobody.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Journey, Wait
 from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Predicate
 from pilotage.predicate.solver.problem import World
 from pilotage.proof.conflict import Conflicts
 from pilotage.proof.domains import conjuncts, reads_only
-from pilotage.proof.outcome import Collision, Proof, Verdict
+from pilotage.proof.outcome import Proof, Verdict
 from pilotage.proof.recipes import recipes
 from pilotage.proof.separation import SOLVER, impossible_under, nobody
-from pilotage.proof.witness import Stage, assembled, casts, enact_directed
+from pilotage.proof.witness import Anything, Stage, assembled, casts, enact_directed
 
 REACH, ENTRANCE, STEP, WAIT, EXIT = "reach", "entrance", "step", "wait", "exit"
 WAYS_MAX = 6
@@ -33,7 +32,7 @@ class Reaching:
 
     def proofs(self) -> Iterator[Proof]:
         """The questions about every journey on persons."""
-        for name, journey in self.conflicts.journeys.items():
+        for name, journey in self.conflicts.asked:
             if not on_accounts(journey):
                 yield from self._journey(name, journey)
 
@@ -76,7 +75,7 @@ class Reaching:
         setup = self.conflicts.setup
         for step in passages.spans:
             for recipe in recipes(passages, step, WAYS_MAX) if step not in found else ():
-                stage = Stage.of(setup, (name,), _Anything(), 1)
+                stage = Stage.of(setup, (name,), Anything(), 1)
                 for cast in casts(setup, (recipe,)):
                     _, enacted = enact_directed(stage, cast, assembled(cast, setup))
                     found |= {each.step for each in enacted.decisions if each.journey == name and each.step in passages.spans}
@@ -84,15 +83,3 @@ class Reaching:
                 if step in found:
                     break
         return found
-
-
-class _Anything:
-    """Looks for nothing in particular."""
-
-    def acts(self, journey: str, decisions: Sequence[Decision]) -> Sequence[tuple[int, str]]:
-        """Nothing."""
-        return ()
-
-    def __call__(self, decisions: Sequence[Decision]) -> tuple[int, Collision] | None:
-        """Nothing."""
-        return None

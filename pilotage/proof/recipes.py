@@ -21,7 +21,8 @@ _DAYS = 0.05
 
 class Recipe(msgspec.Struct, frozen=True):
     """One way to a step: the conditions on it, the arms of splits and the options of choices, the fates by step, the waits that an
-    event must end, the consents that must be missing, the steps passed, and how long it takes at least."""
+    event must end, the consents that must be missing, the steps passed, and how long it takes at least. `unmet` says that whom the
+    message of the step is for is asked otherwise."""
 
     journey: str
     step: str
@@ -32,6 +33,7 @@ class Recipe(msgspec.Struct, frozen=True):
     withheld: frozenset[str] = frozenset()
     passed: tuple[str, ...] = ()
     least_us: int = 0
+    unmet: bool = False
 
 
 def recipes(passages: Passages, step: str, most: int = 2) -> Iterator[Recipe]:

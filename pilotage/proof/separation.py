@@ -24,6 +24,7 @@ from pilotage.predicate.ir import (
     Expr,
     Feature,
     Field,
+    InAudience,
     Literal,
     Performed,
     Predicate,
@@ -94,7 +95,7 @@ class Apart:
             if not impossible(whole):
                 return None
         read = sorted({part.name for expr, _ in needs for part in walk(expr) if isinstance(part, Attribute)})
-        text = "nobody meets the conditions of both: " + " and ".join(sorted(_said(expr, holds) for expr, holds in needs))
+        text = "nobody meets the conditions of both: " + " and ".join(sorted(said(expr, holds) for expr, holds in needs))
         return Reason(text, tuple(name for name in read if name in self.setting.changing))
 
     def _silent(self, one: Act, other: Act, within_us: int, footprints: tuple[Footprint, Footprint]) -> Reason | None:
@@ -176,10 +177,10 @@ class Apart:
         return Reason(f"they act at times of the day at least {duration_text(nearest * MINUTE_US)} apart", assumes)
 
 
-def nobody(needs: frozenset[tuple[Expr, bool]]) -> bool:
-    """Whether it is proved that nobody meets conditions over steady attributes."""
+def nobody(needs: frozenset[tuple[Expr, bool]], features: Mapping[str, Feature] | None = None, world: World | None = None) -> bool:
+    """Whether it is proved that nobody meets conditions that hold at one instant, in a world; `features` are those they count by."""
     box = box_of(needs)
-    return box.empty or (bool(box.rest) and impossible(conjoined(needs)))
+    return box.empty or (bool(box.rest) and impossible_under(conjoined(needs, features), world or World(limits=SOLVER)))
 
 
 def impossible(whole: Predicate) -> bool:
@@ -205,9 +206,11 @@ def conjoined(parts: Iterable[tuple[Expr, bool]], features: Mapping[str, Feature
     exprs = sorted((_as_true(expr, holds) for expr, holds in parts), key=repr)
     whole = exprs[0] if len(exprs) == 1 else Call(Type.BOOLEAN, "and", tuple(exprs))
     attributes = {part.name for part in walk(whole) if isinstance(part, Attribute)}
+    audiences = {part.audience for part in walk(whole) if isinstance(part, InAudience)}
     keys = {key for part in walk(whole) for key in _feature_keys(part)}
     counted = tuple(features[key] for key in sorted(keys)) if features is not None else ()
-    return Predicate(expression_text(whole, features or {}), whole, attributes=tuple(sorted(attributes)), features=counted)
+    text = expression_text(whole, features or {})
+    return Predicate(text, whole, attributes=tuple(sorted(attributes)), features=counted, audiences=tuple(sorted(audiences)))
 
 
 def _feature_keys(part: Expr) -> tuple[str, ...]:
@@ -220,7 +223,8 @@ def _as_true(expr: Expr, holds: bool) -> Expr:
     return expr if holds else Call(Type.BOOLEAN, "not", (Call(Type.BOOLEAN, "is_true", (expr,)),))
 
 
-def _said(expr: Expr, holds: bool) -> str:
+def said(expr: Expr, holds: bool) -> str:
+    """A part that is true or (with False) not true, as it is written."""
     return expression_text(expr) if holds else f"not ({expression_text(expr)})"
 
 

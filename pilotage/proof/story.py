@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pilotage.contract.builtin import CONSENT_CHANGED
+from pilotage.contract.builtin import CANDIDATE_OFFERED, CONSENT_CHANGED
 from pilotage.event.time import duration_text
 from pilotage.event.zone import Zones
 from pilotage.journey.outcome import Decision
@@ -16,13 +16,14 @@ from pilotage.proof.conflict import ATTRIBUTE, CHANNEL, CLAIMS
 from pilotage.proof.consent_paths import PRESUMED, UNASKED
 from pilotage.proof.loops import LOOP
 from pilotage.proof.outcome import Proof, Scenario, Witness
+from pilotage.proof.policy import BARRED, ELSEWHERE, POLICY
 from pilotage.proof.pressure import PRESSURE
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _TOLD = {"email": "e-mail", "inbox": "inbox message", "sms": "text message", "push": "push message"}
 _UNTOLD = frozenset(("waited", "delivered", "answered"))
 """Decisions that a story leaves out."""
-_ACTS = frozenset(("sent", "set", "blocked"))
+_ACTS = frozenset(("sent", "set", "blocked", "opened", "called"))
 """Decisions that can collide."""
 
 
@@ -90,7 +91,17 @@ class Teller:
             return f"has a message blocked and is waited for as if they had it ({proof.about})"
         if proof.kind == LOOP:
             return f"goes round {proof.about} without end"
+        if proof.question == POLICY:
+            return f"{self._met(proof)}: {proof.reason}"
         return f"comes to {proof.about}"
+
+    def _met(self, proof: Proof) -> str:
+        """What somebody comes to that is not for them."""
+        step = proof.about.partition(" ")[0]
+        content = self.contents.get((proof.journeys[0], step))
+        if proof.kind == BARRED:
+            return f"comes to '{content}', which is not for them"
+        return f"is sent '{content}'" if proof.kind == ELSEWHERE else f"is handed over at {step}"
 
     def _timeline(self, witness: Witness, decisions: list[Decision], zone: str) -> Iterator[str]:
         scenario, collided = witness.scenario, set(witness.collision.moments)
@@ -129,6 +140,8 @@ class Teller:
 
 
 def _event_text(type: str, data: Mapping[str, Any]) -> str:
+    if type == CANDIDATE_OFFERED:
+        return f"is offered {data['journey']} / {data['step']} by an account"
     said = " ".join(f"{name}={_plain(value)}" for name, value in data.items())
     return f"{type} {said}".rstrip()
 

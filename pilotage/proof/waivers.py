@@ -37,6 +37,25 @@ class Waiver(msgspec.Struct, frozen=True):
         return finding.rule == self.rule and fnmatchcase(finding.path, self.document)
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How waivers stand to a finding: those that are for it, the one of them that holds (of several the one that lasts longest), and
+    where none does the one that has ended last."""
+
+    matching: tuple[Waiver, ...] = ()
+    held: Waiver | None = None
+    ended: Waiver | None = None
+
+
+def standing(finding: Finding, waivers: Iterable[Waiver], rules: Mapping[str, Rule], now_us: int) -> Standing:
+    """How waivers stand to a finding now, for whoever checks and whoever reviews; of a rule that cannot be waived none counts."""
+    rule = rules.get(finding.rule)
+    matching = tuple(each for each in waivers if each.covers(finding)) if rule is not None and rule.waivable else ()
+    last = max(matching, key=lambda each: each.until_us, default=None)
+    if last is None or last.until_us <= now_us:
+        return Standing(matching, ended=last)
+    return Standing(matching, held=last)
+
+
 class Waived(msgspec.Struct, frozen=True):
     """A finding that does not count, and who answers for that, how long and why."""
 
@@ -125,14 +144,12 @@ def judge(
     usable = [each for each in waivers if each.rule in rules and rules[each.rule].waivable]
     counting, waived, used = list(_faults(waivers, raised(documents), rules, now_us)), list[Waived](), set[Waiver]()
     for finding in raise_severities(findings, documents):
-        matching = [each for each in usable if each.covers(finding)]
-        used |= set(matching)
-        held = next((each for each in matching if each.until_us > now_us), None)
-        if held is not None:
-            waived.append(Waived(finding, held.owner, _day(held.until_us), held.reason, held.place[0]))
-        elif matching:
-            last = max(matching, key=lambda each: each.until_us)
-            message = f"{finding.message} (waived by {last.owner} until {_day(last.until_us)}, which has passed)"
+        found = standing(finding, waivers, rules, now_us)
+        used |= set(found.matching)
+        if found.held is not None:
+            waived.append(Waived(finding, found.held.owner, _day(found.held.until_us), found.held.reason, found.held.place[0]))
+        elif found.ended is not None:
+            message = f"{finding.message} (waived by {found.ended.owner} until {_day(found.ended.until_us)}, which has passed)"
             counting.append(msgspec.structs.replace(finding, message=message))
         else:
             counting.append(finding)

@@ -19,10 +19,10 @@ from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Journey, Send, Split, Wait
 from pilotage.journey.program import Program, fixed_audience
 from pilotage.journey.subjects import on_accounts
-from pilotage.predicate.ir import Call, Type
+from pilotage.predicate.ir import Call, Expr, Type
 from pilotage.proof.enactment import ACTED, Enacted, Enough, Whole, enact, subject_of
 from pilotage.proof.outcome import Collision, Happening, Received, Scenario, Witness
-from pilotage.proof.person import Knowledge, Person, ages, meet, settle
+from pilotage.proof.person import Knowledge, Person, ages, meet, pinned, settle
 from pilotage.proof.recipes import Recipe, is_scheduled
 
 BASE = parse_instant_us("2026-03-02T10:00:00Z")
@@ -154,16 +154,31 @@ def _person(
         parts = [part for part in recipe.asked if part[0] != _audience_part(journey)]
         if not meet(person, journey.name, _trigger_of(journey), parts) or not _meets_audience(person, journey):
             return None
-        _reachable(setup, person, journey, recipe)
-    for rule in policy.suppressions:
-        if not meet(person, "", "", ((Call(Type.BOOLEAN, "not", (rule.when.expr,)), True),)):
+        if not meet(person, "", "", _for_them(setup, journey, recipe)):
             return None
+        reachable(setup, person, journey, recipe.withheld)
+    if not unsuppressed(setup, person):
+        return None
     for mine, theirs in apart:
         where = journeys[theirs].enter.where
         if where is None or not meet(person, journeys[mine].name, _trigger_of(journeys[mine]), ((where.expr, False),)):
             return None
     sane = settle(person) and all(not domain.empty for domain in person.attributes.values())
     return person if sane else None
+
+
+def _for_them(setup: Setup, journey: Journey, recipe: Recipe) -> Iterator[tuple[Expr, bool]]:
+    """What whoever is sent the messages of a way must be for their purposes, and whoever is refused one must not be."""
+    wanted = {*recipe.passed} if recipe.unmet else {*recipe.passed, recipe.step}
+    for step in journey.steps:
+        purpose = setup.rules.purposes[step.purpose] if isinstance(step, Send) else None
+        if not isinstance(step, Send) or step.id not in wanted or purpose is None or purpose.only is UNSET:
+            continue
+        only = pinned(purpose.only.expr, BASE)
+        if f"{step.purpose}|{step.channel}" not in recipe.withheld:
+            yield only, True
+        elif purpose.basis != "consent":
+            yield only, False
 
 
 def _fixed(person: Person, name: str, value: str) -> Any:
@@ -198,13 +213,19 @@ def audience_of(journey: Journey) -> str:
     return fixed_audience(where.expr) if where is not None and journey.enter.event == AUDIENCE_ENTERED else ""
 
 
-def _reachable(setup: Setup, person: Person, journey: Journey, recipe: Recipe) -> None:
+def unsuppressed(setup: Setup, person: Person) -> bool:
+    """Let no suppression hold for a person; whether that can be."""
+    suppressions = setup.program.plan.policy.suppressions
+    return all(meet(person, "", "", ((Call(Type.BOOLEAN, "not", (rule.when.expr,)), True),)) for rule in suppressions)
+
+
+def reachable(setup: Setup, person: Person, journey: Journey, withheld: frozenset[str] = frozenset()) -> None:
     """Let a person be reachable for a journey's messages: addresses, and the consents but for those withheld."""
     for step in journey.steps:
         if not isinstance(step, Send):
             continue
         pair = f"{step.purpose}|{step.channel}"
-        if setup.rules.purposes[step.purpose].basis == "consent" and pair not in recipe.withheld:
+        if setup.rules.purposes[step.purpose].basis == "consent" and pair not in withheld:
             person.consents.add(pair)
         if step.recipient:
             domain = person.attributes.setdefault(step.recipient, person.fed_domain(step.recipient, Type.STRING))
@@ -212,7 +233,19 @@ def _reachable(setup: Setup, person: Person, journey: Journey, recipe: Recipe) -
             if known is not None and domain.allowed is None and not domain.excluded:
                 domain.among((known,))
             domain.must_be_null(False)
-    person.consents -= recipe.withheld
+    person.consents -= withheld
+
+
+class Anything(msgspec.Struct, frozen=True):
+    """Looks for nothing in particular."""
+
+    def acts(self, journey: str, decisions: Sequence[Decision]) -> Sequence[tuple[int, str]]:
+        """Nothing."""
+        return ()
+
+    def __call__(self, decisions: Sequence[Decision]) -> tuple[int, Collision] | None:
+        """Nothing."""
+        return None
 
 
 class Stage(msgspec.Struct):
@@ -417,35 +450,3 @@ class _Direction:
         if step.where is not None and not meet(person, place, step.until, ((step.where.expr, True),)):
             return ()
         return (Happening(at_us + MINUTE_US, step.until, person.data(place, step.until)),)
-
-
-def minimal(program: Program, witness: Witness, collide: Collide, within_us: int) -> Witness:
-    """The same collision with as little as is needed for it: events, attributes, consents and fates are left out while it comes about."""
-    program = Whole(program).among(witness.scenario.journeys)
-    current = witness
-    changed = True
-    while changed:
-        changed = False
-        for smaller in _smaller(current.scenario):
-            found = collide(enact(program, smaller).decisions)
-            if found is not None and abs(found[0]) < within_us:
-                current, changed = Witness(smaller, found[1]), True
-                break
-    return current
-
-
-def _smaller(scenario: Scenario) -> Iterator[Scenario]:
-    """The scenario with one thing left out."""
-    for place in range(len(scenario.events)):
-        yield msgspec.structs.replace(scenario, events=(*scenario.events[:place], *scenario.events[place + 1 :]))
-    for name in scenario.attributes:
-        yield msgspec.structs.replace(scenario, attributes={key: value for key, value in scenario.attributes.items() if key != name})
-    for pair in scenario.consents:
-        yield msgspec.structs.replace(scenario, consents=tuple(each for each in scenario.consents if each != pair))
-    for step in scenario.fates:
-        yield msgspec.structs.replace(scenario, fates={key: value for key, value in scenario.fates.items() if key != step})
-
-
-def reenacted(program: Program, scenario: Scenario) -> Enacted:
-    """What comes of a scenario among its own journeys."""
-    return enact(Whole(program).among(scenario.journeys), scenario)

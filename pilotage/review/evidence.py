@@ -14,12 +14,11 @@ from pilotage.audit.canonical import digest_of
 from pilotage.event.time import instant_text
 from pilotage.journey.findings import Finding, Severity
 from pilotage.proof.gates import ALL
-from pilotage.proof.waivers import Waiver
+from pilotage.proof.waivers import Waiver, standing
 from pilotage.review.bundle import changed_documents
 from pilotage.review.ownership import Ownership
 from pilotage.review.policy import ReviewPolicy
 from pilotage.review.risk import Risk
-from pilotage.review.waiver import expired_waiver_of, waiver_of
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -86,7 +85,7 @@ def judged(findings: Sequence[Finding], policy: ReviewPolicy, waivers: Sequence[
 
 def _judged(finding: Finding, policy: ReviewPolicy, waivers: Sequence[Waiver], now_us: int) -> Judged:
     serious = finding.severity is Severity.ERROR or finding.rule in policy.block
-    waiver = waiver_of(finding, waivers, now_us) if serious and _waivable(finding.rule) else None
+    waiver = standing(finding, waivers, ALL, now_us).held if serious else None
     return Judged(
         finding.path,
         finding.line,
@@ -101,18 +100,13 @@ def _judged(finding: Finding, policy: ReviewPolicy, waivers: Sequence[Waiver], n
     )
 
 
-def _waivable(rule: str) -> bool:
-    """Whether somebody may answer for findings of a rule: nobody can for what leaves nothing to run."""
-    return rule in ALL and ALL[rule].waivable
-
-
 def blocking(findings: Sequence[Finding], policy: ReviewPolicy, waivers: Sequence[Waiver], now_us: int) -> tuple[str, ...]:
     """Why findings keep a change from being reviewed or released now: each that blocks, with the waiver that ended for it."""
     told = []
     for finding in findings:
         if not _judged(finding, policy, waivers, now_us).blocks:
             continue
-        ended = expired_waiver_of(finding, waivers, now_us)
+        ended = standing(finding, waivers, ALL, now_us).ended
         by = f"; the waiver of {ended.owner} ended at {instant_text(ended.until_us)}: renew it or correct this" if ended else ""
         told.append(finding.text + by)
     return tuple(told)

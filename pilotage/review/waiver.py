@@ -8,7 +8,7 @@ released.
 from collections.abc import Iterable, Iterator
 
 from pilotage.journey.document import Document, Fields
-from pilotage.journey.findings import Finding, Report, suggestion
+from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.forms import FORMS
 from pilotage.journey.shape import check
 from pilotage.proof.gates import ALL
@@ -44,15 +44,3 @@ def _waivers(document: Document, people: set[str], report: Report) -> Iterator[W
             )
             continue
         yield Waiver(fields.text("rule"), fields.text("document"), fields.text("owner"), fields.text("reason"), end_us(until))
-
-
-def waiver_of(finding: Finding, waivers: Iterable[Waiver], now_us: int) -> Waiver | None:
-    """The waiver that holds for a finding now: of several the one that lasts longest."""
-    held = [each for each in waivers if each.covers(finding) and each.until_us > now_us]
-    return max(held, key=lambda each: each.until_us, default=None)
-
-
-def expired_waiver_of(finding: Finding, waivers: Iterable[Waiver], now_us: int) -> Waiver | None:
-    """The waiver that held for a finding and has ended last."""
-    ended = [each for each in waivers if each.covers(finding) and each.until_us <= now_us]
-    return max(ended, key=lambda each: each.until_us, default=None)

@@ -6,8 +6,6 @@ on disk. States, dedupe keys and timers follow later, a little at a time; the lo
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from heapq import merge
-from itertools import groupby
 from typing import Any
 
 from pilotage.event.envelope import Event, wake_event
@@ -15,7 +13,7 @@ from pilotage.journey.outcome import Action, Decision, Handed
 from pilotage.profile.state import State
 from pilotage.runner.arrival import Advance, Arrival, Limits, NotSettled, OutOfOrder, Result, Sealed, Stuck, Told
 from pilotage.runner.cursor import history_bound
-from pilotage.runner.layout import state_key, state_range, subject_of
+from pilotage.runner.layout import state_key, state_range
 from pilotage.runner.log import LogBroken, LogReader, Record, Segment, encode_segment, last_segment, segments_from, trim_log
 from pilotage.runner.outbox import ActionRow, cancel_row, decode_row, pending_row, rows_of
 from pilotage.runner.parcels import Heard, put_parcel, sequence_of
@@ -428,9 +426,12 @@ class Shard:
         start, stop = state_range(first, last)
         if after is not None:
             start = max(start, state_key(after) + b"\0")
-        stored = (key for key, _ in self._states.stored(start, stop))
-        for key, _ in groupby(merge(self._states.in_memory(start, stop), stored)):
-            yield subject_of(key)
+        return self._states.known(start, stop)
+
+    def ahead(self, after: bytes, limit: int) -> list[bytes]:
+        """The next known subjects in order of (partition, subject), those after `after` (empty: from the first on), with their states
+        read into memory, which costs much less than one by one; fewer than `limit` at the end."""
+        return self._states.ahead(state_key(after) + b"\0" if after else b"", limit)
 
     def actions(self, subject: bytes) -> Iterator[ActionRow]:
         """The committed actions of a subject and what has become of them."""

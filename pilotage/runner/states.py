@@ -7,14 +7,15 @@ ends of the group commits that are still being written.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from heapq import merge
+from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from pilotage.profile.state import State, decode_state, encode_state
-from pilotage.runner.layout import pack_state, state_key, timer_key, unpack_state
+from pilotage.runner.layout import pack_state, state_key, subject_of, timer_key, unpack_state
 from pilotage.runner.store import Batch, Store
 
 Version = tuple[int, int, State]
@@ -170,29 +171,41 @@ class States:
         """Bring memory back within its bounds. Dirty states are never dropped."""
         over = len(self.dirty) + len(self.clean) - self._decoded_max
         if over > 0 and self.clean:
-            self._pack(list(islice(self.clean, max(over, _EVICTED))))
+            for subject in list(islice(self.clean, max(over, _EVICTED))):
+                self._pack(subject, self.clean.pop(subject).raw)
         while self._packed_bytes > self._packed_bytes_max:
             for subject in list(islice(self._packed, _EVICTED)):
                 self._packed_bytes -= len(self._packed.pop(subject))
 
-    def in_memory(self, start: bytes, stop: bytes) -> list[bytes]:
-        """The keys of all unsaved subjects with start ≤ key < stop, sorted."""
-        return sorted(entry.key for entry in self.dirty.values() if start <= entry.key < stop)
+    def known(self, start: bytes, stop: bytes) -> Iterator[bytes]:
+        """All subjects with start ≤ key < stop, saved or not, in key order."""
+        stored = (key for key, _ in self._store.scan("state", start, stop))
+        for key, _ in groupby(merge(self._unsaved_from(start, stop), stored)):
+            yield subject_of(key)
+
+    def ahead(self, start: bytes, limit: int) -> list[bytes]:
+        """The next subjects from a key on, saved or not, in key order, with the states of those that are not in memory packed."""
+        stored = list(islice(self._store.scan("state", start), limit))
+        stop = stored[-1][0] + b"\0" if len(stored) == limit else None
+        for key, raw in stored:
+            subject = subject_of(key)
+            if not self.holds(subject) and subject not in self._packed:
+                self._pack(subject, raw)
+        keys = merge(self._unsaved_from(start, stop), (key for key, _ in stored))
+        return [subject_of(key) for key, _ in islice(groupby(keys), limit)]
+
+    def _unsaved_from(self, start: bytes, stop: bytes | None) -> list[bytes]:
+        """The keys of all unsaved subjects with start ≤ key < stop (None: to the end), sorted."""
+        return sorted(entry.key for entry in self.dirty.values() if start <= entry.key and (stop is None or entry.key < stop))
 
     def sizes(self) -> dict[str, int]:
         """How many states are dirty, clean and packed, and the bytes of the packed."""
         return {"dirty": len(self.dirty), "clean": len(self.clean), "packed": len(self._packed), "packed_bytes": self._packed_bytes}
 
-    def stored(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Stored states with start ≤ key < stop."""
-        return self._store.scan("state", start, stop)
-
-    def _pack(self, subjects: list[bytes]) -> None:
-        for subject in subjects:
-            raw = self.clean.pop(subject).raw
-            if raw:
-                self._packed[subject] = raw
-                self._packed_bytes += len(raw)
+    def _pack(self, subject: bytes, raw: bytes) -> None:
+        if raw:
+            self._packed[subject] = raw
+            self._packed_bytes += len(raw)
 
 
 def _entry(subject: bytes, key: bytes, raw: Any) -> Entry:

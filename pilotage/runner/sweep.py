@@ -10,25 +10,36 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
 
 import msgspec
 
 from pilotage.profile.state import State
 from pilotage.runner.engine import Engine, Errand
 from pilotage.runner.layout import HEADER, body_of, state_key
+from pilotage.runner.pace import Portion
 from pilotage.runner.shard import Shard
 
 SUBJECTS_AT_ONCE = 64
+"""How many subjects an errand looks at, at first."""
+
+ERRAND_S = 0.008
+SUBJECTS_LEAST, SUBJECTS_MOST = 16, 512
+"""How long an errand takes at most, as far as can be foreseen, and how many subjects it looks at then: live events wait for one
+of them at a time."""
+
 SUBJECTS_AHEAD = 1_024
 """How many subjects are looked up at once: finding where to go on costs much more than the next of them. Whoever is new meanwhile has
 met what is new."""
 
-SHARE, SHARE_IDLE = 0.2, 0.8
-"""How much of the loop's time sweeping takes at most, while live events are waiting and while none is."""
+SHARE, SHARE_IDLE = 0.2, 0.9
+"""How much of the loop's time sweeping takes at most, while live events pile up and while they do not. Those that have come are
+advanced before the next errand in any case."""
 
-WALKERS = 2
-"""How many errands are under way at once: one goes through subjects while the other's are being written to disk."""
+BACKLOG = 256
+"""Live events pile up when more than so many wait to be advanced."""
+
+WALKERS = 4
+"""How many errands are under way at once: some go through subjects while the others' are being written to disk."""
 
 _KEY = b"sweep"
 
@@ -56,6 +67,8 @@ class Sweep:
         self._ahead: dict[int, deque[bytes]] = {number: deque() for number in engine.shards}
         self.states = {number: _read(shard, digest) for number, shard in engine.shards.items()} if digest else {}
         self._pasts = {number for number, shard in engine.shards.items() if shard.pasts.waiting} if pasts else set()
+        self._portion = Portion(ERRAND_S, min(SUBJECTS_LEAST, SUBJECTS_AT_ONCE), max(SUBJECTS_AT_ONCE, SUBJECTS_MOST))
+        self._portion.count = SUBJECTS_AT_ONCE
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -88,18 +101,18 @@ class Sweep:
 
     async def _do(self, errand: Errand, beside: int = 1) -> None:
         """One errand, of so many that are under way at once, and then a rest that leaves its share of the loop's time."""
-        took_s = 0.0
+        took_s, begun_s = 0.0, time.perf_counter()
 
         def timed(now_us: int) -> int:
             nonlocal took_s
-            begun_s = time.perf_counter()
+            started_s = time.perf_counter()
             made = errand(now_us)
-            took_s = time.perf_counter() - begun_s
+            took_s = time.perf_counter() - started_s
             return made
 
         await self._engine.errand(timed)
-        share = SHARE if self._engine.queued_events else max(SHARE, SHARE_IDLE)
-        await asyncio.sleep(took_s * max(0.0, beside / share - 1))
+        share = SHARE if self._engine.queued_events > BACKLOG else max(SHARE, SHARE_IDLE)
+        await asyncio.sleep(max(0.0, took_s * beside / share - (time.perf_counter() - begun_s)))
 
     async def _tell_pasts(self, shard: Shard) -> None:
         """Bring a shard's subjects what still waits for them. A subject that cannot be told is listed in `stuck`; its past waits on."""
@@ -117,9 +130,11 @@ class Sweep:
             before = self.states[shard.number]
             if before.done:
                 return 0
-            found = self._next(shard, before.after)
+            wanted, begun_s = self._portion.count, time.perf_counter()
+            found = self._next(shard, before.after, wanted)
             touched = shard.touch(found, now_us, self._outdated)
-            through = len(found) < SUBJECTS_AT_ONCE
+            self._portion.done(len(found), time.perf_counter() - begun_s)
+            through = len(found) < wanted
             swept = Swept(before.digest, found[-1] if found else before.after, before.touched + touched, through)
             self._engine.note(shard.number, ("meta", _KEY, HEADER + _encoder.encode(swept)))
             self.states[shard.number] = swept
@@ -127,14 +142,12 @@ class Sweep:
 
         return errand
 
-    def _next(self, shard: Shard, after: bytes) -> list[bytes]:
-        """The next subjects of a shard; fewer than `SUBJECTS_AT_ONCE` at its end."""
+    def _next(self, shard: Shard, after: bytes, wanted: int) -> list[bytes]:
+        """The next subjects of a shard; fewer than are wanted at its end."""
         ahead = self._ahead[shard.number]
-        if len(ahead) < SUBJECTS_AT_ONCE:
-            first = shard.number * 128
-            known = shard.subjects(first, first + 127, (ahead[-1] if ahead else after) or None)
-            ahead.extend(islice(known, SUBJECTS_AHEAD))
-        return [ahead.popleft() for _ in range(min(SUBJECTS_AT_ONCE, len(ahead)))]
+        if len(ahead) < wanted:
+            ahead.extend(shard.ahead(ahead[-1] if ahead else after, SUBJECTS_AHEAD))
+        return [ahead.popleft() for _ in range(min(wanted, len(ahead)))]
 
 
 def forget_sweep(engine: Engine) -> None:

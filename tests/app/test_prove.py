@@ -7,12 +7,13 @@ import pytest
 
 from pilotage.app.cli import invoke
 from pilotage.app.commands_prove import CACHE
-from pilotage.app.proving import CONFLICT, NotReproduced, Question, evidence_of, shown
+from pilotage.app.proving import CONFLICT, QUESTIONS, NotReproduced, Question, evidence_of, shown
 from pilotage.app.starter import init
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.proof.change import smallest
 from pilotage.proof.outcome import Bounds, Collision, Proof, Scenario, Verdict, Witness
 from pilotage.source.zones import packaged_zones
+from tests.journey.scenario import ZONES
 from tests.proof.planted import NAMES, journey, policy, send, wait, world
 
 SPRING = """\
@@ -119,3 +120,66 @@ def test_the_smallest_change_is_one_value_where_that_is_enough() -> None:
     change = smallest(plan, zones, bounds, found[0])
     assert change is not None
     assert "let growth.recovery.a begin only where \"not entered('growth.recovery.b', '1w')\"" == change.text
+
+
+def test_messages_of_one_class_are_asked_about_among_each_other(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a class the welcome, a service message, is left out: of the offer and the reminder it is not known whether they meet. What is
+    remembered of all stays, and a review is told nothing."""
+    assert 1 == invoke(["prove", str(shop), "conflict"])
+    remembered, evidence = (shop / CACHE).read_bytes(), sorted((shop / "evidence").iterdir())
+    capsys.readouterr()
+    assert 3 == invoke(["prove", str(shop), "conflict", "--class", "marketing"])
+    assert "no rule keeps offer and remind apart" in capsys.readouterr().out
+    assert 0 == invoke(["prove", str(shop), "conflict", "--class", "service"])
+    assert "0 with a witness" in capsys.readouterr().out
+    assert 1 == invoke(["prove", str(shop), "conflict", "--class", "service", "--class", "marketing", "--json"])
+    assert "greet" in capsys.readouterr().out
+    assert (remembered, evidence) == ((shop / CACHE).read_bytes(), sorted((shop / "evidence").iterdir()))
+    assert 2 == invoke(["prove", str(shop), "--class", "marketting"])
+    assert "did you mean 'marketing'?" in capsys.readouterr().err
+
+
+def test_a_class_leaves_proofs_as_they_are() -> None:
+    """Asked about one class, every proof and witness is about journeys and messages of that class, and none is there that is not among
+    those about all."""
+    plan = world(
+        journey(NAMES[0], [send(), wait("1h"), {**send("high"), "purpose": "marketing.cart"}]),
+        journey(NAMES[1], [send("high")], "marketing.cart", on="product.viewed"),
+        journey(NAMES[2], [send("ping"), send()], on="app.opened"),
+    )
+    whole = evidence_of(plan, ZONES, Question(workers=1), QUESTIONS)[0]
+    only = evidence_of(plan, ZONES, Question(workers=1, classes=("marketing",)), QUESTIONS)[0]
+    asked = {(proof.question, proof.kind, proof.journeys, proof.about) for proof in whole.proofs}
+    assert {(proof.question, proof.kind, proof.journeys, proof.about) for proof in only.proofs} <= asked
+    assert {NAMES[0], NAMES[1]} == {name for proof in only.proofs for name in proof.journeys}
+    [found] = [proof for proof in only.witnesses if proof.kind == "channel"]
+    moments = shown(plan, ZONES, Bounds(), found, ("marketing",)).proof.witness.collision.moments  # type: ignore[union-attr]
+    assert {(NAMES[0], "s2"), (NAMES[1], "s0")} == {(name, step) for _, name, step in moments}
+
+
+WINE = """\
+schema: 1
+kind: journey
+name: growth.offers.wine
+owner: {responsible: growth-team, accountable: head-of-crm}
+purpose: marketing.wine
+stage: growth
+enter: {on: order.placed, reentry: never}
+steps:
+  - {id: offer, send: console, content: first-order, recipient: email, expires: 1d, on_blocked: end}
+"""
+
+
+def test_a_witness_against_policy_is_saved_as_a_test(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody whom a purpose is not for is told of, and saved as a test that expects the block."""
+    only = "{class: marketing, basis: consent, only: \"country = 'DE'\"}"
+    (shop / "policies" / "wine.yaml").write_text(f"schema: 1\nkind: policy\nname: wine\npurposes:\n  marketing.wine: {only}\n")
+    (shop / "journeys" / "wine.yaml").write_text(WINE)
+    assert 1 == invoke(["prove", str(shop), "policy", "--save"])
+    told = capsys.readouterr().out
+    assert "comes to 'first-order', which is not for them: only the block keeps it" in told
+    assert "is sent 'first-order': 'first-order' is for marketing.wine only where country = 'DE', and leaves here for marketing." in told
+    assert "saved barred offer of growth.offers.wine as a test in journeys/wine.yaml" in told
+    assert "decisions" in (shop / "journeys" / "wine.yaml").read_text()
+    assert 0 == invoke(["test", "--workspace", str(shop), "-v"])
+    assert "ok    barred offer" in capsys.readouterr().out

@@ -1,11 +1,15 @@
 """The review policy and waivers as documents: every mistake with its place and cure, and what a right one says."""
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilotage.event.time import DAY_US, parse_instant_us
 from pilotage.journey.document import read_document
 from pilotage.journey.findings import Finding, Report, Severity
-from pilotage.proof.waivers import Waiver
+from pilotage.proof.gates import ALL
+from pilotage.proof.waivers import Waiver, judge
 from pilotage.review.evidence import blocking, judged, waived_rules
 from pilotage.review.policy import USUAL, Emergency, ReviewPolicy, Tier, parse_review_policy
 from pilotage.review.risk import tier_at
@@ -129,3 +133,23 @@ def test_a_waiver_holds_where_and_as_long_as_it_says() -> None:
     month = blocking((cart,), USUAL, found, parse_instant_us("2026-04-01T00:00:00Z"))
     assert "the waiver of ben ended at 2026-04-01T00:00:00Z" in month[0]
     assert () == blocking((cart,), USUAL, found, parse_instant_us("2026-04-01T00:00:00Z") - 1)
+
+
+wheres = st.sampled_from(("*", "journeys/cart.yaml", "content/*"))
+spans = st.lists(st.tuples(st.integers(-20, 20), wheres, st.sampled_from("abc")), max_size=5)
+
+
+@given(spans, st.sampled_from(("J021", "J012", "T008", "N001", "X999")), st.sampled_from(tuple(Severity)))
+def test_whoever_checks_and_whoever_reviews_judge_waivers_alike(drawn: list[tuple[int, str, str]], rule: str, severity: Severity) -> None:
+    """Whatever waivers there are, one holds for a finding that blocks a review exactly where it takes the finding's weight in a check, by
+    the same owner; where the last has ended, both name it."""
+    everywhere = tuple(Waiver(rule, where, owner, "why", NOON_US + days * DAY_US) for days, where, owner in drawn)
+    broken = Finding("journeys/cart.yaml", 3, 1, rule, severity, "nobody says what happens", "say it")
+    checked = judge([broken], [], everywhere, ALL, NOON_US)
+    [reviewed] = judged((broken,), msgspec.structs.replace(USUAL, block=(rule,)), everywhere, NOON_US)
+    assert [each.owner for each in checked.waived] == ([reviewed.waived_by] if reviewed.waived_by else [])
+    assert reviewed.blocks is not bool(checked.waived)
+    [told] = blocking((broken,), msgspec.structs.replace(USUAL, block=(rule,)), everywhere, NOON_US) or [""]
+    ended = next((each.message for each in checked.findings if each.rule == rule and "waived by" in each.message), "")
+    assert ("the waiver of" in told) == bool(ended)
+    assert not ended or told.partition("the waiver of ")[2][0] == ended.partition("waived by ")[2][0]

@@ -1,0 +1,66 @@
+"""Answers to questions about a plan, as the command and the API give them: the proofs, the stories of some witnesses, and the smallest
+changes that remove conflicts.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from pilotage.app.proved_text import various
+from pilotage.app.proven import Asked, keep_proven
+from pilotage.app.proving import QUESTIONS, Evidence, Progress, Question, Remembered, Shown, evidence_of, shown
+from pilotage.event.zone import Zones
+from pilotage.journey.plan import Plan
+from pilotage.proof.change import Change, smallest
+from pilotage.proof.outcome import Bounds, Proof
+from pilotage.proof.story import Story
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """What came of questions about the plan of a digest, within bounds named by theirs: the proofs that took more than a look, how many
+    pairs a look settled, and of the witnesses that are told the stories, the smallest changes (None: none is known), and what became of
+    saving them."""
+
+    plan: str
+    bounds: str
+    proofs: tuple[Proof, ...]
+    plain: int
+    stories: tuple[Story, ...]
+    changes: tuple[Change | None, ...]
+    saved: tuple[str, ...] = ()
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The answers, the witnesses told as found (`chosen`) and as shown, and what is to be remembered."""
+
+    answers: Answers
+    evidence: Evidence
+    chosen: tuple[Proof, ...]
+    told: tuple[Shown, ...]
+    remembered: Remembered | None
+
+
+def answered(
+    plan: Plan,
+    zones: Zones,
+    asked: Question,
+    questions: Sequence[str],
+    stories: int,
+    remembered: Remembered | None = None,
+    progress: Progress | None = None,
+) -> Answered:
+    """Ask, and tell of at most so many witnesses."""
+    evidence, known = evidence_of(plan, zones, asked, questions, remembered, progress)
+    chosen = tuple(various(evidence.witnesses)[: max(stories, 0)])
+    told = tuple(shown(plan, zones, asked.bounds, proof, asked.classes) for proof in chosen)
+    changes = tuple(smallest(plan, zones, asked.bounds, each.proof) for each in told)
+    stories_told = tuple(each.story for each in told)
+    answers = Answers(evidence.plan, evidence.bounds, evidence.proofs, evidence.plain, stories_told, changes)
+    return Answered(answers, evidence, chosen, told, known)
+
+
+def keep_for_review(folder: Path, asked: Question, questions: tuple[str, ...], evidence: Evidence) -> None:
+    """Put on file how questions ended, where a review may be told: what was asked for less is no evidence."""
+    if not (asked.journey or asked.classes) and asked.bounds == Bounds():
+        keep_proven(folder, Asked(evidence.plan, evidence.bounds, questions, evidence.proofs, evidence.plain), QUESTIONS)

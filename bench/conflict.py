@@ -25,7 +25,7 @@ from pilotage.source.zones import packaged_zones
 
 JOURNEYS = 500
 MARKETS = ("DE", "FR", "US", "GB", "IT", "ES", "PL", "NL", "BE", "AT", "CH", "SE", "DK", "NO", "FI", "IE", "PT", "CZ", "HU", "GR")
-EVERYWHERE = 0.02
+EVERYWHERE = 0.04
 """The share of journeys that are for customers of all markets."""
 TIERS = ("", "", "", "tier = 'gold'", "tier in ('silver', 'gold')", "tier is null or tier = 'none'")
 SPANS = {"duration": ("1h", "4h", "1d", "2d", "3d", "7d", "14d"), "time": ("09:00", "10:30", "12:15", "17:00", "18:30")}

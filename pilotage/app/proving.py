@@ -13,6 +13,7 @@ from multiprocessing import get_context
 import msgspec
 import z3
 
+from pilotage.app.apart import end_with_parent
 from pilotage.event.digest import digest
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import Content, Enter, Journey, Plan, Send, Set
@@ -170,7 +171,7 @@ def _shared(conflicts: Conflicts, pairs: Sequence[tuple[str, str]], workers: int
     _ = conflicts.setup  # loaded once, for all
     _AT_WORK.append((conflicts, pressures))
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        with ProcessPoolExecutor(workers, get_context("fork"), end_with_parent) as pool:
             yield from zip(pairs, pool.map(_at_work, pairs, chunksize=64), strict=True)
     finally:
         _AT_WORK.pop()

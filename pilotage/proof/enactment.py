@@ -6,7 +6,7 @@ did is part of the scenario afterwards.
 """
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from copy import copy
 
 import msgspec
@@ -37,13 +37,22 @@ Direct = Callable[[Decision, int], tuple[Happening, ...]]
 """What else happens because of a decision, at an instant: events that the way wanted needs."""
 
 
+Enough = Callable[[Sequence[Decision]], bool]
+"""Whether decisions are what was looked for."""
+
+ACTED = frozenset({"sent", "set"})
+"""The verbs of what journeys do that can collide."""
+
+
 class Enacted(msgspec.Struct):
-    """What came of a scenario: the decisions in order, what happened beside what was planned, and why it went no further, if so."""
+    """What came of a scenario: the decisions in order, what happened beside what was planned, why it went no further, if so, and when the
+    last thing came."""
 
     decisions: list[Decision]
     happened: list[Happening]
     problem: str = ""
     refused_at: tuple[str, ...] = ()
+    until_us: int = 0
 
 
 def subject_of(number: int) -> bytes:
@@ -51,24 +60,37 @@ def subject_of(number: int) -> bytes:
     return key128("test", number)
 
 
-def among(program: Program, names: Iterable[str]) -> Program:
-    """The same program with these journeys alone, and those that they have the customer enter; what is compiled is shared."""
-    wanted, ahead = set[str](), list(names)
-    while ahead:
-        name = ahead.pop()
-        if name in program.entered and name not in wanted:
-            wanted.add(name)
-            ahead += [step.journey for step in program.entered[name].journey.steps if isinstance(step, Enter)]
-    new = copy(program)
-    new.entered = {name: each for name, each in program.entered.items() if name in wanted}
-    new.schedules = {
-        audience: kept for audience, each in program.schedules.items() if (kept := tuple(one for one in each if one.name in wanted))
-    }
-    new.handlers = {event: _narrowed(handler, wanted) for event, handler in program.handlers.items()}
-    return new
+class Whole:
+    """A program of many journeys, from which some are taken at a time; where each of them is entered is found once for all."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._entered_by: dict[str, list[str]] = {}
+        for event, handler in program.handlers.items():
+            for each in handler.entrances:
+                self._entered_by.setdefault(each.name, []).append(event)
+        self._idle = {event: _entering(handler, ()) for event, handler in program.handlers.items()}
+
+    def among(self, names: Iterable[str]) -> Program:
+        """The same program with these journeys alone, and those that they have the customer enter; what is compiled is shared."""
+        program = self.program
+        wanted, ahead = set[str](), list(names)
+        while ahead:
+            name = ahead.pop()
+            if name in program.entered and name not in wanted:
+                wanted.add(name)
+                ahead += [step.journey for step in program.entered[name].journey.steps if isinstance(step, Enter)]
+        new = copy(program)
+        new.entered = {name: program.entered[name] for name in sorted(wanted)}
+        new.schedules = {
+            audience: kept for audience, each in program.schedules.items() if (kept := tuple(one for one in each if one.name in wanted))
+        }
+        events = {event for name in wanted for event in self._entered_by.get(name, ())}
+        new.handlers = {**self._idle, **{event: _entering(program.handlers[event], wanted) for event in events}}
+        return new
 
 
-def _narrowed(handler: Handler, wanted: set[str]) -> Handler:
+def _entering(handler: Handler, wanted: Container[str]) -> Handler:
     if all(each.name in wanted for each in handler.entrances):
         return handler
     new = copy(handler)
@@ -76,16 +98,17 @@ def _narrowed(handler: Handler, wanted: set[str]) -> Handler:
     return new
 
 
-def enact(program: Program, scenario: Scenario, direct: Direct | None = None) -> Enacted:
-    """What comes of a scenario. `program` has its journeys, and may have no others (see `among`)."""
-    return _Enactment(program, scenario, direct).run()
+def enact(program: Program, scenario: Scenario, direct: Direct | None = None, enough: Enough | None = None) -> Enacted:
+    """What comes of a scenario, or of as much of it as is enough. `program` has its journeys, and may have no others (see `Whole`)."""
+    return _Enactment(program, scenario, direct, enough).run()
 
 
 class _Enactment:
     """One customer on a clock of their own."""
 
-    def __init__(self, program: Program, scenario: Scenario, direct: Direct | None) -> None:
-        self.program, self.scenario, self.direct = program, scenario, direct
+    def __init__(self, program: Program, scenario: Scenario, direct: Direct | None, enough: Enough | None) -> None:
+        self.program, self.scenario, self.direct, self.enough = program, scenario, direct, enough
+        self.told = 0
         granted = {consent_key(*pair.split("|")): Grant(True, scenario.start_us - 1) for pair in scenario.consents}
         had = [
             Reservation(key128("received", number), each.channel, each.purpose, "", each.at_us, pending=False)
@@ -107,6 +130,9 @@ class _Enactment:
             at_us = min(wake_us, queued_us) if wake_us and queued_us else wake_us or queued_us
             if not at_us or at_us > self.scenario.until_us or self.found.problem:
                 break
+            if at_us > self.found.until_us and self._enough():
+                break
+            self.found.until_us = at_us
             if queued_us == at_us:
                 _, _, event, effect = heapq.heappop(self.queue)
                 if effect and effect not in self.pending:
@@ -116,6 +142,11 @@ class _Enactment:
             else:
                 self._advance(wake_event(at_us), at_us)
         return self.found
+
+    def _enough(self) -> bool:
+        """Whether what came about at an instant, fates and all, is what was looked for."""
+        new, self.told = self.found.decisions[self.told :], len(self.found.decisions)
+        return self.enough is not None and any(each.verb in ACTED for each in new) and self.enough(self.found.decisions)
 
     def _happen(self, each: Happening) -> None:
         self._queue(each.at_us, each.type, encode(each.data))

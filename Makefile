@@ -5,7 +5,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
-WORKERS ?= 2
+# one more than two cores: a fifth of the time tests wait for disks and for processes they have started
+WORKERS ?= 3
 # The browser that `make browser` brought, where it had to.
 PILOTAGE_CHROMIUM ?= $(wildcard $(CURDIR)/.cache/chromium/chromium)
 export PILOTAGE_CHROMIUM
@@ -27,7 +28,7 @@ demo: $(READY) ## a retailer's world, live in the terminal (ARGS=--smoke: to an 
 	@$(BIN)/pilotage demo $(ARGS)
 
 test: $(READY) ## run the tests (ARGS are pytest's)
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(READY) ## lint, format, types, imports, tidiness
 	$(BIN)/ruff check

@@ -43,6 +43,10 @@ STEPS = 6
 hand-over too; with one step a round each of them would wait out a round."""
 
 
+ERRANDS_GROW = 2
+"""So many times larger a group may grow by background work while the one before is being written, instead of waiting for it."""
+
+
 class _Adoption(msgspec.Struct):
     """A program that is about to take over."""
 
@@ -243,20 +247,22 @@ class Engine:
         worked = self._end_commit()
         if self.failure is not None:
             raise self.failure
+        begun_s = time.perf_counter()
         if self._may_grow():
-            begun_s = time.perf_counter()
             worked = self._apply_some() or worked
             worked = self._wake_some() or worked
+        if self._may_grow(1 if self._commit is None else ERRANDS_GROW):
             worked = self._run_errand() or worked
-            self._applied_s += time.perf_counter() - begun_s
-            self._end_commit()
+        self._applied_s += time.perf_counter() - begun_s
+        self._end_commit()
         if self._commit is None and not (self._queue and self._may_grow()):
             worked = self._begin_commit() or worked
         return self._save_some() or worked
 
-    def _may_grow(self) -> bool:
+    def _may_grow(self, times: int = 1) -> bool:
         """Whether more may be advanced before what was is written; nothing more under a program that is about to go."""
-        return self._applied_events < self.limits.commit_events and self._applied_s < self.limits.group_target_s and not self._adopting
+        grown = self._applied_events >= self.limits.commit_events or self._applied_s >= self.limits.group_target_s * times
+        return not (grown or self._adopting)
 
     def _apply_some(self) -> bool:
         tickets: list[Ticket] = []
@@ -302,7 +308,7 @@ class Engine:
         self._applied, self._row_futures, self._applied_events, self._applied_s = [], [], 0, 0.0
         self._adopt()
         if not commit.parts:
-            self._answer(commit)
+            commit.answer()
             return bool(commit.tickets or commit.row_futures)
         commit.begun_s = time.perf_counter()
         threads = min(self.limits.threads, len(commit.parts))
@@ -339,21 +345,13 @@ class Engine:
                 shard.committed(sealed)
                 self._saver.committed(shard, len(sealed.segment.records), time.monotonic())
                 self._saver.marked(shard)
-        self._answer(commit)
+        commit.answer()
         self._forget_some()
         self._bell.set()
         for shard, _, sealed in commit.parts:
             if sealed is not None:
                 for listener in self._listeners:
                     listener(shard.number, sealed)
-
-    def _answer(self, commit: Commit) -> None:
-        for ticket in commit.tickets:
-            if not ticket.future.done():
-                ticket.future.set_result(ticket.answers)
-        for future in commit.row_futures:
-            if not future.done():
-                future.set_result(None)
 
     def _save_some(self) -> bool:
         """A slice of saving, and a flush on a disk thread when a shard's cycle is through."""

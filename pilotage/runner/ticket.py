@@ -69,6 +69,15 @@ class Commit(msgspec.Struct):
         """Why a write failed, or None; only when `written`."""
         return next((fault for lane in self.lanes if (fault := lane.exception()) is not None), None)
 
+    def answer(self) -> None:
+        """Tell all who wait that the group is durable."""
+        for ticket in self.tickets:
+            if not ticket.future.done():
+                ticket.future.set_result(ticket.answers)
+        for future in self.row_futures:
+            if not future.done():
+                future.set_result(None)
+
 
 def shard_of_key(key: bytes) -> int:
     """The number of the shard that a row's key belongs to, by the partition it begins with."""

@@ -5,6 +5,7 @@ from pilotage.event.time import parse_instant_us
 from pilotage.predicate.ir import Type
 from pilotage.profile.state import State, Ties
 from pilotage.simulate.watcher import Watcher, _age_band
+from tests.decision.test_eligibility import ADULTS, RULE, asked
 from tests.determinism.histories import START_US, demo_program
 
 UNTIL_US = parse_instant_us("2026-11-26T12:00:00Z")
@@ -30,3 +31,11 @@ def test_groups_are_of_persons() -> None:
     assert 41 == tally.subjects and {0: 40} == tally.messages["all"]
     assert (20, 20) == tuple(tally.groups["country"][each].subjects for each in ("DE", "FR"))
     assert "first_name" in tally.many and "first_name" not in tally.groups
+
+
+def test_what_a_purpose_keeps_from_others_is_counted_by_its_rule() -> None:
+    """A message that is not for the customer is counted among what policies block, under the purpose's own rule."""
+    subject = asked(ADULTS, age=17, country="DE")
+    watcher = Watcher(subject.program, START_US)
+    watcher.decided(subject.state.subject, subject.decisions)
+    assert {RULE: {"blocked growth.recovery.cart/bet": 1}} == watcher.tally.policies

@@ -12,8 +12,9 @@ import msgspec
 import yaml
 
 from bench.figure import Figure
+from pilotage.app.asking import Question
 from pilotage.app.library import library
-from pilotage.app.proving import Question, Remembered, conflicts_of
+from pilotage.app.proving import Remembered, conflicts_of
 from pilotage.app.workspace import Workspace, compile_workspace, load
 from pilotage.event.zone import Zones
 from pilotage.journey.document import Document, read_document

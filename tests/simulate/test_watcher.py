@@ -8,6 +8,7 @@ from pilotage.journey.outcome import Decision
 from pilotage.predicate.ir import Type
 from pilotage.profile.state import State, Ties
 from pilotage.simulate.watcher import Watcher, _age_band
+from tests.decision.test_eligibility import ADULTS, RULE, asked
 from tests.determinism.histories import START_US, demo_program
 
 UNTIL_US = parse_instant_us("2026-11-26T12:00:00Z")
@@ -60,3 +61,11 @@ def test_weeks_are_compared_person_by_person(weeks: dict[str, tuple[int, ...]], 
     volume = watcher.tally.volumes["a/greet:sent"]
     assert changes == volume.changes
     assert sum(map(len, weeks.values())) == volume.total
+
+
+def test_what_a_purpose_keeps_from_others_is_counted_by_its_rule() -> None:
+    """A message that is not for the customer is counted among what policies block, under the purpose's own rule."""
+    subject = asked(ADULTS, age=17, country="DE")
+    watcher = Watcher(subject.program, START_US)
+    watcher.decided(subject.state.subject, subject.decisions)
+    assert {RULE: {"blocked growth.recovery.cart/bet": 1}} == watcher.tally.policies

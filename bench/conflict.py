@@ -12,8 +12,9 @@ import msgspec
 import yaml
 
 from bench.figure import Figure
+from pilotage.app.asking import Question
 from pilotage.app.library import library
-from pilotage.app.proving import Question, Remembered, conflicts_of
+from pilotage.app.proving import Remembered, conflicts_of
 from pilotage.app.workspace import Workspace, compile_workspace, load
 from pilotage.event.zone import Zones
 from pilotage.journey.document import Document, read_document
@@ -25,7 +26,7 @@ from pilotage.source.zones import packaged_zones
 
 JOURNEYS = 500
 MARKETS = ("DE", "FR", "US", "GB", "IT", "ES", "PL", "NL", "BE", "AT", "CH", "SE", "DK", "NO", "FI", "IE", "PT", "CZ", "HU", "GR")
-EVERYWHERE = 0.02
+EVERYWHERE = 0.04
 """The share of journeys that are for customers of all markets."""
 TIERS = ("", "", "", "tier = 'gold'", "tier in ('silver', 'gold')", "tier is null or tier = 'none'")
 SPANS = {"duration": ("1h", "4h", "1d", "2d", "3d", "7d", "14d"), "time": ("09:00", "10:30", "12:15", "17:00", "18:30")}

@@ -20,6 +20,8 @@ import msgspec
 
 ROOT = Path(__file__).resolve().parent.parent
 EVIDENCE = Path(__file__).parent / "EVIDENCE.md"
+TABLE = "table"
+"""The name under which a test records a table in Markdown."""
 
 
 class Exhibit(msgspec.Struct, frozen=True):
@@ -30,11 +32,13 @@ class Exhibit(msgspec.Struct, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What a run came to: tests by outcome, what they recorded, and how long it took in seconds."""
+    """What a run came to: tests by outcome, what they recorded, how long it took in seconds, and a table in Markdown where there is
+    one."""
 
     outcomes: Counter[str]
     recorded: Counter[str]
     took_s: float
+    table: str = ""
 
     @property
     def holds(self) -> bool:
@@ -137,13 +141,13 @@ EXHIBITS = {
         "tests/audit tests/runner/test_anchors.py tests/review/test_minting.py --seeds 150",
     ),
     "prediction": Exhibit(
-        "What each step of the demo does in a week lies within the interval foretold from a rehearsal of the weeks before at least four "
-        "times in five",
-        "tests/simulate/test_prediction.py --seeds 60",
+        "What each step of the demo does in a week lies within the interval foretold from a rehearsal of the weeks before as often as the "
+        "interval states, neither less often nor more; the table below says how often, over seeds that nothing was chosen by",
+        "tests/simulate/test_prediction.py --seeds 60 -o faulthandler_timeout=7200",
     ),
     "parity": Exhibit(
         "What was decided is decided again byte for byte, and whatever is altered in the log, the kernel or the plan is found where it is",
-        "tests/runner/test_parity.py tests/app/test_verifying.py --seeds 200",
+        "tests/runner/test_parity.py tests/app/test_verifying.py --seeds 200 -o faulthandler_timeout=3600",
     ),
     "nobody polled": Exhibit(
         "A hundred thousand subjects waiting for time alone cost no evaluation until their first flip",
@@ -192,21 +196,29 @@ def read(report: str, took_s: float) -> Shown:
     """The outcomes and recorded figures of a JUnit report."""
     outcomes: Counter[str] = Counter()
     recorded: Counter[str] = Counter()
+    tables: list[str] = []
     for case in ElementTree.fromstring(report).iter("testcase"):
         faults = {fault.tag for fault in case}
         outcomes["failed" if faults & {"failure", "error"} else "skipped" if "skipped" in faults else "passed"] += 1
         for each in case.iter("property"):
-            recorded[str(each.get("name"))] += int(each.get("value", "0"))
-    return Shown(outcomes, recorded, took_s)
+            if each.get("name") == TABLE:
+                tables.append(str(each.get("value")))
+            else:
+                recorded[str(each.get("name"))] += int(each.get("value", "0"))
+    return Shown(outcomes, recorded, took_s, "\n\n".join(tables))
 
 
 def page(known: str, name: str, shown: Shown) -> str:
-    """The page as it is with the line of one exhibit made anew; lines of exhibits that are none any more go."""
-    lines = {line.split(" | ")[0].removeprefix("| "): line for line in known.splitlines() if line.startswith("| ")}
+    """The page as it is with the line and the table of one exhibit made anew; those of exhibits that are none any more go."""
+    claims, *sections = known.split("\n## ")
+    lines = {line.split(" | ")[0].removeprefix("| "): line for line in claims.splitlines() if line.startswith("| ")}
+    tables = {title: table for title, _, table in (section.partition("\n") for section in sections)}
     exhibit, today = EXHIBITS[name], datetime.now(UTC).date().isoformat()
     held = "yes" if shown.holds else "**no**"
     lines[exhibit.claim] = f"| {exhibit.claim} | {held} | {shown.figures} | `python -m pytest {exhibit.arguments}` | {today} |"
-    return "\n".join([*HEAD, *(lines[each.claim] for each in EXHIBITS.values() if each.claim in lines), ""])
+    tables[name] = shown.table
+    rows = "\n".join([*HEAD, *(lines[each.claim] for each in EXHIBITS.values() if each.claim in lines), ""])
+    return rows + "".join(f"\n## {each}\n\n{tables[each].strip()}\n" for each in EXHIBITS if tables.get(each))
 
 
 if __name__ == "__main__":

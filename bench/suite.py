@@ -17,6 +17,7 @@ from bench import (
     history,
     idle,
     ledger,
+    long_past,
     migration,
     pipeline,
     predicates,
@@ -28,6 +29,7 @@ from bench import (
     stages,
     timers,
     toy,
+    whole,
     workload,
 )
 from bench.figure import Figure
@@ -259,15 +261,7 @@ def where(folder: Path, size: Size) -> list[Figure]:
 
 def rehearsing(folder: Path, size: Size) -> list[Figure]:
     """A rehearsal against the live runner, and on two processes."""
-    return _rehearsal(folder, size, size.subjects // 5)
-
-
-def rehearsing_all(folder: Path, size: Size) -> list[Figure]:
-    """The same over ten million events, if there are a million subjects."""
-    return _rehearsal(folder, size, size.subjects)
-
-
-def _rehearsal(folder: Path, size: Size, subjects: int) -> list[Figure]:
+    subjects = size.subjects // 5
     live = pipeline.hot(folder, size.subjects, size.warm, size.counted)
     done = rehearsal.rehearsed(folder.with_name("rehearsal-history"), subjects, size.rounds)
     led = f"{done.events:,} events of {subjects:,} subjects led to {done.decisions:,} decisions and {done.messages:,} messages"
@@ -279,6 +273,25 @@ def _rehearsal(folder: Path, size: Size, subjects: int) -> list[Figure]:
         ),
         Figure("rehearsal, two processes against one", done.two_against_one, "times", 1.7, bound=apart),
         Figure("rehearsal, memory", done.peak_bytes / GIBIBYTE, "GiB", 2, True, "the most that any process held"),
+    ]
+
+
+def rehearsing_all(folder: Path, size: Size) -> list[Figure]:
+    """The very command over ten million events, if there are a million subjects."""
+    long_past.build(folder, size.subjects)
+    return _whole(whole.rehearsed(folder))
+
+
+def _whole(done: whole.Whole) -> list[Figure]:
+    """The figures of the very command."""
+    led = f"{done.events:,} events of {done.subjects:,} subjects led to {done.decisions:,} decisions and {done.messages:,} messages"
+    spent = f"{done.real_s:,.0f} s of real time, {done.cpu_s:,.0f} s of CPU, start and report included, on {whole.WORKERS} processes"
+    disk = f"history {done.history_bytes / GIBIBYTE:.2f} GiB, parts kept until the end {done.parts_bytes / GIBIBYTE * 1024:.0f} MiB"
+    return [
+        Figure("rehearsal of the whole past", done.events / done.real_s, "events/s", bound=f"{led}; {spent}"),
+        Figure("the same, by CPU", done.events / done.cpu_s, "events/CPU s", bound="all processes together"),
+        Figure("the same, memory of one process", done.largest_bytes / GIBIBYTE, "GiB", 2, True, "the most that any held"),
+        Figure("the same, memory of all", done.together_bytes / GIBIBYTE, "GiB", 4, True, f"at any moment; on disk: {disk}"),
     ]
 
 
@@ -331,7 +344,7 @@ MEASURES: dict[str, Measure] = {
     "workers": Measure(workers),
     "history": Measure(past),
     "rehearsal": Measure(rehearsing),
-    "rehearsal_all": Measure(rehearsing_all, always=False),
+    "rehearsal_all": Measure(rehearsing_all, needs_subjects=False, always=False),
     "toy": Measure(workflows, needs_subjects=False),
     "ten_million": Measure(ten_million, needs_subjects=False, always=False),
 }

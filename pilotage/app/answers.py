@@ -7,30 +7,16 @@ from pathlib import Path
 
 import msgspec
 
+from pilotage.app.asking import QUESTIONS, Answers, Question
 from pilotage.app.proved_text import various
 from pilotage.app.proven import Asked, keep_proven
-from pilotage.app.proving import QUESTIONS, Evidence, Progress, Question, Remembered, Shown, evidence_of, shown
+from pilotage.app.proving import Evidence, Progress, Remembered, Shown, evidence_of, shown
 from pilotage.app.proving_moves import shown_move
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import Plan
-from pilotage.proof.change import Change, smallest
-from pilotage.proof.outcome import Bounds, Proof
-from pilotage.proof.story import Story
+from pilotage.proof.change import smallest
+from pilotage.proof.outcome import Bounds, Change, Proof
 from pilotage.proof.takeovers import MIGRATION
-
-
-class Answers(msgspec.Struct, frozen=True):
-    """What came of questions about the plan of a digest, within bounds named by theirs: the proofs that took more than a look, how many
-    pairs a look settled, and of the witnesses that are told the stories, the smallest changes (None: none is known), and what became of
-    saving them."""
-
-    plan: str
-    bounds: str
-    proofs: tuple[Proof, ...]
-    plain: int
-    stories: tuple[Story, ...]
-    changes: tuple[Change | None, ...]
-    saved: tuple[str, ...] = ()
 
 
 class Answered(msgspec.Struct, frozen=True):

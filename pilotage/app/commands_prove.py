@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pilotage.app.answers import Answered, answered, keep_for_review
+from pilotage.app.asking import QUESTIONS, Question
 from pilotage.app.exits import NEGATIVE, NO_INPUT, OK, UNDECIDED, USAGE, Trouble
 from pilotage.app.options import AsJson, RunData
 from pilotage.app.planning import unplanned
 from pilotage.app.proved_text import counts, listed
 from pilotage.app.proven import folder_of
-from pilotage.app.proving import QUESTIONS, Evidence, Question, Remembered
+from pilotage.app.proving import Evidence, Remembered
 from pilotage.app.proving import Progress as Told
 from pilotage.app.proving_moves import plans_before
 from pilotage.app.terminal import console, counted, error_console, print_json

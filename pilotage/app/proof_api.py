@@ -8,11 +8,10 @@ from litestar import get, post
 from litestar.params import Body, Parameter
 from msgspec import Meta, Struct
 
-from pilotage.app.answers import Answers
+from pilotage.app.asking import QUESTIONS, Answers, Question
 from pilotage.app.desk import At, records_of
 from pilotage.app.problems import BadAsk, documented
 from pilotage.app.proof_runs import Kept, ProofRuns, Run, RunBusy, run_of
-from pilotage.app.proving import QUESTIONS, Question
 from pilotage.event.time import MINUTE_US
 from pilotage.journey.findings import suggestion
 from pilotage.journey.forms_of_policies import CLASSES

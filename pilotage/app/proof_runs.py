@@ -6,28 +6,24 @@ data folder, written whole or not at all; whoever stops the system stops what is
 """
 
 import os
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
-from pilotage.app.answers import Answers, answered, keep_for_review
-from pilotage.app.proven import FOLDER as EVIDENCE
-from pilotage.app.proving import PROVER, NotReproduced, Question, Remembered
-from pilotage.app.proving_moves import plans_before
+from pilotage.app.asking import PROVER, Answers, Question
 from pilotage.event.digest import digest
-from pilotage.event.time import instant_us, moment
-from pilotage.journey.plan import Plan, decode_plan, encode_plan
+from pilotage.journey.plan import Plan, encode_plan
 from pilotage.proof.outcome import Bounds
 from pilotage.proof.takeovers import MIGRATION
-from pilotage.runner.folder import write_file
-from pilotage.source.zones import packaged_zones
 
 FOLDER, REMEMBERED = "proofs", "remembered"
-KEPT = 50
-"""How many answers are kept: the oldest go."""
 RUNNING, DONE, FAILED = "running", "done", "failed"
+WORK = "pilotage.app.proof_work"
+"""What answers, by name: loading it loads the solver, and only the process does."""
 ENDING_S = 10
 """How long a process may take to end once its answers are there."""
 NICENESS = 10
@@ -61,10 +57,6 @@ class RunBusy(RuntimeError):
     """Another question is being answered. Ask again when that is done."""
 
 
-class RunUnknown(LookupError):
-    """No question of this name was asked. GET /api/v1/proofs lists those that were."""
-
-
 def run_of(plan: str, questions: tuple[str, ...], asked: Question, stories: int, earlier: tuple[str, ...] = ()) -> Run:
     """A question by its name. Of migration the `earlier` plans belong to it."""
     before = earlier if MIGRATION in questions else ()
@@ -77,19 +69,24 @@ class ProofRuns:
 
     def __init__(self) -> None:
         self.running: tuple[Run, BaseProcess] | None = None
+        self.beginning = Lock()
 
     def begin(self, data: Path, plan: Plan, run: Run, now_us: int) -> Run:
         """Have a question answered, if it has not been; `RunBusy` while another one is."""
+        with self.beginning:
+            return self._begin(data, plan, run, now_us)
+
+    def _begin(self, data: Path, plan: Plan, run: Run, now_us: int) -> Run:
         known = self.known(data, run.id)
         if known is not None and known.asked.state != FAILED:
             return known.asked
-        if self.running is not None and _path(data, self.running[0].id).is_file():
+        if self.running is not None and path_of(data, self.running[0].id).is_file():
             self.running[1].join(ENDING_S)
         if self._under_way() is not None:
             raise RunBusy("another question is being answered; ask again when it is done")
         run = msgspec.structs.replace(run, since_us=now_us)
         (data / FOLDER).mkdir(exist_ok=True)
-        _path(data, run.id).unlink(missing_ok=True)
+        path_of(data, run.id).unlink(missing_ok=True)
         process = get_context("spawn").Process(target=_work, args=(str(data), encode_plan(plan), msgspec.json.encode(run)), daemon=True)
         process.start()
         self.running = run, process
@@ -99,7 +96,7 @@ class ProofRuns:
         """A question with its answers, once they are there; None where it was never asked."""
         under_way = self._under_way()  # before the file is looked for: who ends in between has left it
         try:
-            return msgspec.json.decode(_path(data, name).read_bytes(), type=Kept)
+            return msgspec.json.decode(path_of(data, name).read_bytes(), type=Kept)
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             pass  # not answered yet, or to be asked anew
         if self.running is None or self.running[0].id != name:
@@ -126,48 +123,12 @@ class ProofRuns:
         return self.running[0] if self.running is not None and self.running[1].is_alive() else None
 
 
-def _path(data: Path, name: str) -> Path:
+def path_of(data: Path, name: str) -> Path:
+    """Where the answers to a question are kept."""
     return data / FOLDER / f"{name}.json"
 
 
 def _work(data: str, raw_plan: bytes, raw_run: bytes) -> None:
-    """What the process does, behind the system."""
+    """What the process does, behind the system: only there is loaded what proves."""
     os.nice(NICENESS)
-    answer(data, raw_plan, raw_run)
-
-
-def answer(data: str, raw_plan: bytes, raw_run: bytes) -> None:
-    """Answer a question and keep what came of it."""
-    folder, run = Path(data), msgspec.json.decode(raw_run, type=Run)
-    kept = _answered(folder, decode_plan(raw_plan), run)
-    write_file(_path(folder, run.id), msgspec.json.encode(kept))
-    _forget(folder / FOLDER)
-
-
-def _answered(folder: Path, plan: Plan, run: Run) -> Kept:
-    asked = Question(run.journey, run.bounds, workers=1, classes=run.classes)
-    path = _path(folder, REMEMBERED)
-    zones, questions, earlier = packaged_zones(), run.questions, plans_before("", folder, folder)
-    try:
-        found = answered(plan, zones, asked, questions, run.stories, _remembered(path), earlier=earlier)
-    except NotReproduced:  # what is remembered is of another release
-        found = answered(plan, zones, asked, questions, run.stories, earlier=earlier)
-    if found.remembered is not None:
-        write_file(path, found.remembered.encoded())
-    keep_for_review(folder / EVIDENCE, asked, questions, found.evidence, earlier)
-    return Kept(msgspec.structs.replace(run, state=DONE), found.answers)
-
-
-def _remembered(path: Path) -> Remembered | None:
-    try:
-        return Remembered.decoded(path.read_bytes())
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
-def _forget(folder: Path) -> None:
-    """Keep the newest answers only."""
-    paths = [path for path in folder.glob("*.json") if path.stem != REMEMBERED]
-    since = {path: instant_us(moment(path.stat().st_mtime_ns // 1000)) for path in paths}
-    for path in sorted(paths, key=lambda each: since[each])[:-KEPT]:
-        path.unlink(missing_ok=True)
+    import_module(WORK).answer(data, raw_plan, raw_run)

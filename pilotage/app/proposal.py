@@ -4,13 +4,15 @@ from pathlib import Path
 
 import msgspec
 
-from pilotage.app.proving import CONFLICT, Question, Shown, evidence_of, shown
+from pilotage.app.asking import Question
+from pilotage.app.proving import CONFLICT, Shown, evidence_of, shown
 from pilotage.app.terminal import console
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.journey.document import read_document
 from pilotage.journey.findings import Report
-from pilotage.proof.change import Change, smallest
+from pilotage.proof.change import smallest
 from pilotage.proof.conflict import CHANNEL
+from pilotage.proof.outcome import Change
 from pilotage.source.zones import packaged_zones
 
 PROPOSED, LIVE = "growth.offers.gold_cart", "growth.offers.cart_recovery"

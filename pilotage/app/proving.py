@@ -13,6 +13,8 @@ from multiprocessing import get_context
 import msgspec
 import z3
 
+from pilotage.app.apart import end_with_parent
+from pilotage.app.asking import PROVER, Question
 from pilotage.event.digest import digest
 from pilotage.event.zone import Zones
 from pilotage.journey.plan import Content, Enter, Journey, Plan, Send, Set
@@ -24,41 +26,22 @@ from pilotage.proof.enactment import enact
 from pilotage.proof.loops import LOOP, Looping, Rounds
 from pilotage.proof.migration import migration_proofs
 from pilotage.proof.minimal import minimal
-from pilotage.proof.outcome import Bounds, Proof, Verdict, Witness
+from pilotage.proof.outcome import Bounds, Proof, Story, Verdict, Witness
 from pilotage.proof.policy import POLICY, made_small, policy_proofs
 from pilotage.proof.policy import looked_for as barred_by
 from pilotage.proof.pressure import COUNTED, PRESSURE, Counter, Pressures
 from pilotage.proof.reach import REACH, Reaching
-from pilotage.proof.story import Story, Teller
+from pilotage.proof.story import Teller
 from pilotage.proof.subsumption import SUBSUMPTION, subsumption_proofs
 from pilotage.proof.takeovers import MIGRATION
 from pilotage.proof.witness import Collide
 
 CONFLICT = "conflict"
-QUESTIONS = (CONFLICT, CONSENT, REACH, SUBSUMPTION, POLICY, MIGRATION)
-"""The kinds of questions that can be asked of a plan."""
-
-PROVER = 2
-"""The version of what proves: what is remembered of another is not used."""
 PAIRS_FOR_TWO = 400
 """From so many pairs on that may need trying, two processes share them."""
 
 Progress = Callable[[int, int], None]
 """Told how many pairs are decided, of how many."""
-
-
-class Question(msgspec.Struct, frozen=True):
-    """What is asked for: what concerns one journey, or all, and messages of some classes, or all, within bounds. `workers` is how many
-    processes may share the work."""
-
-    journey: str = ""
-    bounds: Bounds = Bounds()
-    workers: int = 2
-    classes: tuple[str, ...] = ()
-
-    def conflicts(self, plan: Plan, zones: Zones) -> Conflicts:
-        """What answers about a plan."""
-        return Conflicts(plan, zones, self.bounds, classes=self.classes or None)
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -106,6 +89,11 @@ class Remembered(msgspec.Struct):
         return msgspec.json.decode(raw, type=cls)
 
 
+def conflicts_for(plan: Plan, zones: Zones, question: Question) -> Conflicts:
+    """What answers a question about a plan."""
+    return Conflicts(plan, zones, question.bounds, classes=question.classes or None)
+
+
 def context_of(plan: Plan, bounds: Bounds) -> str:
     """The digest of all that the proofs of a pair rest on beside its journeys."""
     sets = sorted({each.name for journey in plan.journeys for step in journey.steps if isinstance(step, Set) for each in step.attributes})
@@ -121,7 +109,7 @@ def conflicts_of(
     context = context_of(plan, question.bounds) if not question.classes else ""
     known = remembered if remembered is not None and remembered.context == context else Remembered(context, {}, [])
     contents = {content.name: content for content in plan.contents}
-    digests = {name: _digest(journey, contents) for name, journey in question.conflicts(plan, zones).asked}
+    digests = {name: _digest(journey, contents) for name, journey in conflicts_for(plan, zones, question).asked}
     compared = set(known.compared)
     pairs = [pair for pair in combinations(digests, 2) if question.journey in ("", *pair)]
     fresh = [pair for pair in pairs if not (digests[pair[0]] in compared and digests[pair[1]] in compared)]
@@ -147,7 +135,7 @@ def _decided(
     plan: Plan, zones: Zones, question: Question, pairs: Sequence[tuple[str, str]], progress: Progress | None
 ) -> Iterator[tuple[tuple[str, str], list[Proof]]]:
     """Decide pairs; what a look at both journeys settles is left out."""
-    conflicts = question.conflicts(plan, zones)
+    conflicts = conflicts_for(plan, zones, question)
     wanted = [pair for pair in pairs if conflicts.concerned(*pair)]
     if question.journey:
         conflicts.act_only({name for pair in wanted for name in pair})
@@ -173,7 +161,7 @@ def _shared(conflicts: Conflicts, pairs: Sequence[tuple[str, str]], workers: int
     _ = conflicts.setup  # loaded once, for all
     _AT_WORK.append((conflicts, pressures))
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        with ProcessPoolExecutor(workers, get_context("fork"), end_with_parent) as pool:
             yield from zip(pairs, pool.map(_at_work, pairs, chunksize=64), strict=True)
     finally:
         _AT_WORK.pop()
@@ -208,22 +196,22 @@ def evidence_of(
     pairs). `earlier` are the plans that it may take over from."""
     proofs: list[Proof] = []
     plain, known = 0, None
-    names = {name for name, _ in question.conflicts(plan, zones).asked}
+    names = {name for name, _ in conflicts_for(plan, zones, question).asked}
     for kind in kinds:
         if kind == CONFLICT:
             found, known = conflicts_of(plan, zones, question, remembered, progress)
             known = None if question.classes else known
             plain = _pairs(names, question.journey) - len({proof.journeys for proof in found})
             proofs += found
-            proofs += wide_conflicts(question.conflicts(plan, zones))
+            proofs += wide_conflicts(conflicts_for(plan, zones, question))
         elif kind == CONSENT:
-            proofs += consent_proofs(question.conflicts(plan, zones))
+            proofs += consent_proofs(conflicts_for(plan, zones, question))
         elif kind == REACH:
-            proofs += Reaching(question.conflicts(plan, zones)).proofs()
+            proofs += Reaching(conflicts_for(plan, zones, question)).proofs()
         elif kind == SUBSUMPTION:
             proofs += subsumption_proofs(plan, zones)
         elif kind == POLICY:
-            proofs += policy_proofs(question.conflicts(plan, zones))
+            proofs += policy_proofs(conflicts_for(plan, zones, question))
         elif kind == MIGRATION:
             proofs += migration_proofs(earlier, plan, zones, question.bounds, question.journey)
     concerning = tuple(proof for proof in proofs if not proof.journeys or _concerns(question, names, proof))

@@ -11,10 +11,9 @@ from pilotage.event.zone import Zones
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import load
 from pilotage.proof.casting import Setup
-from pilotage.proof.change import Change
 from pilotage.proof.migration import Moves
 from pilotage.proof.movers import Stage, smallest_witness
-from pilotage.proof.outcome import Bounds, Proof
+from pilotage.proof.outcome import Bounds, Change, Proof
 from pilotage.proof.remapping import smallest_of_map
 from pilotage.proof.story import Teller
 from pilotage.proof.story_of_moves import what_moves

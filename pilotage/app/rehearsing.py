@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from pilotage.app.apart import end_with_parent
 from pilotage.app.exits import USAGE, Trouble
 from pilotage.app.planning import unplanned
 from pilotage.app.populations import Population
@@ -229,6 +230,7 @@ _mine: list[tuple[Company, tuple[Part, ...]]] = []
 def begin(raw: bytes, outfit: Mapping[str, Any]) -> None:
     """Begin a process that runs parts of an encoded rehearsal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that handed out the work decides when it ends
+    end_with_parent()
     rehearsal = msgspec.msgpack.decode(raw, type=Rehearsal)
     _mine.append((made_company(rehearsal, outfit, packaged_zones()), rehearsal.parts))
 

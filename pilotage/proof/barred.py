@@ -14,7 +14,7 @@ from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Branch, Call, Edge, Enter, Exit, Journey, Plan, Send, Task
 from pilotage.journey.program import Program, load
 from pilotage.proof.conflict import Conflicts
-from pilotage.proof.enactment import among, enact
+from pilotage.proof.enactment import enact
 from pilotage.proof.outcome import Collision, Scenario
 from pilotage.proof.restriction import Restriction, denied
 
@@ -36,7 +36,7 @@ Shows = Callable[[Scenario], Found | None]
 
 def barred(conflicts: Conflicts, name: str, step: Send) -> Shows:
     """Shows a message that is refused because its purpose is not for the customer."""
-    program, rule = among(conflicts.setup.program, (name,)), only_rule(step.purpose)
+    program, rule = conflicts.setup.among((name,)), only_rule(step.purpose)
 
     def shows(scenario: Scenario) -> Found | None:
         for each in enact(program, scenario).decisions:
@@ -49,7 +49,7 @@ def barred(conflicts: Conflicts, name: str, step: Send) -> Shows:
 
 def unkept(conflicts: Conflicts, journey: Journey, step: Send | Task | Call, restriction: Restriction) -> Shows:
     """Shows what nothing refuses: done for somebody of whom a restriction is not true when the entry comes to the step."""
-    program, name = among(conflicts.setup.program, (journey.name,)), journey.name
+    program, name = conflicts.setup.among((journey.name,)), journey.name
     probes: list[Program] = []
     steady = all(attribute in conflicts.setting.steady for attribute in restriction.only.attributes)
     lasting = steady and not (restriction.only.timed or restriction.only.features or restriction.only.journeys)

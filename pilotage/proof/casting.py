@@ -19,7 +19,7 @@ from pilotage.journey.plan import Journey, Send, Split
 from pilotage.journey.program import Program, fixed_audience
 from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Call, Expr, Type
-from pilotage.proof.enactment import account_of_number, subject_of
+from pilotage.proof.enactment import Whole, account_of_number, subject_of
 from pilotage.proof.outcome import Happening, Membership, Scenario
 from pilotage.proof.person import Knowledge, Person, ages, meet, pinned, settle
 from pilotage.proof.recipes import Recipe, is_scheduled
@@ -46,6 +46,13 @@ class Setup(msgspec.Struct):
     knowledge: Knowledge
     offices: Knowledge | None = None
     alone: dict[Recipe, int | None] = msgspec.field(default_factory=dict)
+    whole: Whole | None = None
+
+    def among(self, names: Iterable[str]) -> Program:
+        """The program of some journeys alone."""
+        if self.whole is None or self.whole.program is not self.program:
+            self.whole = Whole(self.program)
+        return self.whole.among(names)
 
     @property
     def rules(self) -> ContactRules:

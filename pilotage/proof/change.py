@@ -16,18 +16,10 @@ from pilotage.event.zone import Zones
 from pilotage.journey.plan import Journey, Plan, Wait
 from pilotage.predicate.ir import Call, Entered, Predicate, Type
 from pilotage.proof.conflict import CHANNEL, CLAIMS, Conflicts
-from pilotage.proof.outcome import Bounds, Proof, Verdict
+from pilotage.proof.outcome import Bounds, Change, Proof, Verdict
 
 LONGER = (1, 2, 3, 6, 12, 24)
 """By how many hours a wait is made longer, the fewest first."""
-
-
-class Change(msgspec.Struct, frozen=True):
-    """A change in words, where it is to be made, and why the conflict is none afterwards."""
-
-    where: str
-    text: str
-    reason: str
 
 
 def smallest(plan: Plan, zones: Zones, bounds: Bounds, proof: Proof) -> Change | None:

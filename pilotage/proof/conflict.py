@@ -30,7 +30,7 @@ KINDS = (CHANNEL, CLAIMS, ATTRIBUTE)
 PAIRS_MAX = 4
 """How many pairs of acts a witness is looked for with, for two journeys and one channel."""
 
-SEARCHES_MAX = 5
+SEARCHES_MAX = 8
 """How many ways to acts are tried in all."""
 
 QUESTION = "conflict"

@@ -6,7 +6,7 @@ did is part of the scenario afterwards.
 """
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from copy import copy
 
 import msgspec
@@ -37,6 +37,13 @@ Direct = Callable[[Decision, int], tuple[Happening, ...]]
 """What else happens because of a decision, at an instant: events that the way wanted needs."""
 
 
+Enough = Callable[[Sequence[Decision]], bool]
+"""Whether decisions are what was looked for."""
+
+ACTED = frozenset({"sent", "set"})
+"""The verbs of what journeys do that can collide."""
+
+
 class Crossed(msgspec.Struct, frozen=True):
     """The moment at which a plan took over: the states of the customer, and of the account if there is one, before and after, and how many
     decisions had been made by then."""
@@ -47,14 +54,15 @@ class Crossed(msgspec.Struct, frozen=True):
 
 
 class Enacted(msgspec.Struct):
-    """What came of a scenario: the decisions in order, what happened beside what was planned, why it went no further, if so, and what
-    the takeover did, if there was one."""
+    """What came of a scenario: the decisions in order, what happened beside what was planned, why it went no further, if so, what
+    the takeover did, if there was one, and when the last thing came."""
 
     decisions: list[Decision]
     happened: list[Happening]
     problem: str = ""
     refused_at: tuple[str, ...] = ()
     crossed: Crossed | None = None
+    until_us: int = 0
 
 
 def subject_of(number: int) -> bytes:
@@ -67,31 +75,44 @@ def account_of_number(number: int) -> bytes:
     return key128("test", "account", number)
 
 
-def among(program: Program, names: Iterable[str]) -> Program:
-    """The same program with these journeys alone, and those that they have the customer enter; what is compiled is shared."""
-    known = {**program.entered, **(program.accounts.entered if program.accounts is not None else {})}
-    wanted, ahead = set[str](), list(names)
-    while ahead:
-        name = ahead.pop()
-        if name in known and name not in wanted:
-            wanted.add(name)
-            ahead += [step.journey for step in known[name].journey.steps if isinstance(step, Enter)]
-    new = _with_only(program, wanted)
-    new.accounts = _with_only(program.accounts, wanted) if program.accounts is not None else None
-    return new
+class Whole:
+    """A program of many journeys, from which some are taken at a time; where each of them is entered is found once for all."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.accounts = Whole(program.accounts) if program.accounts is not None else None
+        self._entered_by: dict[str, list[str]] = {}
+        for event, handler in program.handlers.items():
+            for each in handler.entrances:
+                self._entered_by.setdefault(each.name, []).append(event)
+        self._idle = {event: _entering(handler, ()) for event, handler in program.handlers.items()}
+
+    def among(self, names: Iterable[str]) -> Program:
+        """The same program with these journeys alone, and those that they have the customer enter; what is compiled is shared."""
+        wanted, ahead = set[str](), list(names)
+        while ahead:
+            name = ahead.pop()
+            program = self.program.named(name)
+            if program is not None and name not in wanted:
+                wanted.add(name)
+                ahead += [step.journey for step in program.entered[name].journey.steps if isinstance(step, Enter)]
+        new = self._only(wanted)
+        new.accounts = self.accounts._only(wanted) if self.accounts is not None else None
+        return new
+
+    def _only(self, wanted: set[str]) -> Program:
+        program = self.program
+        new = copy(program)
+        new.entered = {name: program.entered[name] for name in sorted(wanted) if name in program.entered}
+        new.schedules = {
+            audience: kept for audience, each in program.schedules.items() if (kept := tuple(one for one in each if one.name in wanted))
+        }
+        events = {event for name in wanted for event in self._entered_by.get(name, ())}
+        new.handlers = {**self._idle, **{event: _entering(program.handlers[event], wanted) for event in events}}
+        return new
 
 
-def _with_only(program: Program, wanted: set[str]) -> Program:
-    new = copy(program)
-    new.entered = {name: each for name, each in program.entered.items() if name in wanted}
-    new.schedules = {
-        audience: kept for audience, each in program.schedules.items() if (kept := tuple(one for one in each if one.name in wanted))
-    }
-    new.handlers = {event: _narrowed(handler, wanted) for event, handler in program.handlers.items()}
-    return new
-
-
-def _narrowed(handler: Handler, wanted: set[str]) -> Handler:
+def _entering(handler: Handler, wanted: Container[str]) -> Handler:
     if all(each.name in wanted for each in handler.entrances):
         return handler
     new = copy(handler)
@@ -99,17 +120,20 @@ def _narrowed(handler: Handler, wanted: set[str]) -> Handler:
     return new
 
 
-def enact(program: Program, scenario: Scenario, direct: Direct | None = None, after: Program | None = None) -> Enacted:
-    """What comes of a scenario. `program` has its journeys, and may have no others (see `among`); `after` is the one that takes over, in a
-    scenario in which one does."""
-    return _Enactment(program, scenario, direct, after).run()
+def enact(
+    program: Program, scenario: Scenario, direct: Direct | None = None, enough: Enough | None = None, after: Program | None = None
+) -> Enacted:
+    """What comes of a scenario, or of as much of it as is enough. `program` has its journeys, and may have no others (see `Whole`); `after`
+    is the one that takes over, in a scenario in which one does."""
+    return _Enactment(program, scenario, direct, enough, after).run()
 
 
 class _Enactment:
     """One customer on a clock of their own, beside the account that they belong to, if any."""
 
-    def __init__(self, program: Program, scenario: Scenario, direct: Direct | None, after: Program | None) -> None:
-        self.program, self.scenario, self.direct = program, scenario, direct
+    def __init__(self, program: Program, scenario: Scenario, direct: Direct | None, enough: Enough | None, after: Program | None) -> None:
+        self.program, self.scenario, self.direct, self.enough = program, scenario, direct, enough
+        self.told = 0
         self.after = after if scenario.takeover_us else None
         granted = {consent_key(*pair.split("|")): Grant(True, scenario.start_us - 1) for pair in scenario.consents}
         had = [
@@ -142,6 +166,9 @@ class _Enactment:
                 continue
             if not at_us or at_us > self.scenario.until_us or self.found.problem:
                 break
+            if at_us > self.found.until_us and self._enough():
+                break
+            self.found.until_us = at_us
             if queued_us == at_us:
                 _, _, event, subject, effect = heapq.heappop(self.queue)
                 if effect and effect not in self.pending:
@@ -151,6 +178,11 @@ class _Enactment:
             else:
                 self._advance(next(each for each, state in self.states.items() if wake_at(state) == at_us), wake_event(at_us), at_us)
         return self.found
+
+    def _enough(self) -> bool:
+        """Whether what came about at an instant, fates and all, is what was looked for."""
+        new, self.told = self.found.decisions[self.told :], len(self.found.decisions)
+        return self.enough is not None and any(each.verb in ACTED for each in new) and self.enough(self.found.decisions)
 
     def _take_over(self, after: Program) -> None:
         """The plan takes over, and everybody is looked at once."""

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from pilotage.journey.program import Program
-from pilotage.proof.enactment import among, enact
+from pilotage.proof.enactment import Whole, enact
 from pilotage.proof.outcome import Collision, Membership, Scenario, Witness
 from pilotage.proof.witness import Collide
 
 
 def minimal(program: Program, witness: Witness, collide: Collide, within_us: int) -> Witness:
     """The same collision with as little as is needed for it: events, attributes, consents and fates are left out while it comes about."""
-    program = among(program, witness.scenario.journeys)
+    program = Whole(program).among(witness.scenario.journeys)
 
     def tried(smaller: Scenario) -> Collision | None:
         found = collide(enact(program, smaller).decisions)

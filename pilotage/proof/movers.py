@@ -16,7 +16,7 @@ from pilotage.journey.plan import AnyStep, Branch, Call, Send, Split, Task, Wait
 from pilotage.journey.program import Program
 from pilotage.journey.subjects import on_accounts
 from pilotage.proof.casting import Cast, Setup, assembled, casts, reachable
-from pilotage.proof.enactment import Enacted, among, enact
+from pilotage.proof.enactment import Enacted, Whole, enact
 from pilotage.proof.minimal import minimal_by
 from pilotage.proof.moved import came_true
 from pilotage.proof.moves import AGAIN, ARM, BRANCH, BUDGET, DEADLINE, GATE, HOLDOUT, PAST, TWICE, UNSET_VALUE, Doubt, Move, spoken
@@ -49,11 +49,11 @@ class Stage(msgspec.Struct):
     @classmethod
     def of(cls, move: Move, setup: Setup, after: Program, digest: str) -> "Stage":
         """The stage of a move; `digest` names the plan before."""
-        return cls(move, setup, among(setup.program, (move.name,)), among(after, (move.name,)), digest)
+        return cls(move, setup, setup.among((move.name,)), Whole(after).among((move.name,)), digest)
 
     def enacted(self, scenario: Scenario, guide: "Guide | None" = None) -> Enacted:
         """What comes of a scenario on this stage."""
-        return enact(self.before, scenario, guide.follow if guide is not None else None, self.after)
+        return enact(self.before, scenario, guide.follow if guide is not None else None, after=self.after)
 
     def found(self, scenario: Scenario, doubt: Doubt) -> Collision | None:
         """Whether a doubt comes true in a scenario."""

@@ -121,3 +121,24 @@ class Proof(msgspec.Struct, frozen=True):
     reason: str = ""
     assumes: tuple[str, ...] = ()
     witness: Witness | None = None
+
+
+class Story(msgspec.Struct, frozen=True):
+    """A witness told: the customer in a few words, the sentence that says what happens, and the timeline, a line each."""
+
+    who: str
+    what: str
+    timeline: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join((f"{self.who} {self.what}.", *(f"  {line}" for line in self.timeline)))
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A change in words, where it is to be made, and why the conflict is none afterwards."""
+
+    where: str
+    text: str
+    reason: str

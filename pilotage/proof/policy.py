@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import UNSET
 
-from pilotage.journey.plan import AnyStep, Call, Send, Task
+from pilotage.journey.plan import AnyStep, Call, Journey, Send, Task
 from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Expr
 from pilotage.proof.acts import Footprint
@@ -81,39 +81,36 @@ class _Asked:
         kept = f"{restriction.purpose} leaves only where {only}, which is asked when it is decided and again when it is handed over"
         yield Proof(POLICY, SERVED, (footprint.journey.name,), Verdict.PROVED, step.id, kept)
         own = self.exclusions.own(footprint, step.id, restriction) if step.role is UNSET else None
-        shows = barred(self.conflicts, footprint.journey.name, step)
         ends = f"go on to {step.on_blocked}" if step.on_blocked else "end there"
         relies = f"only the block keeps it from those who are not known to meet {only}, and they {ends}"
-        yield self._answer(BARRED, step.id, footprint, step, restriction, own, shows, relies)
+        yield self._answer(BARRED, step.id, footprint, step, restriction, own, relies)
 
     def _elsewhere(self, footprint: Footprint, step: Send, restriction: Restriction) -> Proof:
         kept = self.exclusions.at_sending(footprint, step, restriction)
-        shows = unkept(self.conflicts, footprint.journey, step, restriction)
         what = f"'{step.content}' is for {restriction.purpose} only where {restriction.only.text}, and leaves here for {step.purpose}"
-        return self._answer(ELSEWHERE, f"{step.id}{_AS}{restriction.purpose}", footprint, step, restriction, kept, shows, what)
+        return self._answer(ELSEWHERE, f"{step.id}{_AS}{restriction.purpose}", footprint, step, restriction, kept, what)
 
     def _handed(self, footprint: Footprint, step: Task | Call, restriction: Restriction) -> Proof:
         own = self.exclusions.own(footprint, step.id, restriction)
-        shows = unkept(self.conflicts, footprint.journey, step, restriction)
         noun = "task" if isinstance(step, Task) else "call"
         what = f"{restriction.purpose} is only where {restriction.only.text}, and nothing refuses a {noun}"
-        return self._answer(HANDED, step.id, footprint, step, restriction, own, shows, what)
+        return self._answer(HANDED, step.id, footprint, step, restriction, own, what)
 
     def _answer(
         self,
         kind: str,
         about: str,
         footprint: Footprint,
-        step: AnyStep,
+        step: Send | Task | Call,
         restriction: Restriction,
         kept: Reason | None,
-        shows: Shows,
         what: str,
     ) -> Proof:
         """A proof where it is known why nobody else comes; else somebody, if anybody is found."""
         names = (footprint.journey.name,)
         if kept is not None:
             return Proof(POLICY, kind, names, Verdict.PROVED, about, kept.text, kept.assumes)
+        shows = _shows(self.conflicts, kind, footprint.journey, step, restriction)
         for scenario in self._tried(footprint, step, restriction):
             found = shows(scenario)
             if found is not None:
@@ -148,15 +145,21 @@ def _against(way: Recipe, part: Expr, *, known: bool, refused: bool) -> tuple[Re
     return tuple(msgspec.structs.replace(way, asked=each, unmet=refused) for each in ((*against, *asked), (*asked, *against)))
 
 
+def _shows(conflicts: Conflicts, kind: str, journey: Journey, step: Send | Task | Call, restriction: Restriction) -> Shows:
+    """What shows an answer of a kind."""
+    if kind == BARRED and isinstance(step, Send):
+        return barred(conflicts, journey.name, step)
+    return unkept(conflicts, journey, step, restriction)
+
+
 def looked_for(conflicts: Conflicts, proof: Proof) -> Shows:
     """What a proof about policy was looked for by."""
     name, _, purpose = proof.about.partition(_AS)
     journey = conflicts.journeys[proof.journeys[0]]
     step = next(step for step in journey.steps if step.id == name)
-    if isinstance(step, Send) and not purpose:
-        return barred(conflicts, journey.name, step)
     assert isinstance(step, Send | Task | Call), "nothing else is asked about"
-    return unkept(conflicts, journey, step, restrictions_of(conflicts.plan.policy)[purpose or journey.purpose])
+    own = step.purpose if isinstance(step, Send) else journey.purpose
+    return _shows(conflicts, proof.kind, journey, step, restrictions_of(conflicts.plan.policy)[purpose or own])
 
 
 def made_small(conflicts: Conflicts, proof: Proof) -> Witness:

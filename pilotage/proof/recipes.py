@@ -37,18 +37,42 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 def recipes(passages: Passages, step: str, most: int = 2, avoided: Iterable[str] = ()) -> Iterator[Recipe]:
-    """The ways to a step that lead through none of those avoided, the easiest first; each after the first takes another last turn than
-    those before."""
-    banned = {(way.step, way.label, way.goto) for name in avoided for way in passages.ways[name]}
-    for _ in range(most):
-        way = _cheapest(passages, step, banned)
-        if way is None:
+    """The ways to a step that lead through none of those avoided, the easiest first; then those that take one other turn than it, wherever
+    on it, the easiest of them first; then those that take several."""
+    told: list[tuple[Way, ...]] = []
+    for way in _ways(passages, step, frozenset(_turn(way) for name in avoided for way in passages.ways[name])):
+        if way not in told:
+            told.append(way)
+            yield _recipe(passages.journey, step, way)
+        if len(told) == most:
             return
-        yield _recipe(passages.journey, step, way)
-        turns = [each for each in way if len(passages.ways[each.step]) > 1]
-        if not turns:
+
+
+def _ways(passages: Passages, step: str, avoided: frozenset[tuple[str, str, str]]) -> Iterator[tuple[Way, ...]]:
+    first = _cheapest(passages, step, {*avoided})
+    if first is None:
+        return
+    yield first
+    steps = {each.id: each for each in passages.journey.steps}
+    others = [_cheapest(passages, step, {*avoided, _turn(each)}) for each in reversed(_turns(passages, first))]
+    yield from sorted((each for each in others if each), key=lambda way: sum(_cost(steps[each.step], each) for each in way))
+    banned, way = {*avoided}, first
+    while turns := _turns(passages, way):
+        banned.add(_turn(turns[-1]))
+        found = _cheapest(passages, step, banned)
+        if found is None:
             return
-        banned.add((turns[-1].step, turns[-1].label, turns[-1].goto))
+        yield found
+        way = found
+
+
+def _turns(passages: Passages, way: tuple[Way, ...]) -> list[Way]:
+    """Where a way could have gone otherwise."""
+    return [each for each in way if len(passages.ways[each.step]) > 1]
+
+
+def _turn(way: Way) -> tuple[str, str, str]:
+    return way.step, way.label, way.goto
 
 
 def recipes_by(passages: Passages, way: Way, goal: str) -> Iterator[Recipe]:

@@ -8,10 +8,9 @@ import msgspec
 
 from pilotage.journey.plan import InFlight, Journey
 from pilotage.journey.takeover import takeover
-from pilotage.proof.change import Change
 from pilotage.proof.migration import Moves
 from pilotage.proof.moves import GATE, HOLDOUT, PAST, PLACE, Doubt, Move, answers, whole
-from pilotage.proof.outcome import Proof
+from pilotage.proof.outcome import Change, Proof
 
 
 def smallest_of_map(moves: Moves, proof: Proof) -> Change | None:

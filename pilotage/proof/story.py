@@ -3,8 +3,6 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from pilotage.contract.builtin import CANDIDATE_OFFERED, CONSENT_CHANGED
 from pilotage.event.time import duration_text
 from pilotage.event.zone import Zones
@@ -15,7 +13,7 @@ from pilotage.predicate.ir import Type
 from pilotage.proof.conflict import ATTRIBUTE, CHANNEL, CLAIMS
 from pilotage.proof.consent_paths import PRESUMED, UNASKED
 from pilotage.proof.loops import LOOP
-from pilotage.proof.outcome import Proof, Scenario, Witness
+from pilotage.proof.outcome import Proof, Scenario, Story, Witness
 from pilotage.proof.policy import BARRED, ELSEWHERE, POLICY
 from pilotage.proof.pressure import PRESSURE
 
@@ -25,19 +23,6 @@ _UNTOLD = frozenset(("waited", "delivered", "answered"))
 """Decisions that a story leaves out."""
 _ACTS = frozenset(("sent", "set", "blocked", "opened", "called"))
 """Decisions that can collide."""
-
-
-class Story(msgspec.Struct, frozen=True):
-    """A witness told: the customer in a few words, the sentence that says what happens, and the timeline, a line each."""
-
-    who: str
-    what: str
-    timeline: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return "\n".join((f"{self.who} {self.what}.", *(f"  {line}" for line in self.timeline)))
 
 
 class Teller:

@@ -15,7 +15,7 @@ from pilotage.journey.plan import Send, Wait
 from pilotage.journey.program import Program
 from pilotage.journey.subjects import on_accounts
 from pilotage.proof.casting import BASE, Cast, Setup, assembled, casts
-from pilotage.proof.enactment import Enacted, among, enact
+from pilotage.proof.enactment import ACTED, Enacted, Enough, enact
 from pilotage.proof.outcome import Collision, Happening, Received, Scenario, Witness
 from pilotage.proof.person import meet
 from pilotage.proof.recipes import Recipe, is_scheduled
@@ -63,21 +63,22 @@ class Stage(msgspec.Struct):
     @classmethod
     def of(cls, setup: Setup, names: Sequence[str], collide: Collide, within_us: int) -> "Stage":
         """The stage on which some journeys are alone."""
-        return cls(among(setup.program, names), setup, collide, within_us)
+        return cls(setup.among(names), setup, collide, within_us)
 
     def tried(self, cast: Cast) -> tuple[Scenario, tuple[int, Collision] | None]:
-        """What comes of a candidate: the scenario with all that happened in it, and the nearest acts."""
-        whole, enacted = enact_directed(self, cast, assembled(cast, self.setup))
-        return whole, self.collide(enacted.decisions)
+        """What comes of a candidate: the scenario with all that happened in it, up to where acts collide, and the nearest acts."""
+        whole, enacted = enact_directed(self, cast, assembled(cast, self.setup), lambda decisions: self.shows(self.collide(decisions)))
+        found = self.collide(enacted.decisions)
+        return msgspec.structs.replace(whole, until_us=enacted.until_us) if self.shows(found) else whole, found
 
     def shows(self, found: tuple[int, Collision] | None) -> bool:
         """Whether the nearest acts collide."""
         return found is not None and abs(found[0]) < self.within_us
 
 
-def enact_directed(stage: Stage, cast: Cast, scenario: Scenario) -> tuple[Scenario, Enacted]:
-    """What comes of a candidate's scenario, what they wait for being answered; and the scenario with those answers."""
-    enacted = enact(stage.program, scenario, _Direction(cast, stage.setup).follow)
+def enact_directed(stage: Stage, cast: Cast, scenario: Scenario, enough: Enough | None = None) -> tuple[Scenario, Enacted]:
+    """What comes of a candidate's scenario, or of enough of it, what they wait for being answered; and the scenario with those answers."""
+    enacted = enact(stage.program, scenario, _Direction(cast, stage.setup).follow, enough)
     return msgspec.structs.replace(scenario, events=(*scenario.events, *enacted.happened)), enacted
 
 
@@ -111,11 +112,19 @@ def _alone_us(setup: Setup, recipe: Recipe) -> int | None:
         setup.alone[recipe] = None
         for cast in casts(setup, (recipe,)):
             scenario = assembled(cast, setup)
-            enacted = enact(among(setup.program, scenario.journeys), scenario, _Direction(cast, setup).follow)
-            own = (each for each in enacted.decisions if each.journey == recipe.journey and each.step == recipe.step)
-            setup.alone[recipe] = next((each.at_us - BASE for each in own if each.verb in ("sent", "set")), None)
+            enacted = enact(
+                setup.among(scenario.journeys),
+                scenario,
+                _Direction(cast, setup).follow,
+                lambda told: any(_acts(each, recipe) for each in told),
+            )
+            setup.alone[recipe] = next((each.at_us - BASE for each in enacted.decisions if _acts(each, recipe)), None)
             break
     return setup.alone[recipe]
+
+
+def _acts(decision: Decision, recipe: Recipe) -> bool:
+    return decision.journey == recipe.journey and decision.step == recipe.step and decision.verb in ACTED
 
 
 def _move(cast: Cast, by_us: int) -> bool:

@@ -2,7 +2,8 @@
 apart, in any order and process, and put together afterwards.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +17,8 @@ VALUES_MAX = 24
 """How many different values an attribute may have for its groups to be told apart."""
 
 WEEK_DAYS = 7
+WEEKS_MAX = 4
+"""From how many weeks, the latest ones, the next is foretold."""
 
 Counts = dict[str, int]
 Nested = dict[str, Counts]
@@ -55,11 +58,11 @@ class Spread(msgspec.Struct):
 
 
 class Volume(msgspec.Struct):
-    """How often a step acted: by day (days since 1970-01-01), and the sum over subjects and weeks of squares, which tells how much
-    the step comes in clusters."""
+    """How often a step acted: by day (days since 1970-01-01); and, summed over people and the latest weeks, the squares of how much a week
+    differs from the one before, which tell how much of the step's number is chance."""
 
     days: dict[int, int] = {}
-    squares: int = 0
+    changes: int = 0
 
     @property
     def total(self) -> int:
@@ -69,7 +72,7 @@ class Volume(msgspec.Struct):
     def plus(self, other: "Volume") -> None:
         """Add another's counts."""
         add_counts(self.days, other.days)
-        self.squares += other.squares
+        self.changes += other.changes
 
 
 class GroupTally(msgspec.Struct):
@@ -162,9 +165,27 @@ def add_nested(mine: dict[str, dict[Key, int]], other: Mapping[str, Mapping[Key,
         add_counts(mine.setdefault(name, {}), counts)
 
 
-def week_of(at_us: int, from_us: int) -> int:
-    """Which week after a beginning an instant lies in."""
-    return (at_us - from_us) // (WEEK_DAYS * DAY_US)
+def latest_weeks(from_us: int, until_us: int) -> tuple[int, int]:
+    """The last day before an end, and how many whole weeks that end with it lie after a beginning, of those that are looked at."""
+    last_day = (until_us - 1) // DAY_US
+    return last_day, max(0, min(WEEKS_MAX, (last_day + 1 - -(-from_us // DAY_US)) // WEEK_DAYS))
+
+
+def weekly(days: Mapping[int, int], last_day: int, weeks: int) -> list[int]:
+    """How many fell on each of so many weeks that end with a day, the latest first."""
+    counts = [0] * weeks
+    for day, count in days.items():
+        week = (last_day - day) // WEEK_DAYS
+        if 0 <= week < weeks:
+            counts[week] += count
+    return counts
+
+
+def changes(counts: Sequence[int]) -> int:
+    """The squares of how much each week differs from the one before; of a single week, its own."""
+    if len(counts) == 1:
+        return counts[0] * counts[0]
+    return sum((later - earlier) ** 2 for later, earlier in pairwise(counts))
 
 
 def peak(instants: Iterable[int]) -> int:

@@ -3,7 +3,7 @@
 What lies before the time that is reported on is run all the same, since states come of it, and not counted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from pilotage.journey.program import Program
 from pilotage.journey.task_steps import OPENED
 from pilotage.predicate.ir import Type
 from pilotage.profile.state import State
-from pilotage.simulate.tally import VALUES_MAX, VOLUMES, GroupTally, Spread, Tally, Volume, peak, week_of
+from pilotage.simulate.tally import VALUES_MAX, VOLUMES, GroupTally, Spread, Tally, Volume, add_counts, changes, latest_weeks, peak, weekly
 
 SENSITIVE = "sensitive"
 """Attributes of this class make no groups; those with too many values, which might single somebody out, do not either."""
@@ -54,7 +54,7 @@ class Watcher:
     def _begin(self) -> None:
         self.contacts = {}
         self._entered: dict[bytes, int] = {}
-        self._weeks: dict[tuple[str, int], int] = {}
+        self._acted: dict[tuple[str, bytes], dict[int, int]] = {}
         self._deferred: dict[tuple[bytes, str], int] = {}
         self._groups: dict[bytes, GroupTally] = {}
 
@@ -95,10 +95,10 @@ class Watcher:
             volume = self.tally.volumes[name] = Volume()
         day = at_us // DAY_US
         volume.days[day] = volume.days.get(day, 0) + 1
-        place = name, week_of(at_us, self._from_us)
-        before = self._weeks.get(place, 0)
-        self._weeks[place] = before + 1
-        volume.squares += 2 * before + 1
+        own = self._acted.get((name, subject))
+        if own is None:
+            own = self._acted[name, subject] = {}
+        own[day] = own.get(day, 0) + 1
         if decision.verb == "entered":
             self._group(subject).entries += 1
         elif decision.entry in self._entered:
@@ -148,12 +148,30 @@ class Watcher:
 
     def close(self, states: Iterable[State], until_us: int) -> None:
         """The subjects have come to their end: add up what there is to be said of each, and begin with the next ones."""
-        tally = self.tally
+        tally, accounts = self.tally, dict[bytes, str]()
         for state in states:
             tally.subjects += 1
+            if state.ties is not None:
+                accounts[state.subject] = state.ties.account or next(iter(state.ties.accounts), "")
             if state.ties is None or not state.ties.account:
                 self._close_person(state, until_us)
+        self._close_weeks(accounts, until_us)
         self._begin()
+
+    def _close_weeks(self, accounts: Mapping[bytes, str], until_us: int) -> None:
+        """How much each step's numbers changed from week to week, person by person; members of an account count as one, since what it does
+        reaches all of them."""
+        last_day, weeks = latest_weeks(self._from_us, until_us)
+        together: dict[tuple[str, str], dict[int, int]] = {}
+        volumes = self.tally.volumes
+        for (name, subject), days in self._acted.items():
+            account = accounts.get(subject)
+            if account:
+                add_counts(together.setdefault((name, account), {}), days)
+            else:
+                volumes[name].changes += changes(weekly(days, last_day, weeks))
+        for (name, _), days in together.items():
+            volumes[name].changes += changes(weekly(days, last_day, weeks))
 
     def _close_person(self, state: State, until_us: int) -> None:
         tally, contacts = self.tally, self.contacts.get(state.subject, ())

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from pilotage.app.asking import QUESTIONS, Question
 from pilotage.app.cli import invoke
-from pilotage.app.proof_runs import DONE, FAILED, KEPT, RUNNING, Kept, ProofRuns, Run, RunBusy, answer, run_of
+from pilotage.app.proof_runs import DONE, FAILED, RUNNING, Kept, ProofRuns, Run, RunBusy, run_of
+from pilotage.app.proof_work import KEPT, answer
 from pilotage.app.proven import proven_of
-from pilotage.app.proving import CONFLICT, POLICY, QUESTIONS, Question
+from pilotage.app.proving import CONFLICT, POLICY
 from pilotage.journey.plan import encode_plan
 from tests.app.serving import Served
 from tests.app.test_prove import SPRING

@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pilotage.app.asking import QUESTIONS, Question
 from pilotage.app.cli import invoke
 from pilotage.app.commands_prove import CACHE
 from pilotage.app.proven import proven_for
-from pilotage.app.proving import CONFLICT, QUESTIONS, NotReproduced, Question, evidence_of, shown
+from pilotage.app.proving import CONFLICT, NotReproduced, evidence_of, shown
 from pilotage.app.starter import init
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.proof.change import smallest

@@ -2,6 +2,10 @@
 
 import json
 import re
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from pilotage.app.populations import file_population
 from pilotage.app.proven import rehearsals_of
 from pilotage.app.rehearsing import Interrupted, Stage, candidate_of, rehearsal_of
 from pilotage.app.starter import init
+from pilotage.simulate.rehearsal import Company, Part
 from pilotage.source.intake import Intake
 from tests.app.test_cli import history
 
@@ -178,6 +183,48 @@ def test_it_goes_on_where_it_was_stopped(
     assert [0, 1, 1, 2, 3] == seen
     assert [] == list((tmp_path / "evidence").glob("partial-*"))
     assert {**whole, "rehearsal": rehearsal.digest} == msgspec.to_builtins(report)
+
+
+KILLED = """
+import os, signal, sys
+from pilotage.app import populations, rehearsing
+from pilotage.app.cli import invoke
+
+kept, write = 0, rehearsing.write_file
+
+def write_and_die(path, content):
+    global kept
+    write(path, content)
+    kept += 1
+    if kept == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    populations.EVENTS_IN_PART, rehearsing.write_file = 2, write_and_die
+    invoke(sys.argv[1:])
+"""
+
+
+def test_it_goes_on_where_it_was_killed(
+    shop: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Killed in the middle, a rehearsal leaves the parts that were done and no process; the same command runs the others, and reports what
+    one that was left alone does."""
+    monkeypatch.setattr(populations, "EVENTS_IN_PART", 2)
+    ran, run = Company.run, list[Part]()
+    monkeypatch.setattr(Company, "run", lambda company, part: run.append(part) or ran(company, part))
+    whole, parts = asked(capsys, shop[0], *shop[1]), len(run)
+    program, workspace = tmp_path / "killed.py", tmp_path / "shop"
+    program.write_text(KILLED)
+    shutil.copytree(shop[0] / "shop", workspace, ignore=shutil.ignore_patterns("evidence"))
+    command = [sys.executable, str(program), "rehearse", str(workspace), *shop[1], "--workers", "2"]
+    killed = subprocess.run(command, capture_output=True, timeout=60, check=False)  # its output ends with its last process
+    assert -signal.SIGKILL == killed.returncode, killed.stderr.decode()
+    [partial] = (workspace / "evidence").glob("partial-*")
+    assert 3 == len(list(partial.glob("*.part")))
+    run.clear()
+    assert whole == asked(capsys, tmp_path, *shop[1])
+    assert (parts - 3, False) == (len(run), partial.exists())
 
 
 def test_two_processes_report_the_same(

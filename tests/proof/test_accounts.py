@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.app.proving import CONFLICT, CONSENT, REACH, SUBSUMPTION, Question, evidence_of, shown
+from pilotage.app.asking import Question
+from pilotage.app.proving import CONFLICT, CONSENT, REACH, SUBSUMPTION, evidence_of, shown
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import load
 from pilotage.proof.conflict import CHANNEL, CLAIMS, Conflicts

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pilotage.app.proving import CONSENT, Question, evidence_of, shown
+from pilotage.app.asking import Question
+from pilotage.app.proving import CONSENT, evidence_of, shown
 from pilotage.proof.outcome import Bounds, Verdict
 from tests.journey.scenario import ZONES
 from tests.proof.planted import NAMES, journey, policy, send, world

@@ -62,14 +62,14 @@ def test_what_is_proved_of_a_map_never_happens(seed: int) -> None:
             found = moves.doubt(proof)
             assert found is not None
             before, after = load(old, ZONES, "again"), load(new, ZONES, "again", [old])
-            enacted = enact(before, proof.witness.scenario, None, after)
+            enacted = enact(before, proof.witness.scenario, after=after)
             assert came_true(enacted, proof.witness.scenario, found[1], found[0], after) == proof.witness.collision
             broken = Judge(old.journeys[0], new.journeys[0]).broken(enacted, proof.witness.scenario.takeover_us)
             assert proof.kind in broken, (proof, broken)
     before, after, judge = load(old, ZONES, "test"), load(new, ZONES, "test", [old]), Judge(old.journeys[0], new.journeys[0])
     for _ in range(12):
         scenario = life(rng, rng.choice((old, new)))
-        enacted = enact(before, scenario, None, after)
+        enacted = enact(before, scenario, after=after)
         if enacted.crossed is not None and not enacted.problem:
             broken = judge.broken(enacted, scenario.takeover_us)
             assert not broken & proved, (broken & proved, scenario)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pilotage.app.proving import CONFLICT, Question, evidence_of, shown
+from pilotage.app.asking import Question
+from pilotage.app.proving import CONFLICT, evidence_of, shown
 from pilotage.proof.outcome import Bounds, Verdict
 from tests.journey.scenario import ZONES
 from tests.proof.planted import FAMILIES, World

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.app.proving import POLICY, Question, evidence_of, shown
+from pilotage.app.asking import Question
+from pilotage.app.proving import POLICY, evidence_of, shown
 from pilotage.event.time import moment
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Plan, Send

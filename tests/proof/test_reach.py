@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.app.proving import REACH, SUBSUMPTION, Question, evidence_of
+from pilotage.app.asking import Question
+from pilotage.app.proving import REACH, SUBSUMPTION, evidence_of
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import load
 from pilotage.proof.enactment import enact

@@ -183,6 +183,44 @@ def test_a_missing_record_is_found(store: MemoryStore) -> None:
     assert again(store).different > 0
 
 
+def _drop(segment: Segment, place: int) -> Segment:
+    decisions = [*segment.decisions]
+    decisions[place] = decisions[place][1:]
+    return msgspec.structs.replace(segment, decisions=decisions)
+
+
+def _reword(segment: Segment, place: int) -> Segment:
+    decisions = [*segment.decisions]
+    first, *others = decisions[place]
+    decisions[place] = [msgspec.structs.replace(first, reason=f"{first.reason}, or so"), *others]
+    return msgspec.structs.replace(segment, decisions=decisions)
+
+
+def _follow_another(segment: Segment, place: int) -> Segment:
+    records = [*segment.records]
+    records[place] = msgspec.structs.replace(records[place], previous=records[place].previous + 1)
+    return msgspec.structs.replace(segment, records=records)
+
+
+def _come_earlier(segment: Segment, place: int) -> Segment:
+    records = [*segment.records]
+    records[place] = msgspec.structs.replace(records[place], received_us=START_US - DAY_US)
+    return msgspec.structs.replace(segment, records=records)
+
+
+@pytest.mark.parametrize("alter", [_drop, _reword, _follow_another, _come_earlier])
+def test_whatever_is_altered_in_a_record_is_found_there(seed: int, store: MemoryStore, alter: Callable[[Segment, int], Segment]) -> None:
+    """Whichever record of a log loses a decision, tells another reason, follows another record or comes before its time, it is found at
+    its position, and nothing but it is blamed."""
+    deciding = [(each, place) for each in segments(store) for place, made in enumerate(each.decisions) if made and each.first + place > 1]
+    segment, place = Random(seed).choice(deciding)
+    rewrite(store, alter(segment, place))
+    found = again(store)
+    [fault] = found.faults
+    assert (segment.first + place, segment.records[place].subject.hex()) == (fault.position, fault.subject)
+    assert 1 == found.different
+
+
 def test_an_altered_state_is_found(store: MemoryStore) -> None:
     """A state that is not what the log leads to is found, with the section that differs."""
     key, value = next(iter(store.scan("state")))

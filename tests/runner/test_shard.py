@@ -1,6 +1,7 @@
 """The shard: events applied once and in order, committed in batches, saved later, read at any time."""
 
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -231,6 +232,36 @@ def test_memory_stays_within_its_limits() -> None:
     assert sizes["dirty"] + sizes["clean"] <= 300 and sizes["packed_bytes"] <= 20_000
     assert all(shard.read(subject_id(number)) is not None for number in range(4_000))
     assert sum(1 for _ in shard.subjects()) == 4_000
+
+
+@pytest.mark.parametrize("limits", [Limits(decoded_max=4, packed_bytes_max=400, lag_max=40), Limits(lag_max=40)], ids=["forgets", "keeps"])
+def test_reading_ahead_finds_everybody_as_they_are(limits: Limits, seed: int) -> None:
+    """Going through all subjects beside events, commits and saving lists each once, in order, and none as it was before; who is read
+    ahead of time is not decided about as of then."""
+    random = Random(seed)
+    shard, plain = open_shard(MemoryStore(), limits=limits), open_shard(MemoryStore())
+    after, met, ahead = b"", list[bytes](), list[bytes]()
+    for event in range(400):
+        arrived = arrivals((event if event < 60 else random.randrange(60), event))
+        for each in (shard, plain):
+            each.apply(arrived, START_US)
+            commit(each)
+        if random.random() < 0.3:
+            shard.save(random.randrange(1, 12))
+            if shard.needs_flush:
+                shard.store.flush()
+                shard.flushed()
+        if event > 100 and not ahead:
+            ahead = shard.ahead(after, random.choice((1, 3, 7)))
+        elif ahead and random.random() < 0.5:
+            after = ahead.pop(0)
+            met.append(after)
+            for each in (shard, plain):
+                assert each.touch([after], START_US, lambda _: True) == 1
+                commit(each)
+    assert met == list(plain.subjects())
+    assert shard.ahead(b"", 100) == met and shard.ahead(met[40], 100) == met[41:]
+    assert digests_of(shard) == digests_of(plain)
 
 
 def test_failing_wake_stops_only_its_subject() -> None:

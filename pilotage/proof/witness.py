@@ -267,12 +267,8 @@ def _alone_us(setup: Setup, recipe: Recipe) -> int | None:
         setup.alone[recipe] = None
         for cast in casts(setup, (recipe,)):
             scenario = assembled(cast, setup)
-            enacted = enact(
-                setup.among(scenario.journeys),
-                scenario,
-                _Direction(cast, setup).follow,
-                lambda told: any(_acts(each, recipe) for each in told),
-            )
+            direct = _Direction(cast, setup).follow
+            enacted = enact(setup.among(scenario.journeys), scenario, direct, lambda told: any(_acts(each, recipe) for each in told))
             setup.alone[recipe] = next((each.at_us - BASE for each in enacted.decisions if _acts(each, recipe)), None)
             break
     return setup.alone[recipe]

@@ -18,10 +18,10 @@ from pilotage.experiment.assignment import arm_index, held_out
 from pilotage.journey.plan import Journey, Send, Split
 from pilotage.journey.program import Program, fixed_audience
 from pilotage.journey.subjects import on_accounts
-from pilotage.predicate.ir import Call, Expr, Type
+from pilotage.proof.eligible import for_them, reachable, unsuppressed
 from pilotage.proof.enactment import Whole, account_of_number, subject_of
 from pilotage.proof.outcome import Happening, Membership, Scenario
-from pilotage.proof.person import Knowledge, Person, ages, meet, pinned, settle
+from pilotage.proof.person import Knowledge, Person, ages, meet, settle
 from pilotage.proof.recipes import Recipe, is_scheduled
 
 BASE = parse_instant_us("2026-03-02T10:00:00Z")
@@ -34,8 +34,6 @@ SCHEDULE_US = 62 * DAY_US
 ZONES = ("", *(f"Etc/GMT{hours:+d}" for hours in (-12, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)), "UTC")
 ACCOUNT = "Acme"
 """The name of the account of somebody who does not exist."""
-_KNOWN = {"email": "ada@example.test", "phone": "+491700000001"}
-"""Addresses of somebody who does not exist."""
 
 
 class Setup(msgspec.Struct):
@@ -154,10 +152,10 @@ def _drafts(
         draft = office if office is not None and on_accounts(journey) else person
         if not meet(draft, journey.name, _trigger_of(journey), parts) or not _meets_audience(draft, journey):
             return None
-        if not meet(person, "", "", _for_them(setup, journey, recipe)):
+        if not meet(person, "", "", for_them(setup.rules, journey, recipe, BASE)):
             return None
-        reachable(setup, person, journey, recipe.withheld)
-    if not unsuppressed(setup, person):
+        reachable(setup.rules, person, journey, recipe.withheld)
+    if not unsuppressed(setup.rules, person):
         return None
     for mine, theirs in apart:
         where = journeys[theirs].enter.where
@@ -167,20 +165,6 @@ def _drafts(
     drafts = [draft for draft in (person, office) if draft is not None]
     sane = all(settle(draft) and all(not domain.empty for domain in draft.attributes.values()) for draft in drafts)
     return (person, office) if sane else None
-
-
-def _for_them(setup: Setup, journey: Journey, recipe: Recipe) -> Iterator[tuple[Expr, bool]]:
-    """What whoever is sent the messages of a way must be for their purposes, and whoever is refused one must not be."""
-    wanted = {*recipe.passed} if recipe.unmet else {*recipe.passed, recipe.step}
-    for step in journey.steps:
-        purpose = setup.rules.purposes[step.purpose] if isinstance(step, Send) else None
-        if not isinstance(step, Send) or step.id not in wanted or purpose is None or purpose.only is UNSET:
-            continue
-        only = pinned(purpose.only.expr, BASE)
-        if f"{step.purpose}|{step.channel}" not in recipe.withheld:
-            yield only, True
-        elif purpose.basis != "consent":
-            yield only, False
 
 
 def _fixed(person: Person, name: str, value: str) -> Any:
@@ -213,29 +197,6 @@ def audience_of(journey: Journey) -> str:
     if schedule:
         return schedule.audience
     return fixed_audience(where.expr) if where is not None and journey.enter.event == AUDIENCE_ENTERED else ""
-
-
-def unsuppressed(setup: Setup, person: Person) -> bool:
-    """Let no suppression hold for a person; whether that can be."""
-    suppressions = setup.program.plan.policy.suppressions
-    return all(meet(person, "", "", ((Call(Type.BOOLEAN, "not", (rule.when.expr,)), True),)) for rule in suppressions)
-
-
-def reachable(setup: Setup, person: Person, journey: Journey, withheld: frozenset[str] = frozenset()) -> None:
-    """Let a person be reachable for a journey's messages: addresses, and the consents but for those withheld."""
-    for step in journey.steps:
-        if not isinstance(step, Send):
-            continue
-        pair = f"{step.purpose}|{step.channel}"
-        if setup.rules.purposes[step.purpose].basis == "consent" and pair not in withheld:
-            person.consents.add(pair)
-        if step.recipient:
-            domain = person.attributes.setdefault(step.recipient, person.fed_domain(step.recipient, Type.STRING))
-            known = next((value for word, value in _KNOWN.items() if word in step.recipient), None)
-            if known is not None and domain.allowed is None and not domain.excluded:
-                domain.among((known,))
-            domain.must_be_null(False)
-    person.consents -= withheld
 
 
 def assembled(cast: Cast, setup: Setup) -> Scenario:

@@ -15,7 +15,8 @@ from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import AnyStep, Branch, Call, Send, Split, Task, Wait
 from pilotage.journey.program import Program
 from pilotage.journey.subjects import on_accounts
-from pilotage.proof.casting import Cast, Setup, assembled, casts, reachable
+from pilotage.proof.casting import Cast, Setup, assembled, casts
+from pilotage.proof.eligible import reachable
 from pilotage.proof.enactment import Enacted, Whole, enact
 from pilotage.proof.minimal import minimal_by
 from pilotage.proof.moved import came_true
@@ -95,7 +96,7 @@ def sought(stage: Stage, doubt: Doubt) -> Witness | None:
     for plot in _plots(stage.move, doubt):
         recipe = _whole(stage.move, doubt, plot)
         for cast in casts(stage.setup, (recipe,), partial(_fits, stage.move, doubt, plot)):
-            reachable(Setup(stage.after, stage.setup.knowledge), cast.person, stage.move.takeover.new, recipe.withheld)
+            reachable(stage.move.rules[1], cast.person, stage.move.takeover.new, recipe.withheld)
             for scenario in _scenarios(stage, doubt, plot, cast):
                 guide = Guide(stage, cast, _awaited(stage.move, plot))
                 enacted = stage.enacted(scenario, guide)

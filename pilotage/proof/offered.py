@@ -13,10 +13,11 @@ from pilotage.event.time import HOUR_US
 from pilotage.journey.plan import Journey, Send
 from pilotage.predicate.ir import Expr
 from pilotage.proof.domains import conjuncts
+from pilotage.proof.eligible import reachable, unsuppressed
 from pilotage.proof.outcome import Happening, Scenario
 from pilotage.proof.person import Person, ages, meet, pinned, settle
 from pilotage.proof.restriction import Restriction, denied
-from pilotage.proof.witness import BASE, MARGIN_US, Setup, reachable, unsuppressed
+from pilotage.proof.witness import BASE, MARGIN_US, Setup
 
 
 def offered(setup: Setup, journey: Journey, step: Send, restriction: Restriction) -> Iterator[Scenario]:
@@ -34,9 +35,9 @@ def _person(setup: Setup, journey: Journey, step: Send, restriction: Restriction
     own = setup.rules.purposes[step.purpose].only
     if step.purpose != restriction.purpose and own is not UNSET:
         against = (*against, (pinned(own.expr, BASE), True))
-    if not meet(person, "", "", against) or not unsuppressed(setup, person):
+    if not meet(person, "", "", against) or not unsuppressed(setup.rules, person):
         return None
-    reachable(setup, person, journey)
+    reachable(setup.rules, person, journey)
     return person if settle(person) and all(not domain.empty for domain in person.attributes.values()) else None
 
 

@@ -19,10 +19,10 @@ from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Journey, Send, Split, Wait
 from pilotage.journey.program import Program, fixed_audience
 from pilotage.journey.subjects import on_accounts
-from pilotage.predicate.ir import Call, Expr, Type
+from pilotage.proof.eligible import for_them, reachable, unsuppressed
 from pilotage.proof.enactment import ACTED, Enacted, Enough, Whole, enact, subject_of
 from pilotage.proof.outcome import Collision, Happening, Received, Scenario, Witness
-from pilotage.proof.person import Knowledge, Person, ages, meet, pinned, settle
+from pilotage.proof.person import Knowledge, Person, ages, meet, settle
 from pilotage.proof.recipes import Recipe, is_scheduled
 
 BASE = parse_instant_us("2026-03-02T10:00:00Z")
@@ -45,10 +45,6 @@ class Collide(Protocol):
 
     def acts(self, journey: str, decisions: Sequence[Decision]) -> Sequence[tuple[int, str]]:
         """One journey's acts: instants and steps."""
-
-
-_KNOWN = {"email": "ada@example.test", "phone": "+491700000001"}
-"""Addresses of somebody who does not exist."""
 
 
 class Setup(msgspec.Struct):
@@ -154,10 +150,10 @@ def _person(
         parts = [part for part in recipe.asked if part[0] != _audience_part(journey)]
         if not meet(person, journey.name, _trigger_of(journey), parts) or not _meets_audience(person, journey):
             return None
-        if not meet(person, "", "", _for_them(setup, journey, recipe)):
+        if not meet(person, "", "", for_them(setup.rules, journey, recipe, BASE)):
             return None
-        reachable(setup, person, journey, recipe.withheld)
-    if not unsuppressed(setup, person):
+        reachable(setup.rules, person, journey, recipe.withheld)
+    if not unsuppressed(setup.rules, person):
         return None
     for mine, theirs in apart:
         where = journeys[theirs].enter.where
@@ -165,20 +161,6 @@ def _person(
             return None
     sane = settle(person) and all(not domain.empty for domain in person.attributes.values())
     return person if sane else None
-
-
-def _for_them(setup: Setup, journey: Journey, recipe: Recipe) -> Iterator[tuple[Expr, bool]]:
-    """What whoever is sent the messages of a way must be for their purposes, and whoever is refused one must not be."""
-    wanted = {*recipe.passed} if recipe.unmet else {*recipe.passed, recipe.step}
-    for step in journey.steps:
-        purpose = setup.rules.purposes[step.purpose] if isinstance(step, Send) else None
-        if not isinstance(step, Send) or step.id not in wanted or purpose is None or purpose.only is UNSET:
-            continue
-        only = pinned(purpose.only.expr, BASE)
-        if f"{step.purpose}|{step.channel}" not in recipe.withheld:
-            yield only, True
-        elif purpose.basis != "consent":
-            yield only, False
 
 
 def _fixed(person: Person, name: str, value: str) -> Any:
@@ -211,29 +193,6 @@ def audience_of(journey: Journey) -> str:
     if schedule:
         return schedule.audience
     return fixed_audience(where.expr) if where is not None and journey.enter.event == AUDIENCE_ENTERED else ""
-
-
-def unsuppressed(setup: Setup, person: Person) -> bool:
-    """Let no suppression hold for a person; whether that can be."""
-    suppressions = setup.program.plan.policy.suppressions
-    return all(meet(person, "", "", ((Call(Type.BOOLEAN, "not", (rule.when.expr,)), True),)) for rule in suppressions)
-
-
-def reachable(setup: Setup, person: Person, journey: Journey, withheld: frozenset[str] = frozenset()) -> None:
-    """Let a person be reachable for a journey's messages: addresses, and the consents but for those withheld."""
-    for step in journey.steps:
-        if not isinstance(step, Send):
-            continue
-        pair = f"{step.purpose}|{step.channel}"
-        if setup.rules.purposes[step.purpose].basis == "consent" and pair not in withheld:
-            person.consents.add(pair)
-        if step.recipient:
-            domain = person.attributes.setdefault(step.recipient, person.fed_domain(step.recipient, Type.STRING))
-            known = next((value for word, value in _KNOWN.items() if word in step.recipient), None)
-            if known is not None and domain.allowed is None and not domain.excluded:
-                domain.among((known,))
-            domain.must_be_null(False)
-    person.consents -= withheld
 
 
 class Anything(msgspec.Struct, frozen=True):

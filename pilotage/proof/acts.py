@@ -19,6 +19,7 @@ from pilotage.journey.subjects import on_accounts
 from pilotage.predicate.ir import Attribute, Call, Entered, Expr, Field, InJourney, Literal, Performed
 from pilotage.proof.domains import Box, box_of, comparison, conjuncts, reads_only
 from pilotage.proof.passages import Passages, Span
+from pilotage.proof.recipes import Recipe, recipes
 
 SEND, SET = "send", "set"
 
@@ -80,6 +81,13 @@ class Footprint(msgspec.Struct):
     sets: frozenset[str]
     claims: frozenset[str]
     excludes: frozenset[str]
+    told: dict[str, tuple[Recipe, ...]] = msgspec.field(default_factory=dict)
+
+    def ways(self, step: str) -> tuple[Recipe, ...]:
+        """The ways to a step that witnesses are looked for with, found out once: the easiest first."""
+        if step not in self.told:
+            self.told[step] = tuple(recipes(self.passages, step))
+        return self.told[step]
 
 
 class Setting(msgspec.Struct):

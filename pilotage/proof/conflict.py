@@ -21,7 +21,7 @@ from pilotage.proof.casting import Setup
 from pilotage.proof.domains import met
 from pilotage.proof.outcome import Bounds, Collision, Proof, Verdict
 from pilotage.proof.person import Knowledge
-from pilotage.proof.recipes import Recipe, recipes
+from pilotage.proof.recipes import Recipe
 from pilotage.proof.separation import Apart, Reason
 from pilotage.proof.witness import search
 
@@ -262,7 +262,7 @@ def _shared(kind: str, mine: Footprint, theirs: Footprint) -> Iterable[str]:
 
 def _tried(pairs: Iterable[tuple[Act, Act]], mine: Footprint, theirs: Footprint) -> Iterator[tuple[Recipe, Recipe]]:
     """The ways to acts that witnesses are looked for with: the easiest to each pair of acts first."""
-    found = [(tuple(recipes(mine.passages, one.step)), tuple(recipes(theirs.passages, other.step))) for one, other in pairs]
+    found = [(mine.ways(one.step), theirs.ways(other.step)) for one, other in pairs]
     for turn in ((0, 0), (0, 1), (1, 0), (1, 1)):
         for first, second in found:
             if turn[0] < len(first) and turn[1] < len(second):

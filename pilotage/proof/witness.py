@@ -86,6 +86,7 @@ def _aligned(stage: Stage, cast: Cast) -> Witness | None:
     """Move the triggers of a candidate until its acts collide."""
     _guess(stage.setup, cast)
     latest: tuple[Scenario, Collision] | None = None
+    nearest_us = 0
     for _ in range(ROUNDS_MAX):
         scenario, found = stage.tried(cast)
         if found is None:
@@ -93,8 +94,9 @@ def _aligned(stage: Stage, cast: Cast) -> Witness | None:
         latest = scenario, found[1]
         if stage.shows(found):
             return Witness(*latest)
-        if not _move(cast, found[0]):
-            break
+        if 0 < nearest_us <= abs(found[0]) or not _move(cast, found[0]):
+            break  # what was moved together has moved apart again
+        nearest_us = abs(found[0])
     if latest is None:
         return None
     return _put_off(stage, cast, *latest) or _from_alone(stage, cast)
@@ -112,15 +114,15 @@ def _alone_us(setup: Setup, recipe: Recipe) -> int | None:
         setup.alone[recipe] = None
         for cast in casts(setup, (recipe,)):
             scenario = assembled(cast, setup)
-            enacted = enact(
-                setup.among(scenario.journeys),
-                scenario,
-                _Direction(cast, setup).follow,
-                lambda told: any(_acts(each, recipe) for each in told),
-            )
+            enacted = enact(setup.among(scenario.journeys), scenario, _Direction(cast, setup).follow, _until(recipe))
             setup.alone[recipe] = next((each.at_us - BASE for each in enacted.decisions if _acts(each, recipe)), None)
             break
     return setup.alone[recipe]
+
+
+def _until(recipe: Recipe) -> Enough:
+    """Enough is what comes about until the step of a way has acted."""
+    return lambda told: any(_acts(each, recipe) for each in told)
 
 
 def _acts(decision: Decision, recipe: Recipe) -> bool:
@@ -149,10 +151,10 @@ def _from_alone(stage: Stage, cast: Cast) -> Witness | None:
     instants: list[int] = []
     for place in range(len(cast.journeys)):
         alone = msgspec.structs.replace(cast, journeys=cast.journeys[place : place + 1], recipes=cast.recipes[place : place + 1])
-        scenario = assembled(alone, stage.setup)
-        enacted = enact(stage.program, scenario, _Direction(alone, stage.setup).follow)
-        acts = stage.collide.acts(cast.journeys[place].name, enacted.decisions)
-        wanted = [at_us for at_us, step in acts if step == cast.recipes[place].step]
+        recipe, direct = cast.recipes[place], _Direction(alone, stage.setup).follow
+        enacted = enact(stage.program, assembled(alone, stage.setup), direct, _until(recipe))
+        acts = stage.collide.acts(recipe.journey, enacted.decisions)
+        wanted = [at_us for at_us, step in acts if step == recipe.step]
         instants += wanted[:1] or [at_us for at_us, _ in acts[:1]]
     if len(instants) < len(cast.journeys) or len(instants) < 2:
         return None
@@ -178,7 +180,8 @@ def _put_off(stage: Stage, cast: Cast, scenario: Scenario, collision: Collision)
         at_us = later_us - budget.window_us
         full = tuple(Received(at_us, step.channel, step.purpose) for _ in range(budget.limit))
         filled = msgspec.structs.replace(scenario, received=full)
-        found = stage.collide(enact(stage.program, filled).decisions)
+        enacted = enact(stage.program, filled, enough=lambda told: stage.shows(stage.collide(told)))
+        found = stage.collide(enacted.decisions)
         if found is not None and stage.shows(found):
             return Witness(filled, found[1])
     return None

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -38,11 +39,13 @@ ROWS_IN_FILE = 20_000
 SECRET = b"a rehearsal that is measured"
 EVENTS_IN_PART = 40_000
 WARM = 1
+ARITHMETIC = 10_000_000
 
 
 class Rehearsed(msgspec.Struct, frozen=True):
     """What a run came to: events of history, decisions, messages handed over, CPU seconds in one process, and real time with one and two
-    processes; the most memory that any of them took."""
+    processes, the median of turns in which they take each other's place; how many times as fast two processes are that do nothing but
+    arithmetic, likewise; the most memory that any of them took."""
 
     events: int
     decisions: int
@@ -50,6 +53,7 @@ class Rehearsed(msgspec.Struct, frozen=True):
     cpu_s: float
     one_s: float
     two_s: float
+    bare: float
     peak_bytes: int
 
     @property
@@ -144,9 +148,10 @@ def rehearsed(folder: Path, subjects: int, rounds: int = 1) -> Rehearsed:
         "workspace": "",
         "files": {n: list(map(str, paths)) for n, paths in files.items()},
     }
-    one_s, two_s = (min(_apart(rehearsal, outfit, workers) for _ in range(rounds)) for workers in (1, 2))
+    turns = [(_apart(rehearsal, outfit, 1), _apart(rehearsal, outfit, 2), _bare()) for _ in range(rounds)]
+    one_s, two_s, bare = (median(column) for column in zip(*turns, strict=True))
     peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return Rehearsed(events, decisions, messages, cpu_s, one_s, two_s, max(peaks) * 1024)
+    return Rehearsed(events, decisions, messages, cpu_s, one_s, two_s, bare, max(peaks) * 1024)
 
 
 def _apart(rehearsal: Rehearsal, outfit: dict[str, Any], workers: int) -> float:
@@ -158,6 +163,24 @@ def _apart(rehearsal: Rehearsal, outfit: dict[str, Any], workers: int) -> float:
         for _ in pool.map(rehearsing.run_part, _counted(rehearsal)):
             pass
         return time.perf_counter() - begun_s
+
+
+def _bare() -> float:
+    """How many times as fast two processes are on this machine now that do nothing but arithmetic."""
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        list(pool.map(_arithmetic, [1_000] * 8))
+        begun_s = time.perf_counter()
+        next(pool.map(_arithmetic, [ARITHMETIC]))
+        between_s = time.perf_counter()
+        list(pool.map(_arithmetic, [ARITHMETIC] * 2))
+        return 2 * (between_s - begun_s) / (time.perf_counter() - between_s)
+
+
+def _arithmetic(count: int) -> int:
+    total = 0
+    for number in range(count):
+        total += number * number & 7
+    return total
 
 
 def _counted(rehearsal: Rehearsal) -> Iterator[int]:

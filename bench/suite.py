@@ -261,11 +261,12 @@ def where(folder: Path, size: Size) -> list[Figure]:
 
 def rehearsing(folder: Path, size: Size) -> list[Figure]:
     """A rehearsal against the live runner, and on two processes."""
-    subjects = size.subjects // 5
+    subjects = size.subjects * 2 // 5
     live = pipeline.hot(folder, size.subjects, size.warm, size.counted)
     done = rehearsal.rehearsed(folder.with_name("rehearsal-history"), subjects, size.rounds)
     led = f"{done.events:,} events of {subjects:,} subjects led to {done.decisions:,} decisions and {done.messages:,} messages"
-    apart = f"{done.one_s:.1f} s in one process, {done.two_s:.1f} s in two, of real time on {os.cpu_count()} cores"
+    apart = f"{done.one_s:.1f} s in one process, {done.two_s:.1f} s in two, of real time on {os.cpu_count()} cores; median of turns"
+    apart += f"; two processes that do nothing but arithmetic: {done.bare:.2f} times"
     return [
         Figure("rehearsal", done.per_cpu_s, "events/CPU s", bound=f"{led}; files read, wake-ups, hand-overs and reactions included"),
         Figure(

@@ -16,9 +16,10 @@ from random import Random
 import msgspec
 
 from bench import workload
+from bench.rehearsal import past_of
 from pilotage.event.digest import PARTITIONS, partition_of
 from pilotage.event.envelope import Event
-from pilotage.event.time import DAY_US, MINUTE_US, SECOND_US, parse_instant_us
+from pilotage.event.time import DAY_US, MINUTE_US, SECOND_US
 from pilotage.journey.outcome import Decision
 from pilotage.journey.plan import Send
 from pilotage.runner.cursor import Cursor, move_cursor
@@ -32,31 +33,11 @@ from pilotage.runner.rocks import RocksStore
 from pilotage.runner.ticket import SHARDS
 from pilotage.source.zones import packaged_zones
 
-START_US = parse_instant_us("2026-03-02T00:00:00Z")
-DAYS = 14
-EVENTS_EACH = 10
 WRITTEN_TO = 3
 """One of so many subjects got a message."""
 FATES = (("sent", 1.0, SECOND_US), ("delivered", 0.98, MINUTE_US), ("opened", 0.35, DAY_US), ("clicked", 0.12, DAY_US))
 """What becomes of a message, one after the other: with which share, and how much later at most."""
 ROWS_AT_ONCE = 2_048
-
-
-def past_of(number: int, random: Random) -> list[Event]:
-    """One subject's own events, in order of time."""
-    kinds = random.choices([kind for _, kind in workload.MIX], [share for share, _ in workload.MIX], k=EVENTS_EACH - 2)
-    instants = sorted(random.randrange(DAYS * DAY_US) for _ in range(EVENTS_EACH))
-    traits = (
-        f'{{"email":"customer-{number:08d}@example.test","language":"{"de" if number % 3 else "fr"}",'
-        f'"country":"{workload.COUNTRIES[number % 6]}","birth_year":{1950 + number % 55}}}'
-    )
-    consent = '{"purpose":"marketing.offers","channel":"email","granted":true,"basis":"sign-up"}'
-    said = [("customer.identified", traits), ("consent.changed", consent), *((kind, workload.data_of(kind, random)) for kind in kinds)]
-    who = {"user_id": workload.user(number)}
-    return [
-        Event(f"{number}-{place}", workload.SOURCE, kind, START_US + at_us, data.encode(), who)
-        for place, (at_us, (kind, data)) in enumerate(zip(instants, said, strict=True))
-    ]
 
 
 def build(path: Path, subjects: int) -> None:

@@ -19,13 +19,10 @@ from pilotage.runner.layout import HEADER, body_of, state_key
 from pilotage.runner.pace import Portion
 from pilotage.runner.shard import Shard
 
-SUBJECTS_AT_ONCE = 64
-"""How many subjects an errand looks at, at first."""
-
 ERRAND_S = 0.008
 SUBJECTS_LEAST, SUBJECTS_MOST = 16, 512
-"""How long an errand takes at most, as far as can be foreseen, and how many subjects it looks at then: live events wait for one
-of them at a time."""
+"""How long an errand takes at most, as far as can be foreseen, and between what bounds lies how many subjects it looks at then: live
+events wait for one of them at a time."""
 
 SUBJECTS_AHEAD = 1_024
 """How many subjects are looked up at once: finding where to go on costs much more than the next of them. Whoever is new meanwhile has
@@ -67,8 +64,7 @@ class Sweep:
         self._ahead: dict[int, deque[bytes]] = {number: deque() for number in engine.shards}
         self.states = {number: _read(shard, digest) for number, shard in engine.shards.items()} if digest else {}
         self._pasts = {number for number, shard in engine.shards.items() if shard.pasts.waiting} if pasts else set()
-        self._portion = Portion(ERRAND_S, min(SUBJECTS_LEAST, SUBJECTS_AT_ONCE), max(SUBJECTS_AT_ONCE, SUBJECTS_MOST))
-        self._portion.count = SUBJECTS_AT_ONCE
+        self._portion = Portion(ERRAND_S, SUBJECTS_LEAST, SUBJECTS_MOST)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -117,23 +113,25 @@ class Sweep:
     async def _tell_pasts(self, shard: Shard) -> None:
         """Bring a shard's subjects what still waits for them. A subject that cannot be told is listed in `stuck`; its past waits on."""
         after = b""
-        while subjects := shard.pasts.after(after, SUBJECTS_AT_ONCE):
+        while subjects := shard.pasts.after(after, self._portion.count):
             after = state_key(subjects[-1])
             await self._do(partial(self._touch, shard, subjects))
         shard.pasts.rest()
 
     def _touch(self, shard: Shard, subjects: Sequence[bytes], now_us: int) -> int:
-        return shard.touch(subjects, now_us, self._outdated)
+        begun_s = time.perf_counter()
+        touched = shard.touch(subjects, now_us, self._outdated)
+        self._portion.done(len(subjects), time.perf_counter() - begun_s)
+        return touched
 
     def _some(self, shard: Shard) -> Errand:
         def errand(now_us: int) -> int:
             before = self.states[shard.number]
             if before.done:
                 return 0
-            wanted, begun_s = self._portion.count, time.perf_counter()
+            wanted = self._portion.count
             found = self._next(shard, before.after, wanted)
-            touched = shard.touch(found, now_us, self._outdated)
-            self._portion.done(len(found), time.perf_counter() - begun_s)
+            touched = self._touch(shard, found, now_us)
             through = len(found) < wanted
             swept = Swept(before.digest, found[-1] if found else before.after, before.touched + touched, through)
             self._engine.note(shard.number, ("meta", _KEY, HEADER + _encoder.encode(swept)))

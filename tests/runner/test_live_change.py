@@ -179,7 +179,8 @@ async def lived(data: Path, seed: int, crash: random.Random | None) -> tuple[dic
 def test_nobody_is_lost_or_told_twice_whatever_the_versions(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """For random pairs of versions and maps, and random people under way: everybody goes on or leaves as was counted before, nobody
     rests on a step that does not exist, nobody gets a content twice, and crashes during the sweep change not one byte."""
-    monkeypatch.setattr(sweep, "SUBJECTS_AT_ONCE", 2)
+    monkeypatch.setattr(sweep, "SUBJECTS_LEAST", 2)
+    monkeypatch.setattr(sweep, "SUBJECTS_MOST", 2)
     monkeypatch.setattr(sweep, "SHARE", 1.0)
     seen = Counter[str]()
     for round_ in range(6):

@@ -245,7 +245,8 @@ async def lived(data: Path, seed: int, crash: random.Random | None) -> tuple[dic
 def test_no_entry_is_lost_and_no_deadline_is_wrong(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Random journeys, people in five zones, pauses of both policies across clock changes: every message leaves when a plain reckoning
     says, and crashes while pausing, while paused and while resuming change not one byte of anybody's state."""
-    monkeypatch.setattr(sweep, "SUBJECTS_AT_ONCE", 2)
+    monkeypatch.setattr(sweep, "SUBJECTS_LEAST", 2)
+    monkeypatch.setattr(sweep, "SUBJECTS_MOST", 2)
     monkeypatch.setattr(sweep, "SHARE", 1.0)
     seen = Counter[str]()
     for round_ in range(8):

@@ -10,7 +10,6 @@ from pilotage.app.proof_runs import DONE, FOLDER, REMEMBERED, Kept, Run, path_of
 from pilotage.app.proven import FOLDER as EVIDENCE
 from pilotage.app.proving import NotReproduced, Remembered
 from pilotage.app.proving_moves import plans_before
-from pilotage.event.time import instant_us, moment
 from pilotage.journey.plan import Plan, decode_plan
 from pilotage.runner.folder import write_file
 from pilotage.source.zones import packaged_zones
@@ -51,6 +50,5 @@ def _remembered(path: Path) -> Remembered | None:
 def _forget(folder: Path) -> None:
     """Keep the newest answers only."""
     paths = [path for path in folder.glob("*.json") if path.stem != REMEMBERED]
-    since = {path: instant_us(moment(path.stat().st_mtime_ns // 1000)) for path in paths}
-    for path in sorted(paths, key=lambda each: since[each])[:-KEPT]:
+    for path in sorted(paths, key=lambda each: each.stat().st_mtime_ns)[:-KEPT]:
         path.unlink(missing_ok=True)

@@ -72,9 +72,9 @@ class Service:
             stderr=self._log,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
+        Thread(target=self._read, daemon=True).start()  # from the start: what is due is printed before it is ready
         self.port = self._wait_ready(begun)
         self.ready_s = time.perf_counter() - begun
-        Thread(target=self._read, daemon=True).start()
 
     def _wait_ready(self, begun: float) -> int:
         """The port, once `/readyz` says yes."""

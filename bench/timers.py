@@ -35,12 +35,13 @@ class Drain(msgspec.Struct, frozen=True):
         return self.wakes / self.wall_s
 
 
-def drain(folder: Path, subjects: int) -> Drain:
-    """Start on a folder whose wake-ups are all due, and send live events until none is left."""
+def drain(folder: Path, subjects: int, processes: int = 1) -> Drain:
+    """Start on a folder whose wake-ups are all due, and send live events until none is left; the shards spread over worker
+    processes if there are to be several."""
     random = Random(41)
     numbers = [random.randrange(subjects) for _ in range(LIVE_PER_S * LONGEST_S)]
     requests = service.live(service.requests_of(numbers, "timers", EVENTS_EACH))
-    with service.running(folder) as running:
+    with service.running(folder, processes) as running:
         return uvloop.run(_drain(running, requests))
 
 

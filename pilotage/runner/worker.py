@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from pilotage.runner.question import decode_question, encode
 from pilotage.runner.rocks import StoreLocked
 from pilotage.runner.station import Equipment, Station, open_station, open_stores
@@ -193,7 +195,8 @@ def equipment_of(assignment: Assignment) -> Equipment:
 def main() -> None:
     """The process's entry: the number of the socket's file descriptor is the one argument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the front hears it and stops its workers in order
-    raise SystemExit(asyncio.run(work(socket.socket(fileno=int(sys.argv[1])))))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        raise SystemExit(runner.run(work(socket.socket(fileno=int(sys.argv[1])))))
 
 
 if __name__ == "__main__":

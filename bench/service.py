@@ -60,10 +60,10 @@ class Load(msgspec.Struct, frozen=True):
 class Service:
     """A running `pilotage run`. Its output is read for the messages it prints."""
 
-    def __init__(self, folder: Path, workers: int = 1) -> None:
+    def __init__(self, folder: Path, workers: int = 1, workspace: Path = workload.WORKSPACE) -> None:
         self.folder = folder
         self.printed: dict[int, float] = {}
-        arguments = ["run", "--workspace", str(workload.WORKSPACE), "--data", str(folder), "--port", "0", "--workers", str(workers)]
+        arguments = ["run", "--workspace", str(workspace), "--data", str(folder), "--port", "0", "--workers", str(workers)]
         begun = time.perf_counter()
         self._log = open(folder.parent / f"{folder.name}.log", "ab")  # noqa: SIM115 - closed with the process
         self.process = subprocess.Popen(
@@ -118,13 +118,14 @@ class Service:
             total += int(fields[11]) + int(fields[12])
         return total / ticks
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric's values now."""
+    def metric(self, name: str, labels: "re.Pattern[str] | None" = None) -> float:
+        """The sum of a metric's values now, of those whose labels are so."""
         token = (self.folder / "api-token").read_text().strip() if (self.folder / "api-token").exists() else ""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/metrics", headers={"authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             lines = answer.read().decode().splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+        found = [line for line in lines if line.startswith((f"{name} ", f"{name}{{")) and (labels is None or labels.search(line))]
+        return sum(float(line.rpartition(" ")[2]) for line in found)
 
     def kill(self) -> None:
         """End it without warning."""
@@ -141,9 +142,9 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, workers: int = 1) -> Iterator[Service]:
+def running(folder: Path, workers: int = 1, workspace: Path = workload.WORKSPACE) -> Iterator[Service]:
     """A service for as long as the block lasts; killed at its end if it still runs."""
-    service = Service(folder, workers)
+    service = Service(folder, workers, workspace)
     try:
         yield service
     finally:

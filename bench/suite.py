@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -114,13 +115,30 @@ def arbitration(folder: Path, size: Size) -> list[Figure]:
     ]
 
 
+PROCESSES = {1: "", 2: ", two workers"}
+"""What is measured with one process and with shards spread over two, and how the figures are told apart."""
+
+
 def http(folder: Path, size: Size) -> list[Figure]:
     """The real process over HTTP: throughput, latency, memory, and the start after a kill."""
+    figures: list[Figure] = []
+    for processes, told in PROCESSES.items():
+        data = dataset.copy(folder, folder.with_name(f"http-{processes}"))
+        figures += _loaded(data, size, processes, told)
+        if processes == 1:
+            with service.running(data) as again:
+                note = "under load until then; the log since the last save is advanced again"
+                figures.append(Figure("ready again after SIGKILL", again.ready_s, "s", 10, True, note))
+    return figures
+
+
+def _loaded(data: Path, size: Size, processes: int, told: str) -> list[Figure]:
+    """As fast as it goes, then at a steady rate; killed at the end."""
     random = Random(15)
     warm, most, offered = (workload.hot_numbers(per_s * size.seconds, size.subjects, random) for per_s in (5_000, 14_000, OFFERED_PER_S))
     requests = [service.requests_of(numbers, tag) for numbers, tag in ((warm, "warm"), (most, "most"))]
     steady = service.live(service.requests_of(offered, "steady"))
-    with service.running(folder) as running:
+    with service.running(data, processes) as running:
         service.load(running, requests[0], workload.BATCH_EVENTS)
         cpu_s = running.cpu_s()
         full = service.load(running, requests[1], workload.BATCH_EVENTS)
@@ -129,24 +147,15 @@ def http(folder: Path, size: Size) -> list[Figure]:
         calm = service.load(running, steady, workload.BATCH_EVENTS, OFFERED_PER_S)
         peak = running.peak_bytes()
         running.kill()
-    with service.running(folder) as again:
-        ready_s = again.ready_s
+    synced = f"synced before the answer; {us:.0f} µs of server CPU"
+    waits = f"open loop; p50 {calm.acknowledged.at(0.5):.1f} ms"
+    claims = "to the hand-over, which follows the claim"
+    held = "most ever held by all processes together after these loads"
     return [
-        Figure(
-            "HTTP, as fast as it goes",
-            full.per_s,
-            "events/s",
-            12_000,
-            bound=f"synced before the answer; {us:.0f} µs of server CPU",
-        ),
-        Figure(
-            "HTTP at 5,000/s, answer p99", calm.acknowledged.at(0.99), "ms", 50, True, f"open loop; p50 {calm.acknowledged.at(0.5):.1f} ms"
-        ),
-        Figure(
-            "HTTP at 5,000/s, event to claim p99", calm.handed_over.at(0.99), "ms", 250, True, "to the hand-over, which follows the claim"
-        ),
-        Figure("memory, one million subjects", peak / GIBIBYTE, "GiB", 2, True, "most ever held by the process after these loads"),
-        Figure("ready again after SIGKILL", ready_s, "s", 10, True, "under load until then; the log since the last save is advanced again"),
+        Figure(f"HTTP, as fast as it goes{told}", full.per_s, "events/s", 12_000, bound=synced),
+        Figure(f"HTTP at 5,000/s, answer p99{told}", calm.acknowledged.at(0.99), "ms", 50, True, waits),
+        Figure(f"HTTP at 5,000/s, event to claim p99{told}", calm.handed_over.at(0.99), "ms", 250, True, claims),
+        Figure(f"memory, one million subjects{told}", peak / GIBIBYTE, "GiB", 2, True, held),
     ]
 
 
@@ -155,32 +164,34 @@ def due(folder: Path, size: Size) -> list[Figure]:
     data = folder / "due"
     now_us = time.time_ns() // 1_000
     dataset.build(data, size.subjects, now_us, due_us=now_us)
-    drained = timers.drain(data, size.subjects)
-    live = drained.handed_over.at(0.99)
-    return [
-        Figure(
-            "timers due at once",
-            drained.per_s,
-            "timers/s",
-            8_000,
-            bound="each reads a state never read before, branches, waits on or sends",
-        ),
-        Figure("live events beside them, to claim p99", live, "ms", 250, True, f"answer p99 {drained.acknowledged.at(0.99):.0f} ms"),
-    ]
+    figures: list[Figure] = []
+    for processes, told in PROCESSES.items():
+        drained = timers.drain(dataset.copy(data, folder / f"due-{processes}"), size.subjects, processes)
+        waits = f"answer p99 {drained.acknowledged.at(0.99):.0f} ms"
+        settled = "each reads a state never read before, branches, waits on or sends"
+        figures += [
+            Figure(f"timers due at once{told}", drained.per_s, "timers/s", 8_000, bound=settled),
+            Figure(f"live events beside them, to claim p99{told}", drained.handed_over.at(0.99), "ms", 250, True, waits),
+        ]
+    return figures
 
 
 def takeover(folder: Path, size: Size) -> list[Figure]:
     """A version that takes over everybody under way."""
-    done = migration.migrated(folder, size.subjects)
-    calm, live = done.calm.at(0.99), done.beside.at(0.99)
-    told = f"{done.subjects:,} in flight by a map of steps, {done.live:,} live events beside them; {done.per_cpu_s:,.0f} of both per CPU s"
-    waits = (
-        f"{migration.LIVE_PER_S:,}/s in process; without: {calm:.0f} ms; p50 {done.beside.at(0.5):.1f} against {done.calm.at(0.5):.1f} ms"
-    )
-    return [
-        Figure("migration of those in flight", done.per_s, "people/s", 8_000, bound=told),
-        Figure("live events beside it, answer p99", live, "ms", 50, True, waits),
-    ]
+    figures: list[Figure] = []
+    for processes, told in PROCESSES.items():
+        (place := folder / f"takeover-{processes}").mkdir()
+        done = migration.migrated(place, size.subjects, processes)
+        calm, live = done.calm.at(0.99), done.beside.at(0.99)
+        people = f"{done.subjects:,} of {size.subjects:,} in flight by a map of steps; {done.per_cpu_s:,.0f} of people and events per CPU s"
+        p50 = f"p50 {done.beside.at(0.5):.1f} against {done.calm.at(0.5):.1f} ms"
+        waits = f"{migration.LIVE_PER_S:,}/s over HTTP; without: {calm:.0f} ms; {p50}"
+        figures += [
+            Figure(f"migration of those in flight{told}", done.per_s, "people/s", 8_000, bound=people),
+            Figure(f"live events beside it, answer p99{told}", live, "ms", 50, True, waits),
+        ]
+        shutil.rmtree(place)
+    return figures
 
 
 def workers(folder: Path, size: Size) -> list[Figure]:

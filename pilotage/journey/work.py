@@ -5,7 +5,6 @@ changed. So an `advance` that fails has changed nothing.
 """
 
 from collections import deque
-from copy import copy
 from typing import Any
 
 from pilotage.audience.program import journey_signal
@@ -55,26 +54,7 @@ class Work:
         self.program = program
         self.now = now
         self.old = state
-        self.state = State(
-            state.subject,
-            state.attributes,
-            state.consents,
-            state.features,
-            state.entries,
-            state.visits,
-            state.budget,
-            state.audiences,
-            state.flips,
-            state.excluded,
-            state.audience_set,
-            state.flip_us,
-            state.keyed,
-            state.schedules,
-            state.schedule_us,
-            state.schedule_set,
-            state.resumed,
-            state.ties,
-        )
+        self.state = state.__copy__()
         self.changed = False
         self.moves = 0
         self.signals: frozenset[str] = NOTHING
@@ -109,7 +89,7 @@ class Work:
         """A copy of the entry to change, put in its place."""
         self.moves += 1
         entries = self.own("entries")
-        new = copy(old)
+        new = old.__copy__()
         entries[_place(entries, old.id)] = new
         return new
 

@@ -56,8 +56,7 @@ def resolve(secret: bytes, event: Event, linked: Callable[[bytes], bytes | None]
     if user:
         return Resolution(subject_id(secret, "user_id", user))
     identifiers = event.identifiers
-    user = identifiers.get("user_id")
-    if user:
+    if user := identifiers.get("user_id", ""):
         subject = subject_id(secret, "user_id", user)
         return Resolution(subject, _links(secret, identifiers, subject, linked))
     anonymous = identifiers.get("anonymous_id")

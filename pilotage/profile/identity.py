@@ -52,12 +52,12 @@ def resolve(secret: bytes, event: Event, linked: Callable[[bytes], bytes | None]
     `linked` gives the subject a weak identifier's key is linked to, or None. A user id decides alone. Identify and alias
     events that have one link the weak identifiers beside it; the first link of a weak identifier wins and is never rewritten.
     """
-    identifiers = event.identifiers
-    user = identifiers.get("user_id")
+    user = deciding_user(event)
     if user:
+        return Resolution(subject_id(secret, "user_id", user))
+    identifiers = event.identifiers
+    if user := identifiers.get("user_id", ""):
         subject = subject_id(secret, "user_id", user)
-        if event.type not in _LINKING or len(identifiers) == 1:
-            return Resolution(subject)
         return Resolution(subject, _links(secret, identifiers, subject, linked))
     anonymous = identifiers.get("anonymous_id")
     if anonymous:
@@ -65,6 +65,13 @@ def resolve(secret: bytes, event: Event, linked: Callable[[bytes], bytes | None]
         subject = linked(key) or key
         return Resolution(subject, (), b"" if subject == key else key)
     return Resolution(_by_other(secret, event))
+
+
+def deciding_user(event: Event) -> str:
+    """The user id that alone says whom an event is about; empty where there is none, or where the event may make links."""
+    identifiers = event.identifiers
+    user = identifiers.get("user_id", "")
+    return "" if event.type in _LINKING and len(identifiers) > 1 else user
 
 
 def account_of(event: Event) -> str:
@@ -119,6 +126,11 @@ _PHONE_MARKS = dict.fromkeys(map(ord, " \t.-()/\u00a0"))
 
 @lru_cache(REMEMBERED)
 def subject_id(secret: bytes, kind: str, value: str) -> bytes:
+    """The 16-byte id for an identifier, remembered; see `hashed_id`."""
+    return hashed_id(secret, kind, value)
+
+
+def hashed_id(secret: bytes, kind: str, value: str) -> bytes:
     """The 16-byte id for an identifier: BLAKE2b-128 keyed with the environment's secret over (kind, value).
 
     A secret longer than BLAKE2b's 64 bytes is hashed first, an empty one refused with `ValueError`."""

@@ -14,11 +14,12 @@ from typing import Protocol
 import msgspec
 
 from pilotage.event.envelope import Event
-from pilotage.profile.identity import Unidentified, resolve
+from pilotage.profile.identity import Unidentified, deciding_user, resolve
 from pilotage.runner.arrival import Arrival, Result
 from pilotage.runner.clock import Clock
 from pilotage.runner.lane import Lane
 from pilotage.runner.links import LinkTable, may_be_older
+from pilotage.runner.persons import Persons
 from pilotage.runner.quarantine import DISCARDED, HELD, RESUBMITTED, Quarantine
 from pilotage.runner.store import Batch, Store
 from pilotage.runner.telemetry import Telemetry
@@ -114,6 +115,7 @@ class Front:
         self._clock = clock
         self._reread = reread
         self._links = LinkTable(store)
+        self._persons = Persons(secret)
         self._waiting: deque[_Submission] = deque()
         self._waiting_events = 0
         self._holding: asyncio.Task[None] | None = None
@@ -321,29 +323,40 @@ class Front:
     def _identify(self, submission: _Submission) -> None:
         """Say whom each event is about. The links made count from here on."""
         submission.identified = True
-        now_us, work, linked = self._clock.now_us(), submission.work, self._links.subject
+        now_us, work, persons = self._clock.now_us(), submission.work, self._persons
         for event in submission.accepted:
-            try:
-                resolution = resolve(self._secret, event, linked)
-            except Unidentified as fault:
-                submission.refused.append(quarantined_event(event, now_us, "identity", fault.reason, fault.path, fault.cure))
-                continue
-            for key, person in resolution.links:
-                self._links.add(submission.links, key, person, now_us)
-                submission.linked.add(key)
-            arrival = Arrival(resolution.subject, event)
-            if resolution.own and may_be_older(event, self._links.made_us(resolution.own), now_us):
-                if resolution.own in submission.linked and _brought(work, resolution.own, event):
-                    submission.repeated += 1
-                    continue
-                submission.probes.append((arrival, Arrival(resolution.own, event, probe=True)))
-                submission.asked.add(resolution.own)
-            number = shard_of(arrival.subject)
-            arrivals = work.get(number)
-            if arrivals is None:
-                work[number] = [arrival]
+            user = deciding_user(event)
+            if user:
+                subject, number = persons[user]
+                arrival = Arrival(subject, event)
+            elif found := self._looked_up(submission, event, now_us):
+                arrival, number = found, shard_of(found.subject)
             else:
-                arrivals.append(arrival)
+                continue
+            try:
+                work[number].append(arrival)
+            except KeyError:
+                work[number] = [arrival]
+
+    def _looked_up(self, submission: _Submission, event: Event, now_us: int) -> Arrival | None:
+        """The arrival of an event that no user id alone decides about, with what it links and what must be asked because of links;
+        None if it names nobody or was brought before."""
+        try:
+            resolution = resolve(self._secret, event, self._links.subject)
+        except Unidentified as fault:
+            submission.refused.append(quarantined_event(event, now_us, "identity", fault.reason, fault.path, fault.cure))
+            return None
+        for key, subject in resolution.links:
+            self._links.add(submission.links, key, subject, now_us)
+            submission.linked.add(key)
+        arrival, own = Arrival(resolution.subject, event), resolution.own
+        if own and may_be_older(event, self._links.made_us(own), now_us):
+            if own in submission.linked and _brought(submission.work, own, event):
+                submission.repeated += 1
+                return None
+            submission.probes.append((arrival, Arrival(own, event, probe=True)))
+            submission.asked.add(own)
+        return arrival
 
     def _hand(self, submission: _Submission) -> None:
         """Hand the events to the owners of their shards, all or none of them."""

@@ -24,8 +24,6 @@ KINDS = ("identify", "track", "page", "screen", "group", "alias")
 """The kinds of message; each is also the name of an endpoint, beside `batch`."""
 
 _NONE = msgspec.Raw(b"")
-_QUOTED = {name: f'"{name}"'.encode() for name in ("category", "name", "group_id")}
-"""Members that data get from beside them, as JSON text names them."""
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -213,10 +211,10 @@ def _other(message: Message, identifiers: dict[str, str]) -> tuple[str, bytes]:
             return CUSTOMER_IDENTIFIED, _object(_traits(message), "$.traits")
         case "page" | "screen":
             event_type = PAGE_VIEWED if message.type == "page" else SCREEN_VIEWED
-            return event_type, _with(_object(message.properties, "$.properties"), category=message.category, name=message.name)
+            return event_type, _with(_object(message.properties, "$.properties"), ("category", message.category), ("name", message.name))
         case "group":
             group = _needed(message.group_id, "$.groupId", "the group message names no group")
-            return CUSTOMER_GROUPED, _with(_object(message.traits, "$.traits"), group_id=group)
+            return CUSTOMER_GROUPED, _with(_object(message.traits, "$.traits"), ("group_id", group))
         case "alias":
             previous = _needed(message.previous_id, "$.previousId", "the alias message has no previous id")
             _needed(message.user_id, "$.userId", "the alias message has no user id")
@@ -254,15 +252,26 @@ def _object(raw: msgspec.Raw, path: str) -> bytes:
     raise MessageRefused(path, "expected an object", "send a JSON object, or leave it out")
 
 
-def _with(text: bytes, **more: str | None) -> bytes:
+def _with(text: bytes, *more: tuple[str, str | None]) -> bytes:
     """An object's text with further members where they have a value; its own members of the same name win."""
-    added = {name: value for name, value in more.items() if value}
-    if not added:
+    lead, quoted = _lead(more)
+    if not lead:
         return text
     plain = text[1:2] == b'"'
-    for name in added:
-        plain = plain and _QUOTED[name] not in text
-    return _encode(added)[:-1] + b"," + text[1:] if plain else _encode({**added, **_decode_object(text)})
+    for name in quoted:
+        plain = plain and name not in text
+    return lead + text[1:] if plain else _encode({**dict(_valued(more)), **_decode_object(text)})
+
+
+@lru_cache(4096)
+def _lead(more: tuple[tuple[str, str | None], ...]) -> tuple[bytes, list[bytes]]:
+    """How an object begins that has these members before others, and their names as JSON text has them; nothing without any."""
+    added = dict(_valued(more))
+    return (_encode(added)[:-1] + b"," if added else b""), [f'"{name}"'.encode() for name in added]
+
+
+def _valued(more: tuple[tuple[str, str | None], ...]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in more if value]
 
 
 def _minted(message: Message) -> str:

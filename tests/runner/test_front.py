@@ -207,6 +207,20 @@ def test_what_names_nobody_or_the_kernel_refuses_is_quarantined_and_told() -> No
     run(scenario)
 
 
+def test_refusals_of_many_shards_are_told_in_the_order_sent() -> None:
+    """Whichever shards refuse events of a submission, the refusals are listed in the order the events were sent in."""
+
+    async def scenario() -> None:
+        site = Site()
+        names = [f"e{number}" for number in range(40)]
+        submitted = await site.front.submit([event(name, "toy.bad", user_id=name) for name in names], [])
+        assert names == [each.id for each in submitted.refused]
+        assert names == [row.event.id for row in site.front.quarantine.rows()]
+        await site.close()
+
+    run(scenario)
+
+
 def test_a_refusal_that_is_delivered_again_is_kept_once() -> None:
     """A sender that repeats a refused event does not fill the quarantine, also across a restart."""
 

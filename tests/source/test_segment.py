@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilotage.event.envelope import Event
 from pilotage.event.time import SECOND_US, parse_instant_us
@@ -11,6 +13,7 @@ from pilotage.source.body import BodyBroken, BodyMalformed
 from pilotage.source.segment import (
     MessageRefused,
     default_type,
+    may_hold_larger,
     occurred_us,
     read_batch,
     read_message,
@@ -170,3 +173,24 @@ def test_a_single_message_takes_its_type_from_the_endpoint() -> None:
     assert "track" == found.type
     with pytest.raises(BodyBroken):
         read_single(b"[]", "track")
+
+
+objects = st.dictionaries(st.text(max_size=3), st.text(max_size=40) | st.integers(), max_size=4)
+odd = st.just({"properties": "x" * 30, "userId": ["no id"]})
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(("properties", "traits", "context", "more"), objects)) | odd), st.data())
+def test_no_large_message_goes_unseen(parts: list[Any], data: st.DataObject) -> None:
+    """A body in which no message is said to be larger than a limit has none that is; one of many alike is not said to have any."""
+    body = json.dumps({"batch": parts}).encode()
+    sizes = [len(raw) for raw in read_raw_batch(body)[0]]
+    limit = data.draw(st.integers(0, max(sizes, default=0)))
+    larger = any(size > limit for size in sizes)
+    assert may_hold_larger(limit, len(body), read_batch(body)[0]) or not larger
+
+
+def test_a_body_of_many_alike_need_not_be_cut() -> None:
+    """A hundred messages with contexts as browsers send them are known to be small without a look at each."""
+    body = json.dumps({"batch": [{"userId": f"u{n}", "messageId": f"m{n}", "context": {"agent": "x" * 400}} for n in range(100)]}).encode()
+    assert not may_hold_larger(32 * 1024, len(body), read_batch(body)[0])
+    assert len(body) > 32 * 1024

@@ -15,7 +15,7 @@ import msgspec
 from pilotage.contract.builtin import CUSTOMER_ALIASED, CUSTOMER_IDENTIFIED
 from pilotage.event.envelope import Event
 
-_LINKING = (CUSTOMER_IDENTIFIED, CUSTOMER_ALIASED)
+_LINKING = frozenset((CUSTOMER_IDENTIFIED, CUSTOMER_ALIASED))
 _WEAK = ("anonymous_id", "previous_id")
 _STRONG_ORDER = {"email": 0, "phone": 1}
 ACCOUNT_ID = "account_id"

@@ -103,6 +103,8 @@ def handed_since(missing: Iterable[Gap], before: Iterable[Program]) -> tuple[str
     """The event types among accounts' gaps that members did not hand over under all of the plans before that had accounts: what they did
     then is in no account's records."""
     wanted = {gap.feature.event for gap in missing if gap.on_accounts} - KEPT_TO_THEMSELVES
+    if not wanted:
+        return ()
     kept = (program.handlers for program in before if program.accounts is not None)
     return tuple(sorted({event for handlers in kept for event in wanted if event in handlers and not handlers[event].handed}))
 

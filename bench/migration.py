@@ -18,7 +18,8 @@ import uvloop
 from bench import dataset, workload
 from bench.pipeline import Installation
 from bench.service import Latency
-from pilotage.app.equipment import Programs, freshness
+from pilotage.app.equipment import freshness
+from pilotage.app.programs import Programs
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.event.time import DAY_US
 from pilotage.journey.advance import advance

@@ -26,7 +26,7 @@ from pilotage.channel.services import Services
 from pilotage.channel.tasks import TASKS, Tasks
 from pilotage.event.digest import key128
 from pilotage.journey.advance import advance
-from pilotage.journey.backfill import Gap, Tally
+from pilotage.journey.backfill import Tally, gaps_named
 from pilotage.journey.outcome import Action
 from pilotage.journey.pause import PAUSED, ended_digest, overlooked, pause_at
 from pilotage.journey.program import Program
@@ -99,7 +99,7 @@ def equipment(folder: Path, workspace: Workspace, origin: str, clock: Clock, wor
 
 def filler(folder: Path, program: Program, question: FillFeatures) -> Filler:
     """What fills in the past of the features that a question names, under their recording plan."""
-    missing = [Gap(each, question.known[each.key]) for each in program.plan.features if each.key in question.known]
+    missing = gaps_named(program.plan, question.known)
     return Filler(question.plan, folder, lambda: Tally(program, missing))
 
 

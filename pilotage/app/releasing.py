@@ -19,7 +19,7 @@ from pilotage.app.records import Answering, Records
 from pilotage.event.time import DAY_US, duration_text, instant_text
 from pilotage.event.zone import Zones
 from pilotage.journey.advance import advance
-from pilotage.journey.backfill import Gap, emitted_inside, gaps, recording
+from pilotage.journey.backfill import Gap, emitted_inside, gaps, handed_since, recording
 from pilotage.journey.crossing import crossings
 from pilotage.journey.plan import Plan
 from pilotage.runner import question as asked
@@ -63,11 +63,14 @@ def _enforce(folder: DataFolder, plan: Plan, zones: Zones, now_us: int, short_hi
     if not short_history:
         _check_history(folder.path, missing, now_us)
     interim = recording(before[-1], plan, missing)
-    folder.activate(interim, zones, {gap.feature.key: gap.known_us for gap in missing})
+    handed = handed_since(missing, map(Programs(folder.path), folder.environment.plans))
+    folder.activate(interim, zones, {gap.name: gap.known_us for gap in missing})
     inside = emitted_inside(missing, before)
     log.info("backfill", features=len(missing), plan=interim.digest[:16])
     if inside:
         log.warning("what journeys emit is counted from now on only", types=inside)
+    if handed:
+        log.warning("what members did is counted from when it was first handed over to their accounts", types=handed)
 
 
 class TakeOverRefused(RuntimeError):

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from liquid import BoundTemplate, DictLoader, Environment, RenderContext
+from liquid.builtin.content import ContentNode
 from liquid.exceptions import FilterArgumentError, LiquidError, LiquidSyntaxError
 from liquid.output import LimitedStringIO
 
@@ -116,6 +117,13 @@ def compiled(template: str, *, escape: bool) -> BoundTemplate:
         raise _broken(template, fault) from fault
 
 
+@lru_cache(maxsize=TEMPLATES_CACHED)
+def _ready(template: str, escape: bool) -> BoundTemplate | str:
+    """The parsed form of a template; of one that has neither values nor tags, the output itself, which is always the same."""
+    bound = compiled(template, escape=escape)
+    return bound.render() if all(isinstance(node, ContentNode) for node in bound.nodes) else bound
+
+
 def _broken(template: str, fault: LiquidError) -> TemplateBroken:
     index = getattr(fault.token, "start_index", 0) if fault.token is not None else 0
     before = template[: max(0, index)]
@@ -173,6 +181,7 @@ def fill(template: str, tree: Mapping[str, Any], *, escape: bool) -> str:
     """The template with its values filled in. A value that is missing is empty text. `TemplateBroken` when a limit on
     loops or output is passed or a filter refuses its arguments."""
     try:
-        return compiled(template, escape=escape).render(tree)
+        ready = _ready(template, escape)
+        return ready if isinstance(ready, str) else ready.render(tree)
     except LiquidError as fault:
         raise _broken(template, fault) from fault

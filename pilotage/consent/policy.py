@@ -67,14 +67,16 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class Closing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A span [start, end) of a calendar, for the subjects in some countries (empty: all). Its ends are wall times in the subject's
-    zone, in microseconds as if they were UTC; those of a `fixed` one are instants, the same for everybody."""
+    """A span [start, end) of a calendar, for the subjects in some countries and regions (ISO 3166-2, such as DE-BY; both empty: all).
+    Its ends are wall times in the subject's zone, in microseconds as if they were UTC; those of a `fixed` one are instants, the same
+    for everybody."""
 
     start_us: int
     end_us: int
     reason: str
     countries: tuple[str, ...] = ()
     fixed: bool = False
+    regions: tuple[str, ...] = ()
 
 
 class Calendar(msgspec.Struct, frozen=True):
@@ -90,7 +92,9 @@ class Calendar(msgspec.Struct, frozen=True):
 class Policy(msgspec.Struct, frozen=True):
     """All contact policies of a plan. `zone` is the IANA zone of subjects whose own is unknown; `zone_attribute` the
     profile attribute that holds a subject's own; `country` and `country_attribute` are the same for countries, where there are
-    calendars. Of messages decided at one instant those of the class named earlier in `order` go first, whatever their priority.
+    calendars. `regions` are all regions of the countries of which a calendar names one, and `region_attribute` holds a subject's: what
+    is none of them says nothing. Of messages decided at one instant those of the class named earlier in `order` go first, whatever
+    their priority.
     What came after the first release is left out of the stored form where it is not used."""
 
     purposes: tuple[Purpose, ...] = ()
@@ -104,3 +108,5 @@ class Policy(msgspec.Struct, frozen=True):
     country: str | UnsetType = UNSET
     country_attribute: str | UnsetType = UNSET
     order: tuple[str, ...] | UnsetType = UNSET
+    region_attribute: str | UnsetType = UNSET
+    regions: tuple[str, ...] | UnsetType = UNSET

@@ -27,29 +27,38 @@ class Spans(msgspec.Struct, frozen=True):
 
 
 class Closings:
-    """The calendars that hold for one kind of message, by country of the subject. Read only; safe to share."""
+    """The calendars that hold for one kind of message, by country and region of the subject. Read only; safe to share."""
 
     def __init__(self, calendars: Sequence[Calendar]) -> None:
         self._calendars = calendars
-        self._countries: dict[str, tuple[Spans, Spans]] = {}
+        self._homes: dict[tuple[str, str], tuple[Spans, Spans]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._calendars)
 
-    def of(self, country: str) -> tuple[Spans, Spans]:
-        """The spans by the wall clock, and the fixed ones, for subjects in a country; where it is not known (empty), those of all
-        countries count."""
-        found = self._countries.get(country)
+    def of(self, country: str, region: str) -> tuple[Spans, Spans]:
+        """The spans by the wall clock, and the fixed ones, for subjects in a region of a country; where the country is not known
+        (empty), those of all countries and regions count, and where the region is not, those of all regions of the country."""
+        home = country, region
+        found = self._homes.get(home)
         if found is None:
             mine = [
                 (each, calendar.name)
                 for calendar in self._calendars
                 for each in calendar.closings
-                if not country or not each.countries or country in each.countries
+                if holds_in(each.countries, each.regions, country, region)
             ]
             walls, fixed = ([pair for pair in mine if pair[0].fixed is kind] for kind in (False, True))
-            found = self._countries[country] = _joined(walls), _joined(fixed)
+            found = self._homes[home] = _joined(walls), _joined(fixed)
         return found
+
+
+def holds_in(countries: Sequence[str], regions: Sequence[str], country: str, region: str) -> bool:
+    """Whether what is for some countries and regions (neither: for all) holds for a subject; what is not known of the subject is no
+    reason for it not to."""
+    if not country or not (countries or regions) or country in countries:
+        return True
+    return region in regions if region else any(each.startswith(f"{country}-") for each in regions)
 
 
 def _joined(closings: Iterable[tuple[Closing, str]]) -> Spans:
@@ -64,10 +73,10 @@ def _joined(closings: Iterable[tuple[Closing, str]]) -> Spans:
     return spans
 
 
-def closed_until(closings: Closings, zones: Zones, zone: str, country: str, now_us: int) -> tuple[int, str, str]:
-    """The first instant from `now_us` on that lies in no span, with the name and the reason of the calendar that decides it; zero and
-    empty texts when `now_us` itself is allowed."""
-    walls, fixed = closings.of(country)
+def closed_until(spans: tuple[Spans, Spans], zones: Zones, zone: str, now_us: int) -> tuple[int, str, str]:
+    """The first instant from `now_us` on that lies in none of the spans (those by the wall clock, and the fixed ones), with the name and
+    the reason of the calendar that decides it; zero and empty texts when `now_us` itself is allowed."""
+    walls, fixed = spans
     at_us, label = now_us, ("", "")
     while True:
         place = fixed.at(at_us)

@@ -113,11 +113,11 @@ def _quiet(rules: ContactRules, standing: Standing, state: State, now_us: int) -
 def _closed(rules: ContactRules, standing: Standing, closings: Closings, state: State, now_us: int) -> Verdict:
     """The first instant that quiet hours and calendars both allow: what ends in the night waits for the morning, and the morning of
     a holiday for that of the day after."""
-    zone, country = rules.zone_of(state), rules.country_of(state)
+    zone, spans = rules.zone_of(state), closings.of(*rules.home_of(state))
     found = _after_the_night(rules, standing, zone, now_us)
     while True:
         at_us = found.at_us if isinstance(found, Later) else now_us
-        until_us, name, reason = closed_until(closings, rules.zones, zone, country, at_us)
+        until_us, name, reason = closed_until(spans, rules.zones, zone, at_us)
         if not name:
             return found
         found = _after(found, Later(until_us, f"calendar:{name}", f"calendar {name}: {reason}" if reason else f"calendar {name}"))

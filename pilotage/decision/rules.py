@@ -53,6 +53,7 @@ class ContactRules:
         self.zones = zones
         self.purposes = {purpose.name: purpose for purpose in policy.purposes}
         self.slots = policy.slots or ()
+        self.regions = frozenset(policy.regions or ())
         self.window_us = max((budget.window_us for budget in policy.budgets), default=0)
         self._tests = tests
         self._standings: dict[tuple[str, str, str], Standing] = {}
@@ -96,11 +97,27 @@ class ContactRules:
             return 0
         return order.index(known.contact_class) if known.contact_class in order else len(order)
 
-    def country_of(self, state: State) -> str:
-        """The subject's country as ISO 3166-1 has it, or the company's where it is unknown; empty where both are."""
+    def home_of(self, state: State) -> tuple[str, str]:
+        """The subject's country as ISO 3166-1 has it, or the company's where it is unknown, and the region as ISO 3166-2 has it, where
+        calendars tell regions apart; each empty where it is not known."""
         policy = self.policy
-        country = state.attributes.get(policy.country_attribute) if policy.country_attribute is not UNSET else None
-        return country.upper() if isinstance(country, str) and country else policy.country or ""
+        written = state.attributes.get(policy.country_attribute) if policy.country_attribute is not UNSET else None
+        own = written.upper() if isinstance(written, str) else ""
+        country = own or policy.country or ""
+        region = self._region_of(state, country) if self.regions else ""
+        if not region:
+            return country, ""
+        home = region.partition("-")[0]  # a region says the country too, unless the subject's own is another
+        return (home, region) if own in ("", home) else (country, "")
+
+    def _region_of(self, state: State, country: str) -> str:
+        """The region that the subject's attribute names, with its country or within `country`; empty if it is none that is known."""
+        attribute = self.policy.region_attribute
+        written = state.attributes.get(attribute) if attribute is not UNSET else None
+        if not isinstance(written, str):
+            return ""
+        code = written.upper() if "-" in written else f"{country}-{written.upper()}"
+        return code if code in self.regions else ""
 
     def zone_of(self, state: State) -> str:
         """The subject's IANA zone, or the company's where it is unknown or not a zone."""

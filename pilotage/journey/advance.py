@@ -57,14 +57,17 @@ def advance(program: Program, state: State, event: Event, now_us: int) -> Outcom
     adopts = state.audience_set != program.audiences.digest or state.schedule_set != program.schedule_set
     migrates = bool(program.takeovers) and any(entry.version in program.takeovers for entry in state.entries)
     handler = program.handlers.get(event.type)
+    fills = event.type == FEATURES_FILLED and (not program.on_accounts or bool(event.identifiers))  # what names no account is persons'
     if not (overdue or adopts or migrates) and (handler is None or (handler.idle and not (state.entries and handler.listened))):
-        if event.type != FEATURES_FILLED or program.on_accounts:
+        if not fills:
             return Outcome(state, [], [], wake_us, [])
     if handler is not None and handler.own:
         raise OwnEvent(f"{event.type} is made by the system itself; send an event type of your own")
     work = Work(program, state, now_us)
-    if event.type == FEATURES_FILLED and not program.on_accounts:
+    if fills:
         work.now = wake_us if overdue else now_us
+        if program.on_accounts:
+            name_account(work, event)
         fill_features(work, event)
     if adopts or migrates:
         work.now = wake_us if overdue else now_us

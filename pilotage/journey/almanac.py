@@ -27,17 +27,18 @@ class FileBroken(ValueError):
 
 
 class Almanac(msgspec.Struct, frozen=True):
-    """`holidays(country, first, last)` are the public holidays of one of the `countries` from one day to another with their names,
-    `occurrences(file, first, last)` the events of a file; it raises `FileBroken`."""
+    """`holidays(place, first, last)` are the public holidays of one of the `countries` or `regions` (ISO 3166-2, such as DE-BY) from one
+    day to another with their names, `occurrences(file, first, last)` the events of a file; it raises `FileBroken`."""
 
     countries: frozenset[str]
     holidays: Callable[[str, date, date], Sequence[tuple[date, str]]]
     occurrences: Callable[[str, date, date], Sequence[Occurrence]]
+    regions: frozenset[str] = frozenset()
 
 
 def _no_file(name: str, first: date, last: date) -> Sequence[Occurrence]:
     raise FileBroken(f"there is no file {name}", "keep it in the workspace")
 
 
-NO_ALMANAC = Almanac(frozenset(), lambda country, first, last: (), _no_file)
+NO_ALMANAC = Almanac(frozenset(), lambda place, first, last: (), _no_file)
 """Where nothing is known of the world's days."""

@@ -18,7 +18,7 @@ from pilotage.journey.forms import FORMS
 from pilotage.journey.names import ContentDraft, Desk, Names, Surroundings, event_fields
 from pilotage.journey.parse_audience import parse_audiences
 from pilotage.journey.parse_brand import check_brands, parse_asset, parse_brand
-from pilotage.journey.parse_calendar import COUNTRY_ATTRIBUTE, parse_calendars
+from pilotage.journey.parse_calendar import COUNTRY_ATTRIBUTE, REGION_ATTRIBUTE, Homes, parse_calendars, regions_beside
 from pilotage.journey.parse_content import check_claims, finished_content, parse_content
 from pilotage.journey.parse_entrance import entered_on
 from pilotage.journey.parse_fragment import parse_fragment
@@ -89,9 +89,12 @@ def compile_plan(documents: Iterable[Document], surroundings: Surroundings) -> t
     brand_desks = [Desk(document, names, report) for document in sorts["brand"]]
     check_brands(brand_desks)
     policy = with_brands(parse_policy(policy_desks, surroundings.zone), policy_desks, brand_desks)
-    country_attribute = _written(sorts["policy"], "country_attribute") or COUNTRY_ATTRIBUTE
-    calendars = parse_calendars([Desk(document, names, report) for document in sorts["calendar"]], surroundings.almanac, country_attribute)
-    policy = with_calendars(policy, calendars, policy_desks, country_attribute)
+    homes = Homes(
+        _written(sorts["policy"], "country_attribute") or COUNTRY_ATTRIBUTE,
+        _written(sorts["policy"], "region_attribute") or REGION_ATTRIBUTE,
+    )
+    calendars = parse_calendars([Desk(document, names, report) for document in sorts["calendar"]], surroundings.almanac, homes)
+    policy = with_calendars(policy, calendars, policy_desks, homes, regions_beside(calendars, surroundings.almanac))
     of_persons, of_accounts = _by_subject(sorts, accounts, names, report)
     journey_desks = _desks(sorts["journey"], of_persons, of_accounts, report)
     journeys, contents = _journeys(journey_desks, names, report)

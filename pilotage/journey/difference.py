@@ -106,6 +106,8 @@ def _zones(policy: Policy) -> Description:
     said = {
         "country": policy.country or "",
         "country attribute": policy.country_attribute or "",
+        "region attribute": policy.region_attribute or "",
+        "regions": ", ".join(policy.regions or ()),
         "order of classes": ", ".join(policy.order or ()),
     }
     return {"zone": policy.zone, "zone attribute": policy.zone_attribute, **{name: text for name, text in said.items() if text}}
@@ -117,7 +119,8 @@ def _calendar(calendar: Calendar) -> Description:
     for each in calendar.closings:
         ends = (f"{moment(us):%Y-%m-%d %H:%M}" for us in (each.start_us, each.end_us))
         where = f" UTC{'' if each.fixed else ' on their clock'}".replace(" UTC on", " on")
-        text = f"{' to '.join(ends)}{where}{' in ' if each.countries else ''}{', '.join(each.countries)}"
+        places = (*each.countries, *each.regions)
+        text = f"{' to '.join(ends)}{where}{' in ' if places else ''}{', '.join(places)}"
         name = each.reason or "closed"
         found[name] = f"{found[name]}; {text}" if name in found else text
     return found

@@ -146,7 +146,7 @@ RULES = {
     "P007": "messages would wait for two contact slots",
     "P008": "a purpose belongs to two brands",
     "B001": "a calendar names no days",
-    "B002": "unknown country",
+    "B002": "unknown country or region",
     "B003": "the file of a calendar cannot be read",
     "B004": "a calendar does not say from when to when it knows its days",
     "B005": "a span of a calendar ends before it begins",

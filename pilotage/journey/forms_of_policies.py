@@ -29,6 +29,7 @@ POLICY_KEYS = (
     Key("zone_attribute", Value("name"), "the profile attribute that holds a subject's zone; timezone without it"),
     Key("country", Value("text"), "the country of subjects whose own is unknown, for calendars"),
     Key("country_attribute", Value("name"), "the profile attribute that holds a subject's country; country without it"),
+    Key("region_attribute", Value("name"), "the profile attribute that holds a subject's region, for calendars; region without it"),
     Key("languages", Listing(Value("locale")), "the languages that every content must have, by BCP 47"),
     Key("fallback", Mapped(Value("locale"), "locale"), "from a language to the one that stands in for it, such as ca: es"),
     Key("locale_attribute", Value("name"), "the profile attribute that holds a subject's language; locale without it"),
@@ -145,9 +146,13 @@ CALENDAR_KEYS = (
     Key("name", Value("name"), "the calendar's name", required=True),
     Key("classes", _CLASSES, "the classes that keep quiet", required=True),
     Key("channels", _NAMES, "only on these channels; without it on all"),
-    Key("countries", _COUNTRIES, "only for customers in these countries (ISO 3166-1, such as DE); without it for all"),
+    Key(
+        "countries",
+        _COUNTRIES,
+        "only for customers in these countries (ISO 3166-1, such as DE) or regions (ISO 3166-2, such as DE-BY); without it for all",
+    ),
     Key("days", Listing(DAYS), "days and spans, written out"),
-    Key("holidays", _COUNTRIES, "the public holidays of these countries, each for the customers in it"),
+    Key("holidays", _COUNTRIES, "the public holidays of these countries and regions, each for the customers in it"),
     Key("file", Value(), "an iCalendar file of the workspace, such as calendars/closed.ics"),
     Key("horizon", HORIZON, "from when to when holidays and the events of the file are worked out"),
 )

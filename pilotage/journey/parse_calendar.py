@@ -1,4 +1,5 @@
-"""Calendars: days written out, public holidays and the events of a file become spans, each with the countries it is for.
+"""Calendars: days written out, public holidays and the events of a file become spans, each with the countries and
+regions it is for.
 
 Spans by the wall clock are kept as wall times, those of a file's events in a zone as instants. What repeats without an end is worked
 out within the horizon that the document names, so the same documents make the same plan on any day.
@@ -6,6 +7,8 @@ out within the horizon that the document names, so the same documents make the s
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+
+import msgspec
 
 from pilotage.consent.policy import Calendar, Closing
 from pilotage.event.time import instant_us
@@ -18,21 +21,47 @@ from pilotage.journey.scalars import day_or_instant
 
 COUNTRY_ATTRIBUTE = "country"
 """The attribute that holds a customer's country where no policy names another."""
+REGION_ATTRIBUTE = "region"
+"""The attribute that holds a customer's region where no policy names another."""
 HORIZON_DAYS_MAX = 20 * 366
 SOON_DAYS = 60
 """How many days before the end of its horizon a calendar is reported."""
 
 
-def parse_calendars(desks: Sequence[Desk], almanac: Almanac, country_attribute: str) -> tuple[Calendar, ...]:
-    """The calendars of all documents by name; `country_attribute` is the one that is asked where a calendar tells countries apart."""
-    found = [_calendar(desk, almanac, country_attribute) for desk in desks]
+class Homes(msgspec.Struct, frozen=True):
+    """The attributes that hold a customer's country and region."""
+
+    country_attribute: str
+    region_attribute: str
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Countries by ISO 3166-1 and regions by ISO 3166-2, each in their order."""
+
+    countries: tuple[str, ...]
+    regions: tuple[str, ...]
+
+
+def parse_calendars(desks: Sequence[Desk], almanac: Almanac, homes: Homes) -> tuple[Calendar, ...]:
+    """The calendars of all documents by name; `homes` is asked where a calendar tells countries or regions apart."""
+    found = [_calendar(desk, almanac, homes) for desk in desks]
     return tuple(sorted(found, key=lambda each: each.name))
 
 
-def _calendar(desk: Desk, almanac: Almanac, country_attribute: str) -> Calendar:
+def regions_beside(calendars: Iterable[Calendar], almanac: Almanac) -> tuple[str, ...]:
+    """All regions of the countries of which calendars name one: who is in another is known not to be in that one."""
+    named = {_country_of(region) for calendar in calendars for each in calendar.closings for region in each.regions}
+    return tuple(sorted(region for region in almanac.regions if _country_of(region) in named))
+
+
+def _country_of(region: str) -> str:
+    return region.partition("-")[0]
+
+
+def _calendar(desk: Desk, almanac: Almanac, homes: Homes) -> Calendar:
     root = desk.document.root
-    countries = tuple(sorted(_countries(desk, "countries", almanac)))
-    closings = [*_days(desk, countries)]
+    places = _places(desk, "countries", almanac)
+    closings = [*_days(desk, places)]
     sources = [node for key in ("holidays", "file") if (node := root.get(key)) is not None]
     horizon = _horizon(desk)
     if sources and horizon is None and root.get("horizon") is None:
@@ -40,20 +69,18 @@ def _calendar(desk: Desk, almanac: Almanac, country_attribute: str) -> Calendar:
         desk.wrong("B004", sources[0], "holidays and files have no end of their own", cure)
     if horizon is not None:
         closings += _holidays(desk, almanac, *horizon)
-        closings += _file(desk, almanac, countries, *horizon)
+        closings += _file(desk, almanac, places, *horizon)
     if not sources and root.get("days") is None:
         desk.wrong("B001", root, f"the calendar {desk.document.name!r} names no days", "add 'days', 'holidays' or 'file'")
-    if any(each.countries for each in closings) and country_attribute not in desk.names.attributes:
-        node = root.get("countries") or root.get("holidays") or root
-        near = suggestion(country_attribute, desk.names.attributes, "attributes")
-        cure = f"add it to the profile, or name another as 'country_attribute' in a policy; {near}"
-        desk.wrong("J019", node, f"customers' countries are read from the unknown attribute {country_attribute!r}", cure)
+    _check_homes(desk, closings, homes)
     channels = (desk.known("J016", each, desk.names.channels, "channel", "channels") for each in _scalars(root, "channels"))
     return Calendar(
         name=desk.document.name,
         classes=tuple(sorted({text for text in _texts(root, "classes") if text in CLASSES})),
         channels=tuple(sorted({name for name in channels if name})),
-        closings=tuple(sorted(set(closings), key=lambda each: (each.start_us, each.end_us, each.countries, each.reason, each.fixed))),
+        closings=tuple(
+            sorted(set(closings), key=lambda each: (each.start_us, each.end_us, each.countries, each.regions, each.reason, each.fixed))
+        ),
     )
 
 
@@ -65,13 +92,39 @@ def _texts(fields: Fields, key: str) -> list[str]:
     return [item.text for item in _scalars(fields, key)]
 
 
-def _countries(desk: Desk, key: str, almanac: Almanac) -> Iterator[str]:
-    for item in _scalars(desk.document.root, key):
-        if item.text in almanac.countries:
-            yield item.text
-        else:
-            cure = "write its two letters of ISO 3166-1 in capitals, such as DE"
-            desk.wrong("B002", item, f"unknown country {item.text!r}", cure)
+def _check_homes(desk: Desk, closings: Sequence[Closing], homes: Homes) -> None:
+    """Report an attribute that customers' countries or regions would be read from and that the profile does not have."""
+    root = desk.document.root
+    asked = (
+        ("countries", "country_attribute", homes.country_attribute, any(each.countries or each.regions for each in closings)),
+        ("regions", "region_attribute", homes.region_attribute, any(each.regions for each in closings)),
+    )
+    for what, key, attribute, needed in asked:
+        if needed and attribute not in desk.names.attributes:
+            near = suggestion(attribute, desk.names.attributes, "attributes")
+            cure = f"add it to the profile, or name another as {key!r} in a policy; {near}"
+            node = root.get("countries") or root.get("holidays") or root
+            desk.wrong("J019", node, f"customers' {what} are read from the unknown attribute {attribute!r}", cure)
+
+
+def _places(desk: Desk, key: str, almanac: Almanac) -> Places:
+    written = _scalars(desk.document.root, key)
+    for item in written:
+        if item.text not in almanac.countries and item.text not in almanac.regions:
+            _unknown_place(desk, item, almanac)
+    texts = sorted(item.text for item in written)
+    return Places(tuple(text for text in texts if text in almanac.countries), tuple(text for text in texts if text in almanac.regions))
+
+
+def _unknown_place(desk: Desk, item: Scalar, almanac: Almanac) -> None:
+    country, dash, _ = item.text.partition("-")
+    if not dash or country not in almanac.countries:
+        cure = "write its two letters of ISO 3166-1 in capitals, such as DE, or a region of it by ISO 3166-2, such as DE-BY"
+        desk.wrong("B002", item, f"unknown country {item.text!r}", cure)
+        return
+    regions = ", ".join(sorted(region for region in almanac.regions if _country_of(region) == country))
+    cure = f"regions of {country} are: {regions}" if regions else f"write {country}: none of its regions are known"
+    desk.wrong("B002", item, f"unknown region {item.text!r}", cure)
 
 
 def _horizon(desk: Desk) -> tuple[date, date] | None:
@@ -90,7 +143,7 @@ def _horizon(desk: Desk) -> tuple[date, date] | None:
     return first, last
 
 
-def _days(desk: Desk, countries: tuple[str, ...]) -> Iterator[Closing]:
+def _days(desk: Desk, places: Places) -> Iterator[Closing]:
     for item in desk.document.root.list("days"):
         first = day_or_instant(item.scalar("from")) if isinstance(item, Fields) else None
         if not isinstance(item, Fields) or first is None:
@@ -99,10 +152,10 @@ def _days(desk: Desk, countries: tuple[str, ...]) -> Iterator[Closing]:
         last = day_or_instant(written) if written is not None else first
         if last is None:
             continue
-        yield from _span(desk, item.key("to") if written else item, first, last, item.text("reason"), countries)
+        yield from _span(desk, item.key("to") if written else item, first, last, item.text("reason"), places)
 
 
-def _span(desk: Desk, node: Node, first: date, last: date, reason: str, countries: tuple[str, ...]) -> Iterator[Closing]:
+def _span(desk: Desk, node: Node, first: date, last: date, reason: str, places: Places) -> Iterator[Closing]:
     fixed = [isinstance(end, datetime) and end.tzinfo is not None for end in (first, last)]
     start_us, end_us = _begin_us(first), _end_us(last)
     if fixed[0] is not fixed[1]:
@@ -110,7 +163,7 @@ def _span(desk: Desk, node: Node, first: date, last: date, reason: str, countrie
     elif end_us <= start_us:
         desk.wrong("B005", node, "the span ends before it begins", "let 'to' be later than 'from'")
     else:
-        yield Closing(start_us, end_us, reason, countries, fixed[0])
+        yield Closing(start_us, end_us, reason, places.countries, fixed[0], places.regions)
 
 
 def _begin_us(day: date) -> int:
@@ -123,19 +176,25 @@ def _end_us(day: date) -> int:
 
 
 def _holidays(desk: Desk, almanac: Almanac, first: date, last: date) -> Iterator[Closing]:
-    for country in _countries(desk, "holidays", almanac):
+    places, kept = _places(desk, "holidays", almanac), dict[tuple[date, str], list[str]]()
+    for country in places.countries:
         for day, name in almanac.holidays(country, first, last):
             yield Closing(_begin_us(day), _end_us(day), name, (country,))
+    for region in dict.fromkeys(places.regions):
+        for found in almanac.holidays(region, first, last):
+            kept.setdefault(found, []).append(region)
+    for (day, name), regions in kept.items():  # one closing for all: a country has many regions, and most keep the same days
+        yield Closing(_begin_us(day), _end_us(day), name, regions=tuple(regions))
 
 
-def _file(desk: Desk, almanac: Almanac, countries: tuple[str, ...], first: date, last: date) -> Iterator[Closing]:
+def _file(desk: Desk, almanac: Almanac, places: Places, first: date, last: date) -> Iterator[Closing]:
     written = desk.document.root.scalar("file")
     if written is None:
         return
     try:
         for each in almanac.occurrences(written.text, first, last):
             if each.end_us > each.start_us:
-                yield Closing(each.start_us, each.end_us, each.reason, countries, each.fixed)
+                yield Closing(each.start_us, each.end_us, each.reason, places.countries, each.fixed, places.regions)
     except FileBroken as fault:
         if fault.line:
             desk.report.add("B003", written.text, (fault.line, 1), str(fault), fault.cure)

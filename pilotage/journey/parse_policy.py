@@ -12,6 +12,7 @@ from pilotage.journey.findings import suggestion
 from pilotage.journey.forms_of_policies import BASES, CLASSES
 from pilotage.journey.names import Desk
 from pilotage.journey.parse_brand import budgets_of
+from pilotage.journey.parse_calendar import Homes
 from pilotage.journey.scalars import count_or, duration_or, minute_or
 
 _Rule = TypeVar("_Rule", Purpose, QuietHours, Budget, Slot, Suppression)
@@ -57,13 +58,18 @@ def parse_policy(desks: Sequence[Desk], zone: str) -> Policy:
     )
 
 
-def with_calendars(policy: Policy, calendars: tuple[Calendar, ...], desks: Sequence[Desk], country_attribute: str) -> Policy:
-    """The policy with its calendars, if there are any, and what says in which country a customer is."""
+def with_calendars(
+    policy: Policy, calendars: tuple[Calendar, ...], desks: Sequence[Desk], homes: Homes, regions: tuple[str, ...]
+) -> Policy:
+    """The policy with its calendars, if there are any, and what says in which country and, where they tell `regions` apart, in which
+    region a customer is."""
     country = _setting(desks, "country", lambda desk, scalar: True)
     _setting(desks, "country_attribute", _known_attribute)
+    _setting(desks, "region_attribute", _known_attribute)
     if not calendars:
         return policy
-    return msgspec.structs.replace(policy, calendars=calendars, country=country, country_attribute=country_attribute)
+    policy = msgspec.structs.replace(policy, calendars=calendars, country=country, country_attribute=homes.country_attribute)
+    return msgspec.structs.replace(policy, region_attribute=homes.region_attribute, regions=regions) if regions else policy
 
 
 def _order(desks: Sequence[Desk]) -> tuple[str, ...] | UnsetType:

@@ -7,7 +7,7 @@ links and stores those that come back.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -15,12 +15,13 @@ import msgspec
 from pilotage.contract.builtin import CUSTOMER_ALIASED, CUSTOMER_IDENTIFIED
 from pilotage.event.envelope import Event
 
-_LINKING = (CUSTOMER_IDENTIFIED, CUSTOMER_ALIASED)
+_LINKING = frozenset((CUSTOMER_IDENTIFIED, CUSTOMER_ALIASED))
 _WEAK = ("anonymous_id", "previous_id")
 _STRONG_ORDER = {"email": 0, "phone": 1}
 ACCOUNT_ID = "account_id"
 """The identifier of an account. An event that names a person too is that person's."""
-_PERSONS = ("user_id", "anonymous_id", "email", "phone")
+PERSONS = ("user_id", "anonymous_id", "email", "phone")
+"""The identifiers of a person."""
 
 
 class Resolution(msgspec.Struct, frozen=True, gc=False):
@@ -68,8 +69,13 @@ def resolve(secret: bytes, event: Event, linked: Callable[[bytes], bytes | None]
 
 def account_of(event: Event) -> str:
     """The account that an event is about; empty where it is about a person."""
-    account = event.identifiers.get(ACCOUNT_ID, "")
-    return "" if account and any(event.identifiers.get(kind) for kind in _PERSONS) else account
+    return account_named(event.identifiers)
+
+
+def account_named(identifiers: Mapping[str, str]) -> str:
+    """The account that identifiers name; empty where they name a person."""
+    account = identifiers.get(ACCOUNT_ID, "")
+    return "" if account and any(identifiers.get(kind) for kind in PERSONS) else account
 
 
 def account_subject(secret: bytes, account: str) -> bytes:

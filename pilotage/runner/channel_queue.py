@@ -70,11 +70,15 @@ class ChannelQueue:
     def take(self, now_us: int, count: int) -> list[ActionRow]:
         """At most `count` rows that are due, now busy."""
         taken: list[ActionRow] = []
-        while len(taken) < count and self.head_us() <= now_us:
-            row = self._rows.pop(heapq.heappop(self._heap)[1])
-            self.busy[row.action.effect] = row
+        while self._heap and self._heap[0][0] <= now_us and len(taken) < count:
+            due_us, effect = heapq.heappop(self._heap)
+            row = self._rows.get(effect)
+            if row is None or row.next_us != due_us:
+                continue  # it was removed, or waits for another instant
+            del self._rows[effect]
+            self.busy[effect] = row
             if self._touched is not None:
-                self._touched.add(row.action.effect)
+                self._touched.add(effect)
             taken.append(row)
         return taken
 

@@ -55,9 +55,9 @@ class Ready(msgspec.Struct, frozen=True):
 
 def channel_name(action: Action) -> str:
     """The channel an action goes through: a send's target, the webhook channel for calls, the list of tasks, the book of coupons."""
-    if asks_for_coupon(action):
-        return COUPONS
-    return {"call": WEBHOOK, "task": TASKS}.get(action.kind, action.target)
+    if action.kind == "call":
+        return COUPONS if asks_for_coupon(action) else WEBHOOK
+    return TASKS if action.kind == "task" else action.target
 
 
 def asks_for_coupon(action: Action) -> bool:

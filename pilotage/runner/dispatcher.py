@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 import msgspec
 import structlog
 
-from pilotage.channel.channel import Fate, Message, Receipt
+from pilotage.channel.channel import Message, Receipt
 from pilotage.channel.ratelimit import RateLimit
 from pilotage.event.time import DAY_US, SECOND_US
 from pilotage.journey.outcome import Action
@@ -21,7 +21,8 @@ from pilotage.runner import outbox
 from pilotage.runner.backlog import Backlog
 from pilotage.runner.channel_queue import ChannelQueue
 from pilotage.runner.clock import Clock
-from pilotage.runner.delivery import Ports, Ready, Rows, channel_name, look, queue_name, settle, unknown
+from pilotage.runner.delivery import Ports, Ready, Rows, look, queue_name, settle, unknown
+from pilotage.runner.handover import HandOver, HandOvers
 from pilotage.runner.meter import Counts, Meter
 from pilotage.runner.outbox import ActionRow, Status, cancel_key, encode_row, first_row
 from pilotage.runner.retention import LISTED_DAYS
@@ -79,7 +80,6 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: set[asyncio.Task[None]] = set()
         self._cancelled: set[bytes] = set()
-        self._calling: set[bytes] = set()
         self._outcomes: list[tuple[ChannelQueue, ActionRow]] = []
         self._storing = False
         self._tidy: list[tuple[bytes, bytes | None]] = []
@@ -90,6 +90,9 @@ class Dispatcher:
         self._resumed.set()
         self._teller = Teller(ports, clock, self._let_go, lambda work: self._spawn(work, self._tasks, "receipts"))
         bounds = self._limits
+        self._calls = HandOvers(
+            ports.channels, bounds.send_timeout_s, lambda work: self._spawn(work, self._tasks, "hand over"), self._handed_over
+        )
         self._backlog = Backlog(
             ports, clock, rates or {}, bounds.rows_in_memory, bounds.page_rows, self._start, self._let_go, self._withdraw
         )
@@ -125,7 +128,7 @@ class Dispatcher:
             self._backlog.bar(effect)
             return [row]
         self._cancelled.add(effect)
-        if effect in self._calling:
+        if effect in self._calls:
             self._note_late(queue, effect)
         return []
 
@@ -223,8 +226,7 @@ class Dispatcher:
                 continue
             self._meter.count("claimed", queue.name)
             self._meter.observe("claim_delay", queue.name, (row.claimed_us - row.action.not_before_us) / SECOND_US)
-            self._calling.add(effect)
-            self._spawn(self._hand_over(queue, row, message), self._tasks, "hand over")
+            self._calls.begin(queue, row, message)
 
     async def _claim_anew(self, queue: ChannelQueue, claims: list[tuple[ActionRow, Message]]) -> list[tuple[ActionRow, Message]]:
         """The commit took so long that the claims' times no longer say when the calls began."""
@@ -236,13 +238,10 @@ class Dispatcher:
         await self._commit([encode_row(row) for row, _ in fresh])
         return fresh
 
-    async def _hand_over(self, queue: ChannelQueue, row: ActionRow, message: Message) -> None:
-        effect = row.action.effect
-        began_s = _real_s()
-        receipt = await self._call(row, message)
-        self._meter.observe("hand_over", queue.name, _real_s() - began_s)
-        self._calling.discard(effect)
-        settled = settle(self.ports, queue.busy[effect], receipt, self._clock.now_us())  # it may have been cancelled meanwhile
+    def _handed_over(self, call: HandOver, receipt: Receipt, seconds: float) -> None:
+        queue = call.queue
+        self._meter.observe("hand_over", queue.name, seconds)
+        settled = settle(self.ports, queue.busy[call.effect], receipt, self._clock.now_us())  # it may have been cancelled meanwhile
         self._outcomes.append((queue, settled))
         if not self._storing:
             self._storing = True
@@ -256,17 +255,6 @@ class Dispatcher:
             for queue, row in outcomes:
                 self._after_commit(queue, row)
         self._storing = False
-
-    async def _call(self, row: ActionRow, message: Message) -> Receipt:
-        channel = self.ports.channels[channel_name(row.action)]
-        try:
-            async with asyncio.timeout(self._limits.send_timeout_s):
-                return await channel.send(message)
-        except TimeoutError:
-            return Receipt(Fate.UNKNOWN, reason=f"no answer within {self._limits.send_timeout_s:g} s")
-        except Exception as fault:  # noqa: BLE001 - a fault of a channel is that message's fate, not the dispatcher's end
-            log.error("channel fault", channel=channel.name, effect=message.idempotency_key, fault=type(fault).__name__)
-            return Receipt(Fate.UNKNOWN, reason=f"the channel failed: {type(fault).__name__}")
 
     def _after_commit(self, queue: ChannelQueue, row: ActionRow) -> None:
         """A row's new standing is durable: queue it again, or tell its subject."""

@@ -22,7 +22,7 @@ from pilotage.runner.links import LinkTable, may_be_older
 from pilotage.runner.quarantine import DISCARDED, HELD, RESUBMITTED, Quarantine
 from pilotage.runner.store import Batch, Store
 from pilotage.runner.telemetry import Telemetry
-from pilotage.runner.ticket import Answers, Work, shard_of, size_bytes_of
+from pilotage.runner.ticket import Answers, Work, routed, shard_of, size_bytes_of
 from pilotage.source.intake import Admitted
 from pilotage.source.quarantine import Quarantined, quarantined_event
 from pilotage.source.sink import Overloaded, Submitted, Unavailable
@@ -57,39 +57,37 @@ class Resubmitted(msgspec.Struct, frozen=True):
 class _Submission:
     """One submission on its way through the front. `turn` resolves when it has been handed to the owners.
 
-    `links` are the writes it makes, `linked` the keys they link. `probes` are questions that must be answered first, each
-    with the place of the arrival it is about; `asked` are the subjects they ask. `repeated` counts the events found to
-    have been applied before. `numbers` are the shards of the arrivals.
+    `links` are the writes it makes, `linked` the keys they link. `work` are its arrivals by shard. `probes` are questions
+    that must be answered first, each behind the arrival it is about; `asked` are the subjects they ask. `repeated` counts
+    the events found to have been applied before.
     """
 
     __slots__ = (
         "accepted",
         "answers",
-        "arrivals",
         "asked",
         "identified",
         "linked",
         "links",
-        "numbers",
         "probes",
         "refused",
         "repeated",
         "turn",
+        "work",
     )
 
     def __init__(self, accepted: Sequence[Event], turn: "asyncio.Future[None]") -> None:
         self.accepted = accepted
         self.turn = turn
         self.refused: list[Quarantined] = []
-        self.arrivals: list[Arrival] = []
+        self.work: Work = {}
         self.answers: list[asyncio.Future[Answers]] = []
         self.identified = False
         self.links = Batch()
         self.linked: set[bytes] = set()
-        self.probes: list[tuple[int, Arrival]] = []
+        self.probes: list[tuple[Arrival, Arrival]] = []
         self.asked: set[bytes] = set()
         self.repeated = 0
-        self.numbers: list[int] = []
 
 
 class Front:
@@ -128,7 +126,7 @@ class Front:
         Raises `Overloaded` before anything is taken, or `Unavailable`: then some may be durable and some not, and sending
         the same again is safe."""
         try:
-            results, rejected = await self._through(self._enqueue(accepted))
+            duplicates, rejected = await self._through(self._enqueue(accepted))
             if refused or rejected:
                 rows = Batch()
                 self.quarantine.add(rows, (*refused, *rejected))
@@ -139,7 +137,6 @@ class Front:
         except (Overloaded, Unavailable) as refusal:
             self.telemetry.add("intake", (type(refusal).__name__.lower(),), len(accepted) + len(refused))
             raise
-        duplicates = sum(result.duplicate for result in results)
         self.telemetry.add("intake", ("accepted",), len(accepted) - len(rejected))
         self.telemetry.add("intake", ("duplicate",), duplicates)
         for each in (*refused, *rejected):
@@ -167,13 +164,11 @@ class Front:
         """Bring what subjects handed over to the owners of their shards; returns when it is durable. What the kernel refuses is kept
         in the quarantine. Raises `Unavailable` when some of it may not have arrived: bring all of it again."""
         self._refuse_closed()
-        arrivals = [arrival for each in work.values() for arrival in each]
-        numbers = [number for number, each in work.items() for _ in each]
-        routes = self._route(arrivals, numbers)
-        results = await _results(numbers, [owner.submit(part, urgent=True) for owner, part, _ in routes])
+        answers = await _answers([owner.submit(part, urgent=True) for owner, part, _ in self._route(work)])
         refused = [
             self._refused_by_kernel(arrival.event, result.error)
-            for arrival, result in zip(arrivals, results, strict=True)
+            for number, arrivals in work.items()
+            for arrival, result in zip(arrivals, answers[number], strict=True)
             if result.error is not None
         ]
         if refused:
@@ -302,8 +297,7 @@ class Front:
     def _ask(self, submission: _Submission) -> None:
         """Send the questions of a submission, behind everything that its shards were sent before."""
         try:
-            probes = [probe for _, probe in submission.probes]
-            routes = self._route(probes, [shard_of(probe.subject) for probe in probes])
+            routes = self._route(routed([probe for _, probe in submission.probes]))
             submission.answers = [owner.submit(work, urgent=True) for owner, work, _ in routes]
         except (Overloaded, Unavailable) as refusal:
             _fail(submission.turn, refusal)
@@ -313,42 +307,48 @@ class Front:
         if submission.turn.done() or not submission.probes:
             return not submission.turn.done()
         try:
-            results = await _results([shard_of(probe.subject) for _, probe in submission.probes], submission.answers)
+            answers = await _answers(submission.answers)
         except (Overloaded, Unavailable) as refusal:
             _fail(submission.turn, refusal)
             return False
-        known = {place for (place, _), result in zip(submission.probes, results, strict=True) if result.duplicate}
-        submission.arrivals = [arrival for place, arrival in enumerate(submission.arrivals) if place not in known]
-        submission.numbers = [number for place, number in enumerate(submission.numbers) if place not in known]
+        left = {number: iter(results) for number, results in answers.items()}
+        known = {id(arrival) for arrival, probe in submission.probes if next(left[shard_of(probe.subject)]).duplicate}
+        kept = {number: [each for each in arrivals if id(each) not in known] for number, arrivals in submission.work.items()}
+        submission.work = {number: arrivals for number, arrivals in kept.items() if arrivals}
         submission.repeated += len(known)
         return True
 
     def _identify(self, submission: _Submission) -> None:
         """Say whom each event is about. The links made count from here on."""
         submission.identified = True
-        now_us = self._clock.now_us()
+        now_us, work, linked = self._clock.now_us(), submission.work, self._links.subject
         for event in submission.accepted:
             try:
-                resolution = resolve(self._secret, event, self._links.subject)
+                resolution = resolve(self._secret, event, linked)
             except Unidentified as fault:
                 submission.refused.append(quarantined_event(event, now_us, "identity", fault.reason, fault.path, fault.cure))
                 continue
-            for key, subject in resolution.links:
-                self._links.add(submission.links, key, subject, now_us)
+            for key, person in resolution.links:
+                self._links.add(submission.links, key, person, now_us)
                 submission.linked.add(key)
+            arrival = Arrival(resolution.subject, event)
             if resolution.own and may_be_older(event, self._links.made_us(resolution.own), now_us):
-                if resolution.own in submission.linked and _brought(submission.arrivals, resolution.own, event):
+                if resolution.own in submission.linked and _brought(work, resolution.own, event):
                     submission.repeated += 1
                     continue
-                submission.probes.append((len(submission.arrivals), Arrival(resolution.own, event, probe=True)))
+                submission.probes.append((arrival, Arrival(resolution.own, event, probe=True)))
                 submission.asked.add(resolution.own)
-            submission.arrivals.append(Arrival(resolution.subject, event))
-        submission.numbers = [shard_of(arrival.subject) for arrival in submission.arrivals]
+            number = shard_of(arrival.subject)
+            arrivals = work.get(number)
+            if arrivals is None:
+                work[number] = [arrival]
+            else:
+                arrivals.append(arrival)
 
     def _hand(self, submission: _Submission) -> None:
         """Hand the events to the owners of their shards, all or none of them."""
         try:
-            plan = self._route(submission.arrivals, submission.numbers)
+            plan = self._route(submission.work)
             for owner, work, size_bytes in plan:
                 owner.admit(sum(map(len, work.values())), size_bytes)
             submission.answers = [owner.submit(work) for owner, work, _ in plan]
@@ -358,46 +358,47 @@ class Front:
             if not submission.turn.done():
                 submission.turn.set_result(None)
 
-    def _route(self, arrivals: Sequence[Arrival], numbers: Sequence[int]) -> list[tuple[Owner, Work, int]]:
-        by_shard: Work = {}
-        for number, arrival in zip(numbers, arrivals, strict=True):
-            try:
-                by_shard[number].append(arrival)
-            except KeyError:
-                by_shard[number] = [arrival]
+    def _route(self, work: Work) -> list[tuple[Owner, Work, int]]:
+        """What goes to which owner, and how much memory it takes."""
         routes: dict[int, tuple[Owner, Work]] = {}
-        for number, each in by_shard.items():
+        for number, arrivals in work.items():
             owner = self._owner_of[number]
-            routes.setdefault(id(owner), (owner, {}))[1][number] = each
-        return [(owner, work, size_bytes_of(work)) for owner, work in routes.values()]
+            routes.setdefault(id(owner), (owner, {}))[1][number] = arrivals
+        return [(owner, part, size_bytes_of(part)) for owner, part in routes.values()]
 
-    async def _through(self, submission: _Submission) -> tuple[list[Result], list[Quarantined]]:
-        """The results in the order of the arrivals, once all are durable, and what the identity or the kernel refused."""
+    async def _through(self, submission: _Submission) -> tuple[int, list[Quarantined]]:
+        """How many events had been applied before, once all are durable, and what the identity or the kernel refused, the latter in
+        the order it came."""
         await submission.turn
-        results = await _results(submission.numbers, submission.answers)
-        rejected = submission.refused
-        for arrival, result in zip(submission.arrivals, results, strict=True):
-            if result.error is not None:
-                rejected.append(self._refused_by_kernel(arrival.event, result.error))
-        return [*results, *(Result(0, True) for _ in range(submission.repeated))], rejected
+        answers = await _answers(submission.answers)
+        duplicates = submission.repeated
+        faults: dict[int, Quarantined] = {}
+        for number, arrivals in submission.work.items():
+            for arrival, result in zip(arrivals, answers[number], strict=True):
+                duplicates += result.duplicate
+                if result.error is not None:
+                    faults[id(arrival.event)] = self._refused_by_kernel(arrival.event, result.error)
+        if faults:
+            submission.refused += [faults[id(event)] for event in submission.accepted if id(event) in faults]
+        return duplicates, submission.refused
 
     def _refused_by_kernel(self, event: Event, error: Exception) -> Quarantined:
         path, cure = str(getattr(error, "path", "$")), str(getattr(error, "cure", ""))
         return quarantined_event(event, self._clock.now_us(), "kernel", str(error) or type(error).__name__, path, cure)
 
 
-async def _results(numbers: Sequence[int], answers: "Sequence[asyncio.Future[Answers]]") -> list[Result]:
-    """The results in the order of the arrivals, of which these are the shards, once all are durable."""
-    by_shard: Answers = {}
-    for future in answers:
-        by_shard.update(await future)
-    ordered = {number: iter(results) for number, results in by_shard.items()}
-    return [next(ordered[number]) for number in numbers]
+async def _answers(futures: "Sequence[asyncio.Future[Answers]]") -> Answers:
+    """The results by shard, once all are durable."""
+    answers: Answers = {}
+    for future in futures:
+        answers.update(await future)
+    return answers
 
 
-def _brought(arrivals: Sequence[Arrival], subject: bytes, event: Event) -> bool:
+def _brought(work: Work, subject: bytes, event: Event) -> bool:
     """Whether the same submission brought an event for a subject already."""
-    return any(each.subject == subject and (each.event.source, each.event.id) == (event.source, event.id) for each in arrivals)
+    brought = work.get(shard_of(subject), ())
+    return any(each.subject == subject and (each.event.source, each.event.id) == (event.source, event.id) for each in brought)
 
 
 def _fail(future: "asyncio.Future[None]", fault: BaseException) -> None:

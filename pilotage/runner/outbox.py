@@ -25,6 +25,7 @@ CANCELLED_REASON = "cancelled before it left"
 
 _KEY = struct.Struct(">HB16s16s")
 _HEADER = struct.Struct(">BHI")
+_PLAIN = _HEADER.pack(FORMAT, SCHEMA, 0)
 
 
 class Status(StrEnum):
@@ -98,7 +99,7 @@ def partition_range(partition: int) -> tuple[bytes, bytes]:
 
 def encode_row(row: ActionRow) -> tuple[bytes, bytes]:
     """A row's key and value; the value begins `format u8 | schema u16 | key id u32` (0: plaintext)."""
-    return row.key, _HEADER.pack(FORMAT, SCHEMA, 0) + _encoder.encode(row)
+    return row.key, _PLAIN + _encoder.encode(row)
 
 
 def decode_row(value: bytes) -> ActionRow:
@@ -124,7 +125,7 @@ def first_row(action: Action) -> ActionRow:
 def cancel_row(subject: bytes, effect: bytes) -> tuple[bytes, bytes]:
     """The row that says an action must not leave any more; committed with the decision that says so, and removed by the
     dispatcher when it has acted on it."""
-    return cancel_key(subject, effect), _HEADER.pack(FORMAT, SCHEMA, 0)
+    return cancel_key(subject, effect), _PLAIN
 
 
 def cancel_key(subject: bytes, effect: bytes) -> bytes:

@@ -18,11 +18,16 @@ from pilotage.runner.store import Batch, Store
 
 
 class Brought(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What was brought to a subject under the recording plan of a digest (see `journey.backfill.Tally.end`)."""
+    """What was brought to a subject under the recording plan of a digest (see `journey.backfill.Tally.end`); `account` is the name of one
+    (empty: a person)."""
 
     plan: str
     past: bytes
+    account: str = ""
 
+
+Found = tuple[bytes, bytes, str]
+"""A subject, its past, and the name of the account that it is (empty: a person)."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Brought]).decode
@@ -55,18 +60,18 @@ class Pasts:
         applied goes with the segment that is open; what `apply` refuses waits on."""
         told = False
         while rows := self._loaded.get(subject):
-            apply(subject, filled_event(rows[0].plan, subject, at_us, rows[0].past), at_us)
+            apply(subject, filled_event(rows[0].plan, subject, at_us, rows[0].past, rows[0].account), at_us)
             self._open[subject] = self._loaded[subject] = rows[1:]
             told = True
         return told
 
-    def bring(self, plan: str, pasts: Sequence[tuple[bytes, bytes]]) -> None:
+    def bring(self, plan: str, pasts: Sequence[Found]) -> None:
         """Put aside what a backfill under a plan found of subjects, each once, behind what waits for them already."""
         if not self.waiting:
             self._alone = plan
-        found = self._find(subject for subject, _ in pasts) if self._alone != plan else {}
-        for subject, past in pasts:
-            self._open[subject] = [*found.get(subject, ()), Brought(plan, past)]
+        found = self._find(subject for subject, _, _ in pasts) if self._alone != plan else {}
+        for subject, past, account in pasts:
+            self._open[subject] = [*found.get(subject, ()), Brought(plan, past, account)]
         self.waiting = self.waiting or bool(pasts)
 
     @property
@@ -105,7 +110,7 @@ class Pasts:
     def known(self, subject: bytes, state: State, now_us: int) -> State:
         """A subject's state as it will be once what waits for it is taken in at an instant."""
         for brought in self._find([subject]).get(subject, ()) if self.waiting else ():
-            state = with_past(state, brought.past, now_us)
+            state = with_past(state, brought.past, now_us, brought.account)
         return state
 
     def _find(self, subjects: Iterable[bytes]) -> _Rows:

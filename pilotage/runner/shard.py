@@ -41,9 +41,8 @@ __all__ = ["Advance", "Arrival", "Limits", "NotSettled", "OutOfOrder", "Result",
 
 
 class Shard:
-    """The durable state machine of one shard. Not thread-safe: all calls come from one thread; `Store.write` of a sealed
-    batch and `Store.flush` may run in another. After a failed write the shard is ahead of its disk: drop it and recover
-    a new one."""
+    """The durable state machine of one shard. Not thread-safe: all calls come from one thread; `Store.write` of a sealed batch and
+    `Store.flush` may run in another. After a failed write the shard is ahead of its disk: drop it and recover a new one."""
 
     def __init__(
         self,
@@ -57,8 +56,7 @@ class Shard:
         programs: Callable[[str], Any] | None = None,
         limits: Limits = Limits(),
     ) -> None:
-        """`plan` is the digest of the plan `program` executes; `programs` finds the program of an earlier plan that the
-        log was written under. Call `recover` before anything else."""
+        """`plan` is the digest of the plan `program` executes; `programs` finds that of an earlier plan in the log. First `recover`."""
         self.number = number
         self.store = store
         self.limits = limits
@@ -80,7 +78,7 @@ class Shard:
         self._target: Marker | None = None
         self._flushing = False
         self._moved: Marker | None = None
-        self._states = States(store, decoded_max=limits.decoded_max, packed_bytes_max=limits.packed_bytes_max)
+        self._states = States(store, packed_bytes_max=limits.packed_bytes_max, decoded_max=limits.decoded_max)
         self._seen = Seen(store)
         self._timers = Timers(store, self._states.wake_of_dirty)
         self.pasts = Pasts(store)
@@ -196,11 +194,12 @@ class Shard:
         previous = entry.position
         if clean:
             states.soil(entry)
-        elif previous < self._first:
-            if previous <= self.durable:  # by far the most frequent
-                entry.versions = ((previous, entry.wake_us, entry.state),)
-            else:
+        else:
+            if self.durable < previous < self._first:
                 entry.keep(self.durable)
+            elif previous < self._first:  # by far the most frequent
+                entry.versions = ((previous, entry.wake_us, entry.raw or entry.state),)
+            entry.raw = b""
         self._records.append(Record(subject, now_us, previous, event))
         self._decisions.append(outcome.decisions)
         self._actions += outcome.actions
@@ -370,6 +369,7 @@ class Shard:
             again += self._advance_again(position, record, logged, diverged)
             if record.event is not None:
                 self._seen.add(event_hash(record.event), position)
+        self._states.trim()
         self._program = present
         self.durable = self.position
         self._open()
@@ -406,12 +406,12 @@ class Shard:
 
     def read(self, subject: bytes) -> tuple[State, int] | None:
         """A subject's state, with the past that waits for it, and the position it is at; None for an unknown subject."""
-        entry = self._states.peek(subject)
-        return (self.pasts.known(subject, entry.state, self.stamp_us), entry.position) if entry.position else None
+        state, position = self._states.peek(subject)
+        return (self.pasts.known(subject, state, self.stamp_us), position) if position else None
 
     def story(self, subject: bytes) -> Iterator[Told]:
         """A subject's records with what was decided, newest first, as far back as the log is kept."""
-        position = self._states.peek(subject).position
+        _, position = self._states.peek(subject)
         while position:
             segment = self._segment_at(position)
             if segment is None:

@@ -1,7 +1,10 @@
 """The states of one shard's subjects: in memory while they are changed and used, on disk in between.
 
 A changed state is *dirty* until the saver has written it; a saved one stays decoded for a while (*clean*), then encoded
-(*packed*), then only in the store. All three are bounded, first in, first out; a subject that is used again starts anew.
+(*packed*), then only in the store. All three are bounded, first in, first out; a subject that is used again starts anew. Who comes from
+the store is encoded again at the end of the round, while its objects are still in the processor's caches; who is met again stays
+decoded. Most subjects that are read from disk are not met again soon, and a hundred objects each that nobody uses cost more to make,
+keep and free than a kilobyte in one place.
 A state may be saved only when the log records it reflects are durable, so a dirty one keeps the versions it had at the
 ends of the group commits that are still being written.
 """
@@ -18,28 +21,28 @@ from pilotage.profile.state import State, decode_state, encode_state
 from pilotage.runner.layout import pack_state, state_key, subject_of, timer_key, unpack_state
 from pilotage.runner.store import Batch, Store
 
-Version = tuple[int, int, State]
-"""What a subject was at a position: the position, the wake-up, the state."""
+Version = tuple[int, int, State | bytes]
+"""What a subject was at a position: the position, the wake-up, the state or the value to store of it."""
 
 
 class Entry(msgspec.Struct, gc=False):
     """One subject in memory: its state at `position` (0: nothing applied yet) and its wake-up. `saved_wake_us` is the
-    wake-up its stored timer has. `raw` is the stored value while it equals the state. `versions` are earlier ones, each
-    the last of a group commit, oldest first."""
+    wake-up its stored timer has. `state` is None where it is encoded only, `raw` the value to store while it equals the state.
+    `versions` are earlier ones, each the last of a group commit, oldest first."""
 
     subject: bytes
     key: bytes
     position: int
     wake_us: int
     saved_wake_us: int
-    state: State
-    raw: bytes = b""
+    raw: bytes
+    state: Any = None
     versions: tuple[Version, ...] = ()
 
     def newest(self, durable: int) -> Version | None:
         """The newest version whose records are all durable, or None."""
         if self.position <= durable:
-            return self.position, self.wake_us, self.state
+            return self.position, self.wake_us, self.raw or self.state
         for version in reversed(self.versions):
             if version[0] <= durable:
                 return version
@@ -48,7 +51,7 @@ class Entry(msgspec.Struct, gc=False):
     def keep(self, durable: int) -> None:
         """Before the first change in a new group commit: keep the state at the end of the one before, which can be
         saved when that commit is durable. Versions older than the newest durable one are dropped."""
-        present = (self.position, self.wake_us, self.state)
+        present = (self.position, self.wake_us, self.raw or self.state)
         if self.position <= durable:
             self.versions = (present,)
         else:
@@ -60,6 +63,7 @@ Saved = tuple[Entry, int, int, bytes]
 """A saved entry: the position and the wake-up it was saved with, and the value written."""
 
 _by_key = attrgetter("key")
+_AHEAD_MAX = 4_096
 _EVICTED = 256
 """How many entries leave memory at a time: taking them one by one would scan the dictionary's gaps again and again."""
 
@@ -73,29 +77,49 @@ class States:
         self._packed_bytes_max = packed_bytes_max
         self.dirty: dict[bytes, Entry] = {}
         self.clean: dict[bytes, Entry] = {}
+        self._read: list[Entry] = []
+        """Those that came from the store in this round."""
         self._packed: dict[bytes, bytes] = {}
         self._packed_bytes = 0
+        self._ahead: dict[bytes, bytes] = {}
+        """Stored values read ahead of time, of subjects that are not in memory."""
         self._unsaved: list[Entry] = []
         self._stale_timers: list[bytes] = []
 
     def load(self, subjects: Iterable[bytes]) -> None:
-        """Bring subjects into memory, with one read of the store for all that are not there. An unknown subject gets an
-        empty state at position 0. What is loaded stays at least until the next `trim`."""
+        """Decode subjects, with one read of the store for all that are not in memory. An unknown subject gets an
+        empty state at position 0. What is loaded stays decoded at least until the next `trim`."""
         dirty, clean = self.dirty, self.clean
         missing: list[bytes] = []
         for subject in subjects:
-            if subject not in dirty and subject not in clean:
+            entry = dirty.get(subject)
+            if entry is not None:
+                if entry.state is None:
+                    entry.state = decode_state(unpack_state(entry.raw)[2])  # type: ignore[arg-type]  # msgspec reads any buffer
+            elif subject not in clean:
                 raw = self._packed.pop(subject, None)
                 if raw is None:
                     missing.append(subject)
                     continue
                 self._packed_bytes -= len(raw)
                 clean[subject] = _entry(subject, state_key(subject), raw)
-        if not missing:
-            return
-        wanted = sorted((state_key(subject), subject) for subject in set(missing))
-        for (key, subject), raw in zip(wanted, self._store.get_many("state", [key for key, _ in wanted]), strict=True):
-            clean[subject] = _entry(subject, key, raw)
+        if missing:
+            self._load_stored(missing)
+
+    def _load_stored(self, missing: list[bytes]) -> None:
+        """Bring subjects into memory that may be in the store."""
+        read, ahead = self._read, self._ahead
+        unread: list[tuple[bytes, bytes]] = []
+        for subject in set(missing):
+            if (raw := ahead.pop(subject, None)) is None:
+                unread.append((state_key(subject), subject))
+            else:
+                self.clean[subject] = entry = _entry(subject, state_key(subject), raw)
+                read.append(entry)
+        unread.sort()
+        for (key, subject), raw in zip(unread, self._store.get_many("state", [key for key, _ in unread]), strict=True):
+            self.clean[subject] = entry = _entry(subject, key, raw)
+            read.append(entry)
 
     def get(self, subject: bytes) -> Entry:
         """A subject's entry; it must have been loaded."""
@@ -103,7 +127,7 @@ class States:
         return self.clean[subject] if entry is None else entry
 
     def holds(self, subject: bytes) -> bool:
-        """Whether a subject is decoded in memory."""
+        """Whether a subject is decoded in memory, or has changes that are not saved."""
         return subject in self.dirty or subject in self.clean
 
     def soil(self, entry: Entry) -> None:
@@ -112,13 +136,15 @@ class States:
         self.dirty[entry.subject] = entry
         entry.raw = b""
 
-    def peek(self, subject: bytes) -> Entry:
-        """A subject's entry without moving anything; position 0 for an unknown subject."""
+    def peek(self, subject: bytes) -> tuple[State, int]:
+        """A subject's state and its position, without moving anything; position 0 for an unknown subject."""
         entry = self.dirty.get(subject) or self.clean.get(subject)
-        if entry is not None:
-            return entry
-        raw = self._packed.get(subject) or self._store.get("state", state_key(subject))
-        return _entry(subject, b"", raw)
+        if entry is None:
+            raw = self._packed.get(subject) or self._store.get("state", state_key(subject))
+            entry = _entry(subject, b"", raw)
+        elif entry.state is None:
+            entry = _entry(subject, b"", entry.raw)
+        return entry.state, entry.position
 
     def wake_of_dirty(self, subject: bytes) -> int | None:
         """The wake-up of a subject whose state is not saved (0: none), None for all others."""
@@ -146,8 +172,8 @@ class States:
             version = entry.newest(durable)
             if version is None:
                 raise AssertionError("a state in a saving cycle has a durable version: durable positions only grow")
-            position, wake_us, state = version
-            raw = pack_state(position, wake_us, encode_state(state))
+            position, wake_us, known = version
+            raw = known if isinstance(known, bytes) else pack_state(position, wake_us, encode_state(known))
             batch.put("state", entry.key, raw)
             if wake_us != entry.saved_wake_us:
                 _put_timer(batch, entry, wake_us)
@@ -158,21 +184,32 @@ class States:
         return done
 
     def saved(self, done: list[Saved]) -> None:
-        """The batch is written: what was saved as it is now becomes clean."""
+        """The batch is written: what was saved as it is now is dirty no more."""
         for entry, position, wake_us, raw in done:
             entry.saved_wake_us = wake_us
             if position == entry.position:
                 entry.raw = raw
                 entry.versions = ()
                 self.dirty.pop(entry.subject, None)
-                self.clean[entry.subject] = entry
+                if entry.state is None:
+                    self._pack(entry.subject, raw)
+                else:
+                    self.clean[entry.subject] = entry
 
     def trim(self) -> None:
-        """Bring memory back within its bounds. Dirty states are never dropped."""
-        over = len(self.dirty) + len(self.clean) - self._decoded_max
-        if over > 0 and self.clean:
-            for subject in list(islice(self.clean, max(over, _EVICTED))):
-                self._pack(subject, self.clean.pop(subject).raw)
+        """End a round: encode who came from the store in it, and bring memory back within its bounds. Dirty states are never dropped."""
+        clean = self.clean
+        for entry in self._read:
+            if clean.pop(entry.subject, None) is not None:
+                self._pack(entry.subject, entry.raw)
+            else:
+                entry.raw = pack_state(entry.position, entry.wake_us, encode_state(entry.state))
+                entry.state = None
+        self._read.clear()
+        over = len(self.dirty) + len(clean) - self._decoded_max
+        if over > 0 and clean:
+            for subject in list(islice(clean, max(over, _EVICTED))):
+                self._pack(subject, clean.pop(subject).raw)
         while self._packed_bytes > self._packed_bytes_max:
             for subject in list(islice(self._packed, _EVICTED)):
                 self._packed_bytes -= len(self._packed.pop(subject))
@@ -184,13 +221,15 @@ class States:
             yield subject_of(key)
 
     def ahead(self, start: bytes, limit: int) -> list[bytes]:
-        """The next subjects from a key on, saved or not, in key order, with the states of those that are not in memory packed."""
+        """The next subjects from a key on, saved or not, in key order; those that are not in memory are read, for `load` to find."""
+        if len(self._ahead) > _AHEAD_MAX:
+            self._ahead.clear()  # whoever asked for them has stopped
         stored = list(islice(self._store.scan("state", start), limit))
         stop = stored[-1][0] + b"\0" if len(stored) == limit else None
         for key, raw in stored:
             subject = subject_of(key)
             if not self.holds(subject) and subject not in self._packed:
-                self._pack(subject, raw)
+                self._ahead[subject] = raw
         keys = merge(self._unsaved_from(start, stop), (key for key, _ in stored))
         return [subject_of(key) for key, _ in islice(groupby(keys), limit)]
 
@@ -211,9 +250,9 @@ class States:
 def _entry(subject: bytes, key: bytes, raw: Any) -> Entry:
     """The entry of a stored value, or of a subject that has none."""
     if raw is None:
-        return Entry(subject, key, 0, 0, 0, State(subject=subject))
+        return Entry(subject, key, 0, 0, 0, b"", State(subject=subject))
     position, wake_us, body = unpack_state(raw)
-    return Entry(subject, key, position, wake_us, wake_us, decode_state(body), raw)  # type: ignore[arg-type]  # msgspec reads any buffer
+    return Entry(subject, key, position, wake_us, wake_us, raw, decode_state(body))  # type: ignore[arg-type]  # msgspec reads any buffer
 
 
 def _put_timer(batch: Batch, entry: Entry, wake_us: int) -> None:

@@ -18,7 +18,7 @@ import structlog
 from pilotage.runner.courier import Deliver
 from pilotage.runner.question import Question, decode_answer, encode
 from pilotage.runner.store import StoreFull
-from pilotage.runner.ticket import EVENT_BYTES, Answers, Work
+from pilotage.runner.ticket import Answers, Work
 from pilotage.runner.wire import (
     EXIT_STORE_FULL,
     Answered,
@@ -67,14 +67,14 @@ class WorkerFailed(RuntimeError):
 
 
 class _Sent:
-    """A request on its way: the future of its answer, and what it weighs."""
+    """A request on its way: the future of its answer, and what it weighs: its events, and the bytes of its frame."""
 
     __slots__ = ("events", "future", "question", "size_bytes")
 
-    def __init__(self, events: int = 0, size_bytes: int = 0, question: Question | None = None) -> None:
+    def __init__(self, events: int = 0, question: Question | None = None) -> None:
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.events = events
-        self.size_bytes = size_bytes
+        self.size_bytes = 0
         self.question = question
 
 
@@ -122,9 +122,7 @@ class Remote:
     def submit(self, work: Work, *, urgent: bool = False) -> "asyncio.Future[Answers]":
         """Send arrivals; the future resolves when the worker says that all are durable."""
         self._reachable()
-        events = sum(map(len, work.values()))
-        size_bytes = sum(len(a.event.data) + EVENT_BYTES for arrivals in work.values() for a in arrivals)
-        return self._send(Submit(work, urgent), _Sent(events, size_bytes))
+        return self._send(Submit(work, urgent), _Sent(sum(map(len, work.values()))))
 
     async def ask(self, question: Question) -> Any:
         """The answer to a question; its type is as the question says."""
@@ -140,7 +138,7 @@ class Remote:
             raise Unavailable("the worker is gone")
         number = next(self._order)
         try:
-            self._wire.send(number, body)
+            sent.size_bytes = self._wire.send(number, body)
         except WireBroken as fault:
             raise Unavailable(str(fault)) from fault
         self._sent[number] = sent

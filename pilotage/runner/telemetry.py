@@ -83,7 +83,10 @@ class Telemetry:
 
     def add(self, name: str, labels: Labels, by: int = 1) -> None:
         """Count something that happened under some labels."""
-        self._counts.setdefault(name, Counter())[labels] += by
+        counts = self._counts.get(name)
+        if counts is None:
+            counts = self._counts[name] = Counter()
+        counts[labels] += by
 
     def observe(self, name: str, queue: str, seconds: float) -> None:
         """The dispatcher's meter: a duration as `dispatch_` and the name, by queue."""
@@ -91,7 +94,11 @@ class Telemetry:
 
     def time(self, name: str, labels: Labels, seconds: float, times: int = 1) -> None:
         """Note a duration under some labels, so many times."""
-        self._durations.setdefault(name, {}).setdefault(labels, Histogram()).add(max(0.0, seconds), times)
+        durations = self._durations.setdefault(name, {})
+        histogram = durations.get(labels)
+        if histogram is None:
+            histogram = durations[labels] = Histogram()
+        histogram.add(max(0.0, seconds), times)
 
     def gauge(self, name: str, labels: Labels, value: int) -> None:
         """Say how much there is of something now."""

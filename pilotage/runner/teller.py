@@ -56,15 +56,15 @@ class Teller:
         while self._untold:
             rows, self._untold = self._untold, []
             await self.submit(rows)
-            for row in rows:
-                self._told(row)
+            self.waiting -= len(rows)
+            self._let_go([pair for row in rows for pair in _told(row)])
         self._telling = False
 
-    def _told(self, row: ActionRow) -> None:
-        """The receipt is durable: let the row go, or keep it listed."""
-        self.waiting -= 1
-        action = row.action
-        if row.status not in (Status.SENT, Status.CANCELLED):
-            log.info("not handed over", queue=queue_name(action), effect=action.effect.hex(), fate=row.status.value, attempts=row.attempts)
-        cancelled = [(cancel_key(action.subject, action.effect), None)] if row.late or row.status is Status.CANCELLED else []
-        self._let_go([encode_row(receipted(row)) if is_kept(row) else (row.key, None), *cancelled])
+
+def _told(row: ActionRow) -> Rows:
+    """What is written of a row whose receipt is durable: it goes, or stays listed."""
+    action = row.action
+    if row.status not in (Status.SENT, Status.CANCELLED):
+        log.info("not handed over", queue=queue_name(action), effect=action.effect.hex(), fate=row.status.value, attempts=row.attempts)
+    cancelled = [(cancel_key(action.subject, action.effect), None)] if row.late or row.status is Status.CANCELLED else []
+    return [encode_row(receipted(row)) if is_kept(row) else (row.key, None), *cancelled]

@@ -7,6 +7,7 @@ submissions. A ticket stands for one submission until everything it brought is d
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ SHARDS = 8
 
 EVENT_BYTES = 256
 """What an event is reckoned to cost in memory beyond its data, for the bound on the queue."""
+
+REMEMBERED = 65_536
+"""How many subjects' shards are remembered: who has just been seen is seen again soon."""
 
 Row = tuple[str, bytes, bytes | None]
 """One durable write: table, key, and the value or None to delete."""
@@ -84,6 +88,7 @@ def shard_of_key(key: bytes) -> int:
     return int.from_bytes(key[:2], "big") * SHARDS // PARTITIONS
 
 
+@lru_cache(REMEMBERED)
 def shard_of(subject: bytes) -> int:
     """The number of the shard that owns a subject."""
     return partition_of(subject) * SHARDS // PARTITIONS

@@ -6,7 +6,7 @@ gathered while the socket is busy, so a burst of small requests costs few system
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -63,12 +63,15 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag=11):
     took_s: float
 
 
-class Verdict(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A result as it travels; `fault` is the kernel's refusal (reason, path, cure), or None."""
+Odd = tuple[bool, tuple[str, str, str] | None]
+"""What sets a result apart from most: whether it is a duplicate, and the kernel's refusal (reason, path, cure), or None."""
 
-    position: int
-    duplicate: bool
-    fault: tuple[str, str, str] | None = None
+
+class Verdicts(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The results of one shard as they travel: the position of each, and by its place what is odd about the few that are."""
+
+    positions: list[int]
+    odd: dict[int, Odd] = {}
 
 
 class KernelRefused(Exception):
@@ -83,7 +86,7 @@ class KernelRefused(Exception):
 class Applied(msgspec.Struct, frozen=True, array_like=True, tag=12):
     """All arrivals of a `Submit` are durable; their results by shard number."""
 
-    answers: dict[int, list[Verdict]]
+    answers: dict[int, Verdicts]
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, tag=13):
@@ -127,17 +130,22 @@ class WireBroken(ConnectionError):
     """The other process sent what is no frame, or is gone. Its supervisor starts it again; send what was unanswered again."""
 
 
-def verdicts(answers: Answers) -> dict[int, list[Verdict]]:
+def verdicts(answers: Answers) -> dict[int, Verdicts]:
     """Results, ready to travel."""
-    return {number: [Verdict(each.position, each.duplicate, _fault(each)) for each in results] for number, results in answers.items()}
+    return {number: Verdicts([each.position for each in results], _odd(results)) for number, results in answers.items()}
 
 
-def results(verdicts: dict[int, list[Verdict]]) -> Answers:
+def results(verdicts: dict[int, Verdicts]) -> Answers:
     """Results that have travelled."""
-    return {
-        number: [Result(each.position, each.duplicate, KernelRefused(*each.fault) if each.fault else None) for each in found]
-        for number, found in verdicts.items()
-    }
+    answers = {number: list(map(Result, found.positions)) for number, found in verdicts.items()}
+    for number, found in verdicts.items():
+        for place, (duplicate, fault) in found.odd.items():
+            answers[number][place] = Result(found.positions[place], duplicate, KernelRefused(*fault) if fault else None)
+    return answers
+
+
+def _odd(results: Sequence[Result]) -> dict[int, Odd]:
+    return {place: (each.duplicate, _fault(each)) for place, each in enumerate(results) if each.duplicate or each.error is not None}
 
 
 def _fault(result: Result) -> tuple[str, str, str] | None:
@@ -162,12 +170,14 @@ class Wire:
         self._on_frame = on_frame
         self._task = asyncio.create_task(self._read(), name="wire")
 
-    def send(self, number: int, body: Request | Reply) -> None:
-        """Queue a frame; what the socket cannot take yet waits in memory, bounded by the callers' own limits."""
+    def send(self, number: int, body: Request | Reply) -> int:
+        """Queue a frame; what the socket cannot take yet waits in memory, bounded by the callers' own limits. Returns its size in
+        bytes."""
         if self._writer.is_closing():
             raise WireBroken("the other process is gone")
         raw = _encoder.encode(Frame(number, body))
         self._writer.write(len(raw).to_bytes(4, "big") + raw)
+        return len(raw)
 
     def drained(self) -> Awaitable[None]:
         """Return when the socket has taken most of what was queued."""

@@ -1,9 +1,10 @@
-"""Days of the world as calendars name them: public holidays of a country, and the events of an iCalendar file.
+"""Days of the world as calendars name them: public holidays of a country or a region, and the events of an iCalendar file.
 
 Both are asked when a plan is made, and only then; what they say is written into the plan. Which holidays there are is the knowledge
 of the package `holidays` that the lock file pins. Recurring events are expanded within a span of days, after RFC 5545.
 """
 
+import re
 from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ from pilotage.journey.almanac import Almanac, FileBroken, Occurrence
 BYTES_MAX = 4 * 1024 * 1024
 OCCURRENCES_MAX = 10_000
 SUFFIX = ".ics"
+_SUBDIVISION = re.compile(r"[A-Z0-9]{1,3}")
+"""How ISO 3166-2 writes a region of a country; the package knows some towns beside, by their names."""
 
 
 @cache
@@ -30,10 +33,21 @@ def countries() -> frozenset[str]:
 
 
 @cache
-def holidays_of(country: str, first: date, last: date) -> tuple[tuple[date, str], ...]:
-    """The public holidays of a country from one day to another, each with its English name."""
+def regions() -> frozenset[str]:
+    """The regions whose public holidays are known, by ISO 3166-2, such as DE-BY."""
+    found = holidays.list_supported_countries(include_aliases=False)
+    return frozenset(
+        f"{country}-{code}" for country, codes in found.items() if len(country) == 2 for code in codes if _SUBDIVISION.fullmatch(code)
+    )
+
+
+@cache
+def holidays_of(place: str, first: date, last: date) -> tuple[tuple[date, str], ...]:
+    """The public holidays of a country, or of one of its regions (the country's that are kept there among them), from one day to
+    another, each with its English name."""
+    country, _, region = place.partition("-")
     years = range(first.year, last.year + 1)
-    found = holidays.country_holidays(country, years=years, language="en_US", categories=("public",))
+    found = holidays.country_holidays(country, subdiv=region or None, years=years, language="en_US", categories=("public",))
     return tuple((day, name) for day, name in sorted(found.items()) if first <= day <= last)
 
 
@@ -47,7 +61,7 @@ def packaged_almanac(folder: Path, zones: Zones) -> Almanac:
             raise FileBroken(f"there is no file {name}", cure)
         return occurrences_of(path.read_bytes(), zones, first, last)
 
-    return Almanac(countries(), holidays_of, occurrences)
+    return Almanac(countries(), holidays_of, occurrences, regions())
 
 
 def occurrences_of(raw: bytes, zones: Zones, first: date, last: date) -> tuple[Occurrence, ...]:

@@ -85,7 +85,7 @@ class Intake:
         else:
             messages = [segment.read_single(body, kind)]
         raws = _Raws(kind, body)
-        large = len(body) > self.policy.event_bytes_max
+        large = segment.may_hold_larger(self.policy.event_bytes_max, len(body), messages)
         admitted = Admitted([], [])
         dropped = 0
         for index, message in enumerate(messages):

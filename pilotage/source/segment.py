@@ -6,7 +6,7 @@ happened is corrected for the sender's clock: received − (sentAt − timestamp
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,8 @@ KINDS = ("identify", "track", "page", "screen", "group", "alias")
 """The kinds of message; each is also the name of an endpoint, beside `batch`."""
 
 _NONE = msgspec.Raw(b"")
+_QUOTED = {name: f'"{name}"'.encode() for name in ("category", "name", "group_id")}
+"""Members that data get from beside them, as JSON text names them."""
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -117,6 +119,18 @@ def read_raw_batch(body: bytes) -> tuple[list[bytes], int | None]:
     return [bytes(raw) for raw in loose.batch], _us(loose.sent_at)
 
 
+def may_hold_larger(limit: int, size: int, messages: Sequence[Message | MessageRefused]) -> bool:
+    """Whether one of the messages of a body of `size` bytes may have more bytes than the limit. It has at most what the body has
+    beyond the known parts of all others, so a body of many messages of one kind need not be cut up to find out."""
+    if size <= limit:
+        return False
+    try:
+        known = [len(each.properties) + len(each.context) + len(each.traits) for each in messages]  # type: ignore[union-attr]
+    except AttributeError:  # one was refused, and how long that one is nobody knows
+        return True
+    return bool(known) and size - (sum(known) - max(known)) > limit
+
+
 def _us(moment: datetime | None) -> int | None:
     return None if moment is None else instant_us(moment)
 
@@ -165,7 +179,8 @@ def occurred_us(message: Message, sent_us: int | None, received_us: int) -> int:
         return received_us
     if message.sent_at is not None:
         sent_us = instant_us(message.sent_at)
-    return instant_us(stamped) if sent_us is None else received_us - sent_us + instant_us(stamped)
+    at_us = instant_us(stamped)
+    return at_us if sent_us is None else received_us - sent_us + at_us
 
 
 def to_event(message: Message, source: str, names: Mapping[str, str], at_us: int, traceparent: str = "") -> Event:
@@ -173,16 +188,18 @@ def to_event(message: Message, source: str, names: Mapping[str, str], at_us: int
 
     `names` maps Segment event names to event types; other names follow `default_type`."""
     identifiers: dict[str, str] = {}
-    if message.user_id is not None and message.user_id != "":
-        identifiers["user_id"] = str(message.user_id)
-    if message.anonymous_id is not None and message.anonymous_id != "":
-        identifiers["anonymous_id"] = str(message.anonymous_id)
+    user, anonymous = message.user_id, message.anonymous_id
+    if user is not None and user != "":
+        identifiers["user_id"] = str(user)
+    if anonymous is not None and anonymous != "":
+        identifiers["anonymous_id"] = str(anonymous)
     if not identifiers:
         raise MessageRefused("$.userId", "the message has neither a userId nor an anonymousId", "send at least one of them")
     if message.type == "track":
-        if not message.event:
+        name = message.event
+        if not name:
             raise MessageRefused("$.event", "the track message has no event name", "send the name of what happened")
-        event_type = names.get(message.event) or default_type(message.event)
+        event_type = names.get(name) or default_type(name)
         data = _object(message.properties, "$.properties")
     else:
         event_type, data = _other(message, identifiers)
@@ -195,12 +212,11 @@ def _other(message: Message, identifiers: dict[str, str]) -> tuple[str, bytes]:
         case "identify":
             return CUSTOMER_IDENTIFIED, _object(_traits(message), "$.traits")
         case "page" | "screen":
-            named = {"category": message.category, "name": message.name}
             event_type = PAGE_VIEWED if message.type == "page" else SCREEN_VIEWED
-            return event_type, _with(_object(message.properties, "$.properties"), named)
+            return event_type, _with(_object(message.properties, "$.properties"), category=message.category, name=message.name)
         case "group":
             group = _needed(message.group_id, "$.groupId", "the group message names no group")
-            return CUSTOMER_GROUPED, _with(_object(message.traits, "$.traits"), {"group_id": group})
+            return CUSTOMER_GROUPED, _with(_object(message.traits, "$.traits"), group_id=group)
         case "alias":
             previous = _needed(message.previous_id, "$.previousId", "the alias message has no previous id")
             _needed(message.user_id, "$.userId", "the alias message has no user id")
@@ -238,14 +254,15 @@ def _object(raw: msgspec.Raw, path: str) -> bytes:
     raise MessageRefused(path, "expected an object", "send a JSON object, or leave it out")
 
 
-def _with(text: bytes, more: dict[str, str | None]) -> bytes:
+def _with(text: bytes, **more: str | None) -> bytes:
     """An object's text with further members where they have a value; its own members of the same name win."""
     added = {name: value for name, value in more.items() if value}
     if not added:
         return text
-    if text[1:2] == b'"' and not any(f'"{name}"'.encode() in text for name in added):
-        return _encode(added)[:-1] + b"," + text[1:]
-    return _encode({**added, **_decode_object(text)})
+    plain = text[1:2] == b'"'
+    for name in added:
+        plain = plain and _QUOTED[name] not in text
+    return _encode(added)[:-1] + b"," + text[1:] if plain else _encode({**added, **_decode_object(text)})
 
 
 def _minted(message: Message) -> str:

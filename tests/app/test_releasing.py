@@ -153,3 +153,31 @@ def test_a_replay_knows_the_past_of_its_folder(tmp_path: Path, capsys: pytest.Ca
     assert 0 == invoke(["why", "ada", "--data", str(data)])
     story = capsys.readouterr().out
     assert "=120)" in story and "order.placed=4" in story
+
+
+def test_a_release_knows_what_members_handed_over_before_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An account whose members bought enough before an audience of accounts asked so far back is in it after the release; an event
+    type that nothing on accounts took before is named in the log, and counts from then on."""
+    workspace, data, file = tmp_path / "workspace", tmp_path / "data", tmp_path / "orders.csv"
+    init(workspace, write_key=WRITE_KEY)
+    with (workspace / "profile.yaml").open("a") as profile:
+        profile.write("accounts: {roles: [admin]}\n")
+    mapping = workspace / "mapping.yaml"
+    mapping.write_text(MAPPING + "  account.joined: {data: {account: order}}\n  product.viewed: {data: {sku: order, price: {value: 1}}}\n")
+    on_account = LOYAL.replace("when:", "subject: account\nwhen:")
+    write_audience(workspace, on_account.replace("30d", "1d"))
+    rows = "at,who,what,order,total\n" + "".join(f"2026-03-01T12:00:00Z,{who},account.joined,acme,\n" for who in ("ada", "bob"))
+    for day, who in enumerate(("ada", "bob", "ada"), 2):
+        rows += f"2026-03-{day:02}T12:00:00Z,{who},order.placed,{day},40\n2026-03-{day:02}T13:00:00Z,{who},product.viewed,lamp,\n"
+    file.write_text(rows)
+    replay = ("replay", str(file), "--mapping", str(mapping), "--workspace", str(workspace), "--data", str(data))
+    asked(capsys, *replay)
+    assert [0] == [each["members"] for each in asked(capsys, "audience", "list", "--data", str(data))]
+    write_audience(workspace, on_account.replace("30d')", "30d') - count('product.viewed', '30d')").replace("100", "119"))
+    file.write_text(rows.splitlines()[0] + "\n2026-03-05T12:00:00Z,bob,product.viewed,rug,\n")
+    assert 0 == invoke([*replay, "--json"])
+    said = capsys.readouterr().err
+    assert "what members did is counted from when it was first handed over" in said and "product.viewed" in said
+    assert [1] == [each["members"] for each in asked(capsys, "audience", "list", "--data", str(data))]
+    why = asked(capsys, "audience", "why", "loyal", "account_id=acme", "--data", str(data))
+    assert why["inside"] is True and "120" in str(why), why

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.channel.render import RenderFailed, TemplateBroken, lint, render, variables_of
-from pilotage.channel.template import LOOPS_MAX, nested
+from pilotage.channel.template import LOOPS_MAX, OUTPUT_BYTES_MAX, compiled, fill, nested
 from pilotage.journey.plan import Content
 
 MJML = """<mjml lang="en"><mj-head><mj-style inline="inline">.hi { color: #112233; }</mj-style></mj-head><mj-body><mj-section><mj-column>
@@ -81,6 +81,25 @@ def test_no_value_breaks_out_of_a_json_string(value: str) -> None:
 def test_a_subject_is_one_line() -> None:
     """Line breaks in a subject are blanks, so a value cannot add a header."""
     assert "Hi A Bcc: b" == render(content(subject="Hi {{ customer.name }}\n"), {"customer.name": "A\r\nBcc: b"})["subject"]
+
+
+@given(st.text("a{}%<&\r\n ", max_size=8))
+def test_a_template_without_values_is_its_text(template: str) -> None:
+    """What is no value and no tag leaves letter by letter as it was written, for every customer alike, in HTML too."""
+    try:
+        expected = compiled(template, escape=True).render({})
+    except TemplateBroken:
+        return
+    for _ in range(2):
+        assert expected == fill(template, {}, escape=True)
+    assert "{{" in template or "{%" in template or template == expected
+
+
+def test_a_text_that_is_too_long_is_refused_each_time() -> None:
+    """The bound on output holds for a template without values too, for the second message as for the first."""
+    for _ in range(2):
+        with pytest.raises(RenderFailed, match="output stream limit"):
+            render(content(text="x" * (OUTPUT_BYTES_MAX + 1)), {})
 
 
 def test_missing_values_are_empty() -> None:

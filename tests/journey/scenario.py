@@ -10,6 +10,7 @@ from pilotage.contract.model import Contract, FieldSpec
 from pilotage.event.envelope import Event, wake_event
 from pilotage.event.time import parse_instant_us
 from pilotage.journey.advance import advance, wake_at
+from pilotage.journey.almanac import NO_ALMANAC, Almanac
 from pilotage.journey.compile import compile_plan
 from pilotage.journey.document import Document, read_document
 from pilotage.journey.findings import Report
@@ -30,7 +31,7 @@ def _contract(event: str, **kinds: str) -> Contract:
 
 
 CONTRACTS = (
-    _contract("customer.signed_up", email="string", country="string", timezone="string", tier="string"),
+    _contract("customer.signed_up", email="string", country="string", region="string", timezone="string", tier="string"),
     _contract("cart.added", product="string", price="number"),
     _contract("order.placed", order="string", total="number", items="integer"),
     _contract("product.viewed", product="string"),
@@ -47,6 +48,7 @@ kind: profile
 attributes:
   email: {type: string, from: [customer.signed_up.email]}
   country: {type: string, from: [customer.signed_up.country]}
+  region: {type: string, from: [customer.signed_up.region]}
   timezone: {type: string, from: [customer.signed_up.timezone]}
   tier: {type: string, from: [customer.signed_up.tier]}
   mood: {type: string}
@@ -81,7 +83,7 @@ text: "{{ trigger.price }} {{ journey.n }}"
 PLAIN = CONTENT.replace("name: note", "name: plain").replace("{{ trigger.price }} {{ journey.n }}", "hi")
 
 
-def compile_documents(*texts: str, profile: str = PROFILE, roles: tuple[str, ...] | None = None) -> Plan:
+def compile_documents(*texts: str, profile: str = PROFILE, roles: tuple[str, ...] | None = None, almanac: Almanac = NO_ALMANAC) -> Plan:
     """The plan of documents; an assertion with the findings if they have errors."""
     report = Report()
     documents: list[Document] = []
@@ -99,6 +101,7 @@ def compile_documents(*texts: str, profile: str = PROFILE, roles: tuple[str, ...
         zones=ZONES.names,
         variables_of=_variables_of,
         zones_digest=ZONES.digest,
+        almanac=almanac,
     )
     plan, findings = compile_plan(documents, surroundings)
     assert plan is not None, [f"{f.path}:{f.line}:{f.column} {f.message}" for f in findings]

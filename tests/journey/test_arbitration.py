@@ -1,5 +1,7 @@
 """Contact slots and priorities: messages that come up within a slot are decided together, the best first, however they came up."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from pilotage.event.time import parse_instant_us
 from pilotage.journey.advance import wake_at
 from pilotage.journey.plan import Plan
 from pilotage.journey.program import Program, load
+from pilotage.source.almanac import packaged_almanac
 from tests.journey.sample import changed, compiled, texts
 from tests.journey.scenario import DAY, HOUR, MINUTE, START, ZONES, Subject, compile_documents
 from tests.journey.test_advance import journey
@@ -25,9 +28,10 @@ schema: 1
 kind: calendar
 name: closed
 classes: [marketing]
-days:
+{places}days:
 {days}
 """
+ALMANAC = packaged_almanac(Path(), ZONES)
 NAMES = ("a", "b", "c", "d")
 
 
@@ -38,11 +42,11 @@ def sender(name: str, priority: str = "", more: str = "", expires: str = "3d") -
     return journey(f"{{id: tell, send: email, content: plain, expires: {expires}{said}{more}, on_blocked: end}}", enter, name=name)
 
 
-def slotted(*journeys: str, length: str = "1h", limit: int = 1, closed: tuple[tuple[str, str], ...] = ()) -> Plan:
-    """The plan of journeys under a slot for marketing, and a calendar of closed days and spans, if there are any."""
+def slotted(*journeys: str, length: str = "1h", limit: int = 1, closed: tuple[tuple[str, str], ...] = (), places: str = "") -> Plan:
+    """The plan of journeys under a slot for marketing, and a calendar of closed days and spans, if there are any, in some places."""
     days = "".join(f"  - {{from: {first}, to: {last}}}\n" for first, last in closed)
-    calendars = [CALENDAR.format(days=days)] if closed else []
-    return compile_documents(SLOTS.format(length=length, limit=limit), *calendars, *journeys)
+    calendars = [CALENDAR.format(days=days, places=f"countries: [{places}]\n" if places else "")] if closed else []
+    return compile_documents(SLOTS.format(length=length, limit=limit), *calendars, *journeys, almanac=ALMANAC)
 
 
 def settle(subject: Subject, until: int) -> Subject:
@@ -186,6 +190,16 @@ def audited(
     return left
 
 
+HOMES = {
+    ("DE", "BY"): {"DE", "DE-BY"},
+    ("de", "de-be"): {"DE", "DE-BE"},
+    ("DE", ""): {"DE", "DE-BY", "DE-SN", "DE-BE"},
+    ("DE", "Sachsen"): {"DE", "DE-BY", "DE-SN", "DE-BE"},
+    ("FR", "57"): {"FR", "FR-57"},
+    ("AT", "9"): set[str](),
+    ("", ""): {"DE", "DE-BY", "DE-SN", "DE-BE", "FR", "FR-57"},
+}
+"""In which of the places that calendars name a customer may be, by the country and the region that are known."""
 WORLDS = st.fixed_dictionaries(
     {
         "arrivals": st.lists(st.tuples(st.integers(0, 9 * DAY // MINUTE).map(lambda n: n * MINUTE), st.integers(0, 3)), max_size=10),
@@ -201,35 +215,40 @@ WORLDS = st.fixed_dictionaries(
                 (("2026-03-05T00:00", "2026-03-09T00:00"),),
             )
         ),
+        "places": st.sampled_from(("", "DE", "DE-BY", "DE-BY, DE-SN", "FR, DE-BE", "FR-57")),
+        "home": st.sampled_from(sorted(HOMES)),
         "shuffle": st.randoms(use_true_random=False),
     }
 )
 PROGRAMS: dict[tuple[object, ...], Program] = {}
 
 
-def program_of(priorities: list[int], length: str, limit: int, closed: tuple[Span, ...]) -> Program:
+def program_of(priorities: list[int], length: str, limit: int, closed: tuple[Span, ...], places: str) -> Program:
     """The program of the four journeys, made once."""
-    key = (*priorities, length, limit, closed)
+    key = (*priorities, length, limit, closed, places)
     if key not in PROGRAMS:
         journeys = [sender(name, str(priority)) for name, priority in zip(NAMES, priorities, strict=True)]
-        PROGRAMS[key] = load(slotted(*journeys, length=length, limit=limit, closed=closed), ZONES, "test")
+        PROGRAMS[key] = load(slotted(*journeys, length=length, limit=limit, closed=closed, places=places), ZONES, "test")
     return PROGRAMS[key]
 
 
 @given(world=WORLDS)
 def test_messages_leave_as_a_plain_reckoning_says(world: dict[str, object]) -> None:
-    """In any world, with closed days or without: who leaves and when is what a plain reckoning says; so no budget and no slot overshoots,
-    each waits for the first slot end that allows it or expires, and the order of arrival within a slot plays no part."""
+    """In any world, with closed days for all, for countries or for regions, or without: who leaves and when is what a plain reckoning
+    says; so no budget and no slot overshoots, each waits for the first slot end that allows it or expires, and the order of arrival
+    within a slot plays no part."""
     priorities, length, limit, closed = (world[name] for name in ("priorities", "length", "limit", "closed"))
-    program = program_of(list(priorities), str(length), int(limit), closed)  # type: ignore
+    places, (country, region) = str(world["places"]), world["home"]  # type: ignore[misc]
+    program = program_of(list(priorities), str(length), int(limit), closed, places)  # type: ignore
     arrivals: list[tuple[int, int]] = list(dict.fromkeys(world["arrivals"]))  # type: ignore[call-overload]
     met: dict[int, int] = {}
     arrivals = [
         (at, number) for at, number in sorted(arrivals) if at - met.get(number, -9 * DAY) > 4 * DAY and not met.update({number: at})
     ]  # type: ignore[func-returns-value]
-    subject = Subject(program=program).sign_up()
+    subject = Subject(program=program).sign_up(country=country, region=region)
     settle(arrive(subject, *((at, NAMES[number]) for at, number in arrivals)), START + 16 * DAY)
-    assert audited(program, arrivals, list(priorities), subject.state.subject, 16, closed) == sent(subject)  # type: ignore
+    felt = closed if not places or HOMES[country, region] & set(places.split(", ")) else ()
+    assert audited(program, arrivals, list(priorities), subject.state.subject, 16, felt) == sent(subject)  # type: ignore
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pilotage.journey.almanac import NO_ALMANAC, Almanac
 from pilotage.journey.difference import Change, PlanDifference, PolicyEffect, compare_plans
 from pilotage.journey.flowchart import flowchart
 from tests.journey import company
@@ -123,6 +124,16 @@ def test_a_calendar_is_told_by_its_days() -> None:
     assert ("added", "calendar", "closed") == (closed.how, closed.kind, closed.name)
     assert ("Christmas Eve", "", "2026-12-24 00:00 to 2026-12-25 00:00 on their clock") in fields(closed)
     assert (PolicyEffect("calendars", "", "closed", ("growth.recovery.cart / remind",)),) == found.effects
+
+
+def test_regions_are_told_with_the_days_and_the_settings() -> None:
+    """A calendar that comes to tell regions apart is told with them, and with the attribute and the regions by which customers are."""
+    almanac = Almanac(frozenset({"DE"}), lambda place, first, last: (), NO_ALMANAC.occurrences, frozenset({"DE-BE", "DE-BY"}))
+    days = "schema: 1\nkind: calendar\nname: shut\nclasses: [marketing]\ncountries: [{places}]\ndays: [{{from: 2026-06-04, reason: off}}]\n"
+    settings, closed = compare_plans(*(compile_documents(days.format(places=each), almanac=almanac) for each in ("DE", "DE-BY"))).changes
+    assert [("region attribute", "", "region"), ("regions", "", "DE-BE, DE-BY")] == fields(settings)
+    span = "2026-06-04 00:00 to 2026-06-05 00:00 on their clock in"
+    assert [("off", f"{span} DE", f"{span} DE-BY")] == fields(closed)
 
 
 def test_a_contact_slot_is_told_by_the_messages_that_wait_for_it() -> None:

@@ -23,7 +23,8 @@ PAGE = (ROOT / "docs" / "journey.md").read_text(encoding="utf-8")
 BLOCKS = [block for block in blocks(PAGE) if block.language == "yaml"]
 DOCUMENTS = {f"{block.line}.yaml": block.text + "\n" for block in BLOCKS if "\nkind: " in block.text}
 PARTS = [block for block in BLOCKS if not block.text.startswith("schema:")]
-IDENTIFIED = Contract("customer.identified", "1", (text("email"), text("first_name"), text("tier"), FieldSpec("age", "integer")))
+TRAITS = (*map(text, ("email", "first_name", "tier", "region")), FieldSpec("age", "integer"))
+IDENTIFIED = Contract("customer.identified", "1", TRAITS)
 SIGNED = Contract("contract.signed", "1", (text("plan"), FieldSpec("seats", "integer"), FieldSpec("months", "integer")))
 OWN = (IDENTIFIED, SIGNED, Contract("contract.ended", "1", ()), Contract("seat.used", "1", ()))
 DECLARED = {each.event: each for each in (*SURROUNDINGS.contracts, *OWN)} | account_contracts(("admin", "billing"))

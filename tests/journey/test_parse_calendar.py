@@ -1,13 +1,19 @@
 """Calendar documents: what they come to in a plan, how messages wait for them, and what is wrong with them."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
+import holidays
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilotage.consent.policy import Closing
+from pilotage.decision.calendar import closed_until
+from pilotage.decision.rules import ContactRules
 from pilotage.event.time import instant_us, parse_instant_us
 from pilotage.journey.advance import wake_at
 from pilotage.journey.almanac import Almanac
@@ -16,11 +22,12 @@ from pilotage.journey.parse_calendar import report_ends
 from pilotage.journey.plan import Plan, decode_plan, encode_plan
 from pilotage.journey.program import load
 from pilotage.journey.recheck import recheck_action
+from pilotage.profile.state import State
 from pilotage.source.almanac import packaged_almanac
 from tests.journey.sample import FILES, SURROUNDINGS, compiled, document_of, texts
 from tests.journey.scenario import DAY, HOUR, MINUTE, ZONES, Subject
 
-PROFILE = FILES["profile.yaml"] + "  country: {type: string}\n  timezone: {type: string}\n"
+PROFILE = FILES["profile.yaml"] + "  country: {type: string}\n  region: {type: string}\n  timezone: {type: string}\n"
 JOURNEY = """\
 schema: 1
 kind: journey
@@ -96,7 +103,37 @@ def test_a_plan_without_calendars_is_stored_as_ever() -> None:
     """Nothing of calendars is stored where there are none."""
     plan, _ = compiled(FILES)
     assert plan is not None
-    assert {"calendars", "country", "country_attribute"}.isdisjoint(msgspec.to_builtins(plan)["policy"])
+    assert {"calendars", "country", "country_attribute", "region_attribute", "regions"}.isdisjoint(msgspec.to_builtins(plan)["policy"])
+
+
+def test_a_plan_without_regions_is_stored_as_ever() -> None:
+    """Calendars that tell countries apart, and no regions, are stored as before there were regions."""
+    plan, _ = with_calendar("holidays: [FR]\ndays: [{from: 2026-12-24}]\nhorizon: {from: 2026-07-14, to: 2026-07-14}\n")
+    assert plan is not None
+    policy = msgspec.to_builtins(plan)["policy"]
+    assert {"region_attribute", "regions"}.isdisjoint(policy)
+    spans = ("2026-07-14", "National Day", {"countries": ("FR",)}), ("2026-12-24", "", {})
+    assert (
+        tuple({"start_us": wall(day), "end_us": wall(day) + DAY, "reason": reason} | places for day, reason, places in spans)
+        == policy["calendars"][0]["closings"]
+    )
+
+
+def test_days_may_be_for_regions() -> None:
+    """Holidays of a region are for the customers in it, those that regions share one closing for all; `countries` narrows days to
+    regions too. The plan knows the other regions of the country, to tell them from what is no region."""
+    text = "holidays: [DE-BY, DE-BW, DE]\ncountries: [DE-BE, AT]\ndays: [{from: 2026-05-08}]\nhorizon: {from: 2026-05-25, to: 2026-06-04}\n"
+    plan, findings = with_calendar(text)
+    assert plan is not None, findings
+    (calendar,) = plan.policy.calendars or ()
+    assert (
+        Closing(wall("2026-05-08"), wall("2026-05-09"), "", ("AT",), regions=("DE-BE",)),
+        Closing(wall("2026-05-25"), wall("2026-05-26"), "Pentecost Monday", regions=("DE-BW", "DE-BY")),
+        Closing(wall("2026-05-25"), wall("2026-05-26"), "Pentecost Monday", ("DE",)),
+        Closing(wall("2026-06-04"), wall("2026-06-05"), "Corpus Christi", regions=("DE-BW", "DE-BY")),
+    ) == calendar.closings
+    assert ("region", 16) == (plan.policy.region_attribute, len(plan.policy.regions or ()))
+    assert decode_plan(encode_plan(plan)) == plan
 
 
 def subject(text: str, at: str, country: str = "DE", zone: str = "Europe/Berlin") -> Subject:
@@ -161,6 +198,16 @@ def test_after_an_outage_nothing_leaves_on_a_closed_day() -> None:
         ("holidays: [XX]\nhorizon: {from: 2026-01-01, to: 2026-12-31}", "calendars/closed.yaml:5:12: error B002 unknown country 'XX'"),
         ("holidays: [DE]\nhorizon: {from: 2027-01-01, to: 2026-12-31}", "calendars/closed.yaml:6:29: error B005 the horizon ends before"),
         ("file: gone.ics\nhorizon: {from: 2026-01-01, to: 2026-12-31}", "calendars/closed.yaml:5:7: error B003 there is no file gone.ics"),
+        (
+            "holidays: [FR, DE-BX]\nhorizon: {from: 2026-01-01, to: 2026-12-31}",
+            "calendars/closed.yaml:5:16: error B002 unknown region 'DE-BX'; regions of DE are: DE-BB, DE-BE,",
+        ),
+        (
+            "holidays: [SM-01]\nhorizon: {from: 2026-01-01, to: 2026-12-31}",
+            "calendars/closed.yaml:5:12: error B002 unknown region 'SM-01'; write SM: none of its regions are known",
+        ),
+        ("countries: [XX-BY]\ndays: [{from: 2026-12-24}]", "calendars/closed.yaml:5:13: error B002 unknown country 'XX-BY'"),
+        ("holidays: [DE-Augsburg]\nhorizon: {from: 2026-01-01, to: 2026-12-31}", "calendars/closed.yaml:5:12: error B002 unknown region"),
         ("channels: [fax]\ndays: [{from: 2026-12-24}]", "calendars/closed.yaml:5:12: error J016 unknown channel 'fax'"),
     ],
 )
@@ -183,6 +230,65 @@ def test_countries_need_an_attribute() -> None:
     )
     assert plan is not None, texts(findings)
     assert ("AT", "tier") == (plan.policy.country, plan.policy.country_attribute)
+
+
+def test_regions_need_an_attribute() -> None:
+    """A calendar that tells regions apart asks for the attribute that holds them too, by the name that the policy gives it."""
+    text, profile = HEAD + "countries: [DE-BY]\ndays: [{from: 2026-12-24}]\n", FILES["profile.yaml"] + "  country: {type: string}\n"
+    surroundings = msgspec.structs.replace(SURROUNDINGS, almanac=around(Path()))
+    files = {**FILES, "profile.yaml": profile, "calendars/closed.yaml": text}
+    _, findings = compiled(files, surroundings)
+    (said,) = [each for each in texts(findings) if "J019" in each]
+    assert said.startswith("calendars/closed.yaml:5:12: error J019 customers' regions are read from the unknown attribute 'region'; add it")
+    named = {"policies/contact.yaml": FILES["policies/contact.yaml"] + "region_attribute: tier\n"}
+    plan, findings = compiled(files | named, surroundings)
+    assert plan is not None, texts(findings)
+    assert "tier" == plan.policy.region_attribute
+    _, findings = compiled(files | {"policies/contact.yaml": FILES["policies/contact.yaml"] + "region_attribute: land\n"}, surroundings)
+    assert [each for each in texts(findings) if "policies/contact.yaml" in each and "J019 unknown attribute 'land'" in each]
+
+
+LANDS = ("BY", "BE", "SN", "DE-TH", "", "Bayern")
+WHERE = [("DE", land) for land in LANDS] + [("ES", region) for region in ("CT", "MD", "")] + [("FR", ""), ("", "CH-GE"), ("", "")]
+NAMED = ("DE", "DE-BY", "DE-SN", "DE-TH", "ES", "ES-CT", "ES-MD", "CH-GE", "CH-TI")
+
+
+def kept(place: str, day: date) -> bool:
+    """Whether a day is a public holiday, asked of the package itself."""
+    country, _, region = place.partition("-")
+    return day in holidays.country_holidays(country, subdiv=region or None, years=day.year)
+
+
+def could_be(home: tuple[str, str], place: str, named: set[str]) -> bool:
+    """Whether a customer could be in a place, as far as is known of them: of a country only its regions are known that calendars
+    tell apart."""
+    country, region = home
+    if country == "" and not any(each.startswith(f"{region[:2]}-") for each in named):
+        return True
+    country, region = (country or region[:2]), region[-2:]
+    if region not in ("BY", "BE", "SN", "TH", "CT", "MD", "GE"):
+        return place[:2] == country
+    return place in (country, f"{country}-{region}")
+
+
+@cache
+def rules_of(named: tuple[str, ...]) -> ContactRules:
+    """The rules of a plan whose calendar has the holidays of some places."""
+    plan, findings = with_calendar(f"holidays: [{', '.join(named)}]\nhorizon: {{from: 2026-01-01, to: 2026-12-31}}\n")
+    assert plan is not None, findings
+    return load(plan, ZONES, "test").rules
+
+
+@given(named=st.sets(st.sampled_from(NAMED), min_size=1), home=st.sampled_from(WHERE), nth=st.integers(0, 364))
+def test_holidays_hold_back_whom_they_may_concern(named: set[str], home: tuple[str, str], nth: int) -> None:
+    """Whatever countries and regions a calendar names, a message on any day of a year waits just where the day is a public holiday of
+    a place that the customer is in, or may be in as far as is known."""
+    day, rules = date(2026, 1, 1) + timedelta(days=nth), rules_of(tuple(sorted(named)))
+    closings = rules.standing("email", "marketing.cart", "growth.recovery.cart").closings
+    assert closings is not None
+    state = State(b"\x01" * 16, {name: text for name, text in zip(("country", "region"), home, strict=True) if text})
+    until_us, _, _ = closed_until(closings.of(*rules.home_of(state)), ZONES, "UTC", wall(f"{day}T12:00"))
+    assert any(kept(place, day) for place in named if could_be(home, place, named)) is (until_us > 0)
 
 
 def test_the_end_of_the_horizon_is_told_in_time() -> None:

@@ -30,7 +30,7 @@ def test_a_past_is_told_once_before_and_after_it_is_on_disk() -> None:
     """What was told is not told again while the deletion of its row is open, in flight or on disk."""
     store = MemoryStore()
     pasts = Pasts(store)
-    pasts.bring("p", [(ADA, b"1"), (BEN, b"2")])
+    pasts.bring("p", [(ADA, b"1", ""), (BEN, b"2", "")])
     assert [b"1"] == told(pasts, ADA)
     assert [] == told(pasts, ADA)
     write(pasts, store)
@@ -47,11 +47,11 @@ def test_pasts_of_two_releases_are_told_in_their_order() -> None:
     """A second release brings its past behind what still waits of the first; a crash loses neither."""
     store = MemoryStore()
     pasts = Pasts(store)
-    pasts.bring("first", [(ADA, b"1")])
+    pasts.bring("first", [(ADA, b"1", "")])
     write(pasts, store)
     pasts = Pasts(store.crash())
     assert pasts.waiting
-    pasts.bring("second", [(ADA, b"2")])
+    pasts.bring("second", [(ADA, b"2", "")])
     assert [b"1", b"2"] == told(pasts, ADA)
 
 
@@ -59,8 +59,8 @@ def test_what_was_told_in_part_waits_on_in_part() -> None:
     """If a subject takes in one past and refuses the next, only the next waits on."""
     store = MemoryStore()
     pasts = Pasts(store)
-    pasts.bring("first", [(ADA, b"1")])
-    pasts.bring("second", [(ADA, b"2")])
+    pasts.bring("first", [(ADA, b"1", "")])
+    pasts.bring("second", [(ADA, b"2", "")])
     pasts.load([ADA])
 
     def apply(subject: bytes, event: Event, at_us: int) -> None:
@@ -78,7 +78,7 @@ def test_nothing_waits_once_nothing_is_left() -> None:
     store = MemoryStore()
     pasts = Pasts(store)
     assert not pasts.waiting
-    pasts.bring("p", [(ADA, b"1")])
+    pasts.bring("p", [(ADA, b"1", "")])
     assert pasts.rest()
     write(pasts, store)
     assert pasts.rest()
@@ -94,10 +94,10 @@ def test_a_release_behind_one_that_waits_on_disk_looks_first() -> None:
     """What waited when the process began is kept, whichever plan brings more afterwards, in one part or in several."""
     store = MemoryStore()
     pasts = Pasts(store)
-    pasts.bring("first", [(ADA, b"1")])
-    pasts.bring("first", [(BEN, b"1")])
+    pasts.bring("first", [(ADA, b"1", "")])
+    pasts.bring("first", [(BEN, b"1", "")])
     write(pasts, store)
     pasts = Pasts(store.crash())
-    pasts.bring("second", [(ADA, b"2")])
-    pasts.bring("second", [(BEN, b"2")])
+    pasts.bring("second", [(ADA, b"2", "")])
+    pasts.bring("second", [(BEN, b"2", "")])
     assert ([b"1", b"2"], [b"1", b"2"]) == (told(pasts, ADA), told(pasts, BEN))

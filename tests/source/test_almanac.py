@@ -7,7 +7,7 @@ import pytest
 
 from pilotage.event.time import instant_text, instant_us, parse_instant_us
 from pilotage.journey.almanac import FileBroken, Occurrence
-from pilotage.source.almanac import countries, holidays_of, occurrences_of, packaged_almanac
+from pilotage.source.almanac import countries, holidays_of, occurrences_of, packaged_almanac, regions
 from pilotage.source.zones import packaged_zones
 
 ZONES = packaged_zones()
@@ -106,3 +106,13 @@ def test_holidays_are_those_of_a_country() -> None:
     assert ("National Day", "Easter Monday") == (france[date(2026, 7, 14)], france[date(2026, 4, 6)])
     assert date(2026, 7, 14) not in dict(holidays_of("DE", FIRST, LAST))
     assert () == holidays_of("FR", date(2026, 7, 15), date(2026, 7, 20))
+
+
+def test_holidays_are_those_of_a_region() -> None:
+    """A region keeps days that its country does not keep everywhere; towns and school districts of the package are no regions."""
+    assert {"DE-BY", "ES-CT", "CH-GE", "US-CA"} <= regions()
+    assert {"DE-Augsburg", "FR-Zone A", "DE-XX"}.isdisjoint(regions())
+    bavaria, germany = dict(holidays_of("DE-BY", FIRST, LAST)), dict(holidays_of("DE", FIRST, LAST))
+    assert ("Corpus Christi", "Labor Day") == (bavaria[date(2026, 6, 4)], bavaria[date(2026, 5, 1)])
+    assert date(2026, 6, 4) not in germany
+    assert "National Day of Catalonia" == dict(holidays_of("ES-CT", FIRST, LAST))[date(2026, 9, 11)]

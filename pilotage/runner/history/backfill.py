@@ -24,6 +24,7 @@ from pilotage.runner.history.progress import Filled, ShardBackfill, filled_row, 
 from pilotage.runner.history.reader import History, Life, Selection
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import segments_from
+from pilotage.runner.pasts import Found
 from pilotage.runner.shard import Shard
 
 SUBJECTS_AT_ONCE = 512
@@ -46,6 +47,10 @@ class Tally(Protocol):
     types: tuple[str, ...]
     read: tuple[str, ...]
     unfit: int
+    on_accounts: bool
+
+    def begin(self, account: bool) -> None:
+        """The next subject is an account, or a person."""
 
     def add(self, event: str, occurred_us: int, received_us: int, data: str | None) -> None:
         """Take the subject's next event."""
@@ -66,7 +71,7 @@ class Filler(msgspec.Struct, frozen=True):
 class _Slice(msgspec.Struct):
     """Some subjects' pasts, and how far their shard is once they are put aside."""
 
-    pasts: list[tuple[bytes, bytes]]
+    pasts: list[Found]
     filled: Filled
     shard: int = 0
 
@@ -178,8 +183,9 @@ def _sliced(history: History, chosen: Selection, tally: Tally, filled: Filled, p
     types, add = tally.types, tally.add
     first, last = max(chosen.first_partition, filled.partition), chosen.last_partition
     events, subjects, unfit = filled.events, filled.subjects, filled.unfit - tally.unfit
-    pasts: list[tuple[bytes, bytes]] = []
-    subject = b""
+    pasts: list[Found] = []
+    accounts = history.accounts(chosen) if tally.on_accounts else {}
+    subject, account = b"", ""
 
     def progress(done: bool = False) -> Filled:
         partition, latest = (partition_of(subject), subject) if subject else (filled.partition, filled.subject)
@@ -189,13 +195,16 @@ def _sliced(history: History, chosen: Selection, tally: Tally, filled: Filled, p
         until = min(last, partition + partitions_at_once - 1)
         selection = msgspec.structs.replace(chosen, first_partition=partition, last_partition=until)
         for life in _lives(history.lives(selection, tally.read), (filled.partition, filled.subject)):
+            subject = life[0][0]
+            if tally.on_accounts:
+                account = accounts.get(subject, "")
+                tally.begin(bool(account))
             for _, occurred_us, received_us, kind, data in life:
                 add(types[kind], occurred_us, received_us, data)
-            subject = life[0][0]
             events, subjects = events + len(life), subjects + 1
             past = tally.end()
             if past:
-                pasts.append((subject, past))
+                pasts.append((subject, past, account))
             if len(pasts) >= SUBJECTS_AT_ONCE:
                 yield _Slice(pasts, progress())
                 pasts = []

@@ -20,7 +20,16 @@ from pilotage.runner.cursor import Cursor
 from pilotage.runner.history.filing import file_next
 from pilotage.runner.history.parquet import Answer, Parquet, scan
 from pilotage.runner.history.parts import DECISIONS, EVENTS, TABLES, Disk, HistoryBroken, Part, Parts, Rules, counted
-from pilotage.runner.history.rows import DECISION_FIELDS, EVENT_FIELDS, PastDecision, PastEvent, past_decisions, past_events
+from pilotage.runner.history.rows import (
+    DECISION_FIELDS,
+    EVENT_FIELDS,
+    NAMES_ACCOUNT,
+    PastDecision,
+    PastEvent,
+    account_named_in,
+    past_decisions,
+    past_events,
+)
 from pilotage.runner.history.state import ShardHistory
 from pilotage.runner.log import Segment
 
@@ -153,6 +162,17 @@ class History:
         if paths and selection.names:
             query = self._query(EVENTS, fields, paths, selection, Place())
             yield from self._parquet.stream(f"{query} order by partition, subject, position", rows_at_once)
+
+    def accounts(self, selection: Selection) -> dict[bytes, str]:
+        """The accounts among the subjects of some partitions, by subject, with their names."""
+        shards = range(selection.first_partition // 128, selection.last_partition // 128 + 1)
+        paths = [path for part, path in self._files[EVENTS] if part.shard in shards]
+        if not paths:
+            return {}
+        within = Selection(first_partition=selection.first_partition, last_partition=selection.last_partition)
+        query = self._query(EVENTS, "subject, any_value(identifiers)", paths, within, Place())
+        pages = self._parquet.stream(f"{query} and {NAMES_ACCOUNT} group by subject", ROWS_AT_ONCE)
+        return {subject: account_named_in(identifiers) for rows in pages for subject, identifiers in rows}
 
     def count(self, table: str, selection: Selection = Selection(), after: Place = Place()) -> int:
         """How many rows a selection has after a place, for showing progress."""

@@ -13,6 +13,7 @@ import msgspec
 from pilotage.event.digest import partition_of
 from pilotage.event.envelope import Event
 from pilotage.journey.outcome import Decision
+from pilotage.profile.identity import ACCOUNT_ID, PERSONS, account_named
 from pilotage.runner.history.parts import DECISIONS, EVENTS
 from pilotage.runner.log import Record, Segment
 
@@ -103,6 +104,13 @@ class PastDecision(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _json = msgspec.json.Encoder(enc_hook=repr, decimal_format="string")
 _identifiers = msgspec.json.Decoder(dict[str, str])
+NAMES_ACCOUNT = " and ".join(
+    (
+        f'identifiers like \'%"{ACCOUNT_ID}":"%\' and identifiers not like \'%"{ACCOUNT_ID}":""%\'',
+        *(f'(identifiers not like \'%"{kind}":%\' or identifiers like \'%"{kind}":""%\')' for kind in PERSONS),
+    )
+)
+"""Whether an event's identifiers name an account and no person, as SQL over the text in which they are stored."""
 
 
 class Taker:
@@ -178,6 +186,11 @@ EVENT_FIELDS = (
     "subject, partition, position, received_us, id, source, type, occurred_us, data, identifiers, traceparent"  # as `past_events` reads
 )
 DECISION_FIELDS = ", ".join(PastDecision.__struct_fields__)
+
+
+def account_named_in(identifiers: str) -> str:
+    """The account that identifiers name, as they are stored."""
+    return account_named(_identifiers.decode(identifiers))
 
 
 def past_events(rows: Sequence[tuple[Any, ...]]) -> list[PastEvent]:

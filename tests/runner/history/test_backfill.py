@@ -30,6 +30,7 @@ from pilotage.runner.question import AdoptPlan, CompactHistory, FillFeatures
 from pilotage.runner.station import Equipment, Freshness, Station, open_station
 from pilotage.runner.store import Batch
 from pilotage.runner.ticket import routed, shard_of
+from tests.journey import company
 from tests.journey.scenario import START, ZONES, compile_documents
 from tests.runner.rig import memory_stores, small_limits
 
@@ -43,13 +44,42 @@ AFTER = (
     "big: count('order.placed', '25d', event.items > 2) > 0",
     "once: since_last('cart.added') > interval '3 days'",
 )
+ACCOUNTS_BEFORE = ("busy: count('order.placed', '5d') > 1", "paid: sum('order.placed', 'total', '3d', event.items > 1) > 40")
+ACCOUNTS_AFTER = (
+    *ACCOUNTS_BEFORE,
+    "large: count('order.placed', '40d') > 3",  # what persons are asked too, in another window
+    "worthy: sum('order.placed', 'total', '12d', event.items > 1) > 70",
+    "fond: first('product.viewed', 'product') = 'p1'",
+    "idle: not performed('cart.added', '10d')",
+)
 SUBJECTS = 30
 
 
-def plan_of(lines: Sequence[str]) -> Plan:
-    """A plan of audiences, each written as `name: condition`."""
-    split = [line.split(": ", 1) for line in lines]
-    return compile_documents(*(f'schema: 1\nkind: audience\nname: {name}\nwhen: "{when}"\n' for name, when in split))
+def plan_of(lines: Sequence[str], on_accounts: Sequence[str] = ()) -> Plan:
+    """A plan of audiences of persons and of accounts, each written as `name: condition`."""
+    kinds = [(*line.split(": ", 1), "") for line in lines] + [(*line.split(": ", 1), "subject: account\n") for line in on_accounts]
+    texts = [f'schema: 1\nkind: audience\nname: {name}\n{kind}when: "{when}"\n' for name, when, kind in kinds]
+    return company.plan_of(*texts) if on_accounts else compile_documents(*texts)
+
+
+def account(subject: bytes) -> str:
+    """The account that a subject is where there are accounts: every third one is."""
+    return f"a{subject[0]}" if subject[0] % 3 == 0 else ""
+
+
+def named(made: Sequence[tuple[bytes, Event, int]]) -> list[tuple[bytes, Event, int]]:
+    """The same events about persons and accounts: an account's records hold its own and what its members handed over."""
+    handed = {0: {}, 1: {"person": "01" * 16}}
+    return [
+        (
+            subject,
+            msgspec.structs.replace(
+                event, identifiers={"account_id": account(subject), **handed[number % 2]} if account(subject) else {"user_id": "u"}
+            ),
+            now_us,
+        )
+        for number, (subject, event, now_us) in enumerate(made)
+    ]
 
 
 def events_of(rng: random.Random, number: int) -> list[tuple[bytes, Event, int]]:
@@ -170,7 +200,8 @@ def asked(feature: Feature, kept: Any, now_us: int) -> list[Any]:
 def asked_of(plan: Plan, station: Station, subject: bytes, now_us: int) -> dict[str, list[Any]]:
     """What any condition can ask of a subject's features."""
     features = state_of(station, subject).features
-    return {each.key: asked(each, features.get(each.key) or [[], []][: 2 * bool(each.value)], now_us) for each in plan.features}
+    own = plan.accounts.features if plan.accounts is not None and account(subject) else plan.features
+    return {each.key: asked(each, features.get(each.key) or [[], []][: 2 * bool(each.value)], now_us) for each in own}
 
 
 def settled(station: Station, now_us: int) -> bool:
@@ -195,14 +226,15 @@ def state_of(station: Station, subject: bytes) -> State:
     return known[0]
 
 
-async def lived(data: Path, rng: random.Random) -> tuple[int, int]:
+async def lived(data: Path, rng: random.Random, before: Plan, after: Plan) -> tuple[int, int]:
     """One life of a folder: events under a plan, a wider one released beside more events, with crashes; then compared. How many
     features and crashes there were."""
-    before, after = plan_of(BEFORE), plan_of(AFTER)
     missing = gaps(after, [before])
     interim = recording(before, after, missing)
-    known = {gap.feature.key: gap.known_us for gap in missing}
+    known = {gap.name: gap.known_us for gap in missing}
     world, made = World(data, (before, interim, after)), events_of(rng, 400)
+    if before.accounts is not None:
+        made = named(made)
     released, over = rng.randrange(50, 300), 330
 
     station = await world.open(before)
@@ -252,7 +284,7 @@ async def lived(data: Path, rng: random.Random) -> tuple[int, int]:
         live, kept = state_of(station, subject), state_of(reference, subject)
         assert asked_of(after, reference, subject, now_us) == asked_of(after, station, subject, now_us), subject.hex()
         compared += len(after.features)
-        true = {each.name for each in program.audiences.all if each.truth(kept, None, {}, now_us, "") is True}
+        true = {each.name for each in program.of(kept).audiences.all if each.truth(kept, None, {}, now_us, "") is True}
         assert true == set(live.audiences), subject.hex()
     await world.feed(station, made[fed:])
     await station.stop()
@@ -260,13 +292,20 @@ async def lived(data: Path, rng: random.Random) -> tuple[int, int]:
     return compared, crashes
 
 
-def test_a_past_is_known_once_whatever_crashes(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a release with new and wider features, beside live events and through crashes, every subject's features answer as if
-    they had been kept from the beginning, and everybody is in the audiences that say so, heard of again or not."""
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((BEFORE,), (AFTER,)), ((BEFORE, ACCOUNTS_BEFORE), (AFTER, ACCOUNTS_AFTER))],
+    ids=["persons", "persons and accounts"],
+)
+def test_a_past_is_known_once_whatever_crashes(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, before: Sequence[Sequence[str]], after: Sequence[Sequence[str]]
+) -> None:
+    """After a release with new and wider features, beside live events and through crashes, every person's and every account's features
+    answer as if they had been kept from the beginning, and each is in the audiences that say so, heard of again or not."""
     monkeypatch.setattr(backfill, "SUBJECTS_AT_ONCE", 2)
     monkeypatch.setattr(backfill, "EVENTS_AT_ONCE", 10)
     monkeypatch.setattr(sweep, "SHARE", 1.0)
-    compared, crashes = asyncio.run(lived(tmp_path, random.Random(seed)))
+    compared, crashes = asyncio.run(lived(tmp_path, random.Random(seed), plan_of(*before), plan_of(*after)))
     assert compared >= 100
     assert crashes
 

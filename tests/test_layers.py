@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from tests.tree import ROOT, modules
+from tests.tree import ROOT, modules, nodes
 
 # The kernel runs inside other engines' workers, which install it with as little as possible beside it.
 KERNEL = (
@@ -92,7 +92,7 @@ def test_every_folder_has_its_place_in_the_layers() -> None:
 
 def _imported(module: ast.Module) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(module):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -13,7 +13,8 @@ import uvloop
 
 from bench import workload
 from bench.pipeline import Installation, bodies_of
-from pilotage.app.equipment import Programs, filler, freshness
+from pilotage.app.equipment import filler, freshness
+from pilotage.app.programs import Programs
 from pilotage.app.workspace import compile_workspace, load
 from pilotage.event.time import DAY_US
 from pilotage.journey.advance import advance

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.tree import ROOT, definitions, files, functions, modules, place, report, texts
+from tests.tree import ROOT, definitions, files, functions, modules, nodes, place, report, texts
 
 FILE_LINES_MAX = 450
 FUNCTION_LINES_MAX = 70
@@ -47,11 +47,11 @@ def test_functions_fit_a_screen() -> None:
 def test_imports_stand_at_the_top() -> None:
     """No function imports anything, so a module's dependencies are read in one place and cycles cannot hide."""
     faults = [
-        place(path, inner.lineno)
+        place(path, node.lineno)
         for path, module in modules()
-        for node in functions(module)
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Import | ast.ImportFrom)
+        for node in nodes(module)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        if any(function.lineno <= node.lineno <= (function.end_lineno or 0) for function in functions(module))
     ]
     assert [] == sorted(set(faults)), report(
         sorted(set(faults)), "Move the import to the top; if that makes a cycle, the boundary is wrong:"
@@ -67,7 +67,7 @@ def test_names_of_files_say_what_is_inside() -> None:
 
 def test_names_of_classes_say_what_they_are() -> None:
     """No class is called a manager, a helper or a base."""
-    named = [(path, node) for path, module in modules() for node in ast.walk(module) if isinstance(node, ast.ClassDef)]
+    named = [(path, node) for path, module in modules() for node in nodes(module) if isinstance(node, ast.ClassDef)]
     faults = [
         f"{place(path, node.lineno)} {node.name}"
         for path, node in named
@@ -116,12 +116,12 @@ def test_nothing_is_left_unfinished() -> None:
 
 def test_skips_and_expected_failures_carry_a_reason() -> None:
     """No test is skipped or expected to fail without saying why."""
-    calls = [(path, node) for path, module in modules("tests") for node in ast.walk(module)]
+    calls = [(path, node) for path, module in modules("tests") for node in nodes(module)]
     faults = [place(path, node.lineno) for path, node in calls if isinstance(node, ast.Attribute | ast.Call) and _is_mute_skip(node)]
     decorated = [
         place(path, mark.lineno)
         for path, module in modules("tests")
-        for node in ast.walk(module)
+        for node in nodes(module)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         for mark in node.decorator_list
         if isinstance(mark, ast.Attribute) and mark.attr in {"skip", "skipif", "xfail"}
@@ -143,7 +143,7 @@ def test_no_package_registry_is_named() -> None:
 
 def test_no_error_is_swallowed() -> None:
     """No handler catches everything without a name, or catches every exception and does nothing."""
-    handlers = [(path, node) for path, module in modules() for node in ast.walk(module) if isinstance(node, ast.ExceptHandler)]
+    handlers = [(path, node) for path, module in modules() for node in nodes(module) if isinstance(node, ast.ExceptHandler)]
     faults = [place(path, node.lineno) for path, node in handlers if node.type is None or (_is_broad(node.type) and _does_nothing(node))]
     assert [] == faults, report(faults, "Name the error you expect, and say what follows from it:")
 

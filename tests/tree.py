@@ -43,9 +43,16 @@ def modules(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
             yield path, parsed(path)
 
 
-def functions(module: ast.Module) -> Iterator[Function]:
+@cache
+def nodes(module: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a module, walked once for all rules."""
+    return tuple(ast.walk(module))
+
+
+@cache
+def functions(module: ast.Module) -> tuple[Function, ...]:
     """Every function of a module, methods and inner ones too."""
-    return (node for node in ast.walk(module) if isinstance(node, Function))
+    return tuple(node for node in nodes(module) if isinstance(node, Function))
 
 
 def definitions(module: ast.Module) -> Iterator[Definition]:

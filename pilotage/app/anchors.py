@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from pilotage.app.acts import RUNNER, STARTED
-from pilotage.app.auditing import reading
+from pilotage.app.auditing import DecisionsView, reading
 from pilotage.app.records import Answering
 from pilotage.audit.entry import Entry
 from pilotage.event.time import DAY_US
@@ -32,18 +32,6 @@ EVERY_S = 30.0
 NEWEST = 2**53 - 1
 
 log = structlog.get_logger("pilotage.anchors")
-
-
-class DecisionsView(msgspec.Struct, frozen=True):
-    """What the log of decisions is like against the ledger: whether it holds, how many anchors and segments were verified, how many
-    anchors are of what is not kept any more, how many positions no anchor covers yet, and what is wrong."""
-
-    holds: bool
-    anchors: int
-    segments: int
-    forgotten: int
-    open: int
-    faults: list[str]
 
 
 class Anchoring:

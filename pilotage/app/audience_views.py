@@ -1,11 +1,27 @@
-"""What the API answers and the command line shows about audiences: plain data with readable values, the same for both."""
+"""What the API answers and the command line shows about audiences: plain data with readable values, the same for both, and refusals."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from pilotage.audience.clauses import Clause
 from pilotage.audience.model import Audience
+from pilotage.predicate.scope import suggestion
+
+
+class AudienceUnknown(LookupError):
+    """The plan in force has no such audience. 'pilotage audience list' lists them."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"there is no audience {name!r}; {suggestion(name, known, 'audiences')}")
+
+
+class AudiencesApart(ValueError):
+    """Audiences of persons and of accounts have nobody in common. Name those of one kind."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(f"{', '.join(names)} are audiences of persons and of accounts; name those of one kind")
 
 
 class AudienceView(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 
 from pilotage.app import audience_views as views
+from pilotage.app.audience_views import AudiencesApart, AudienceUnknown
 from pilotage.app.evaluation import Evaluation, parquet_relation
 from pilotage.app.records import Records, SubjectUnknown
 from pilotage.app.views import instant
@@ -23,7 +24,7 @@ from pilotage.journey.plan import Plan
 from pilotage.journey.subjects import part_of_accounts, part_of_persons
 from pilotage.predicate.ir import Predicate
 from pilotage.predicate.parse import parse
-from pilotage.predicate.scope import Scope, suggestion
+from pilotage.predicate.scope import Scope
 from pilotage.profile.state import State, decode_state
 from pilotage.runner.history.parquet import FileGone
 from pilotage.runner.history.parts import EVENTS, HistoryBroken
@@ -34,20 +35,6 @@ from pilotage.source.zones import packaged_zones
 
 ATTEMPTS = 3
 STATES_AT_ONCE = 500
-
-
-class AudienceUnknown(LookupError):
-    """The plan in force has no such audience. 'pilotage audience list' lists them."""
-
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no audience {name!r}; {suggestion(name, known, 'audiences')}")
-
-
-class AudiencesApart(ValueError):
-    """Audiences of persons and of accounts have nobody in common. Name those of one kind."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        super().__init__(f"{', '.join(names)} are audiences of persons and of accounts; name those of one kind")
 
 
 class AudienceRecords:

@@ -6,8 +6,8 @@ from typing import Annotated
 from litestar import get
 from litestar.params import Parameter
 
-from pilotage.app.anchors import DecisionsView, decisions_asked
-from pilotage.app.auditing import EntriesPage, VerdictView, Wanted, page, verdict_of_data, verdict_view
+from pilotage.app.anchors import decisions_asked
+from pilotage.app.auditing import DecisionsView, EntriesPage, VerdictView, Wanted, page, verdict_of_data, verdict_view
 from pilotage.app.desk import At, records_of
 from pilotage.app.exits import Trouble
 from pilotage.app.persons import PersonView, people_of, person_view

@@ -64,6 +64,18 @@ class VerdictView(msgspec.Struct, frozen=True):
     faults: list[FaultView]
 
 
+class DecisionsView(msgspec.Struct, frozen=True):
+    """What the log of decisions is like against the ledger: whether it holds, how many anchors and segments were verified, how many
+    anchors are of what is not kept any more, how many positions no anchor covers yet, and what is wrong."""
+
+    holds: bool
+    anchors: int
+    segments: int
+    forgotten: int
+    open: int
+    faults: list[str]
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """Which entries are wanted: by an actor, of an act (or a kind of acts: `switch.`), on a subject (or a kind: `journey:`), since
     an instant. Empty: any."""

@@ -7,35 +7,16 @@ which parts their contents have.
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from pilotage.channel.channel import Channel
-from pilotage.channel.console import Console
-from pilotage.channel.inbox import Inbox
+from pilotage.channel.kinds import BUILT_IN, Endpoint
 from pilotage.channel.ratelimit import RateLimit
 from pilotage.channel.registry import installed
 from pilotage.channel.services import ChannelMisconfigured, Services, read_settings
-from pilotage.channel.smtp import Smtp, SmtpSettings
-from pilotage.channel.webhook import Endpoint, Webhook
 from pilotage.journey.document import Document, Fields
 from pilotage.journey.findings import Report, suggestion
 from pilotage.journey.names import ChannelParts
 
 RECIPIENTS = {"email": "email"}
 """The profile attribute that holds a channel's address where a send step names none; others address the subject itself."""
-
-
-class NoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A channel without settings."""
-
-
-BUILT_IN: dict[str, tuple[type[Channel], type[msgspec.Struct]]] = {
-    "console": (Console, NoSettings),
-    "email": (Smtp, SmtpSettings),
-    "inbox": (Inbox, NoSettings),
-    "webhook": (Webhook, NoSettings),
-}
-"""The channels that Pilotage brings, each with what its settings are read as."""
 
 
 def parts_of_channels(
@@ -76,7 +57,7 @@ def check_endpoints(endpoints: Mapping[str, Mapping[str, Any]], settings: Docume
 def _parts(uses: str, own: Mapping[str, Any], endpoints: Mapping[str, Mapping[str, Any]]) -> ChannelParts | None:
     """The parts of an installed channel, whose settings are read on the way; None if it is not installed."""
     if uses in BUILT_IN:
-        kind = Endpoint if uses == "webhook" and own else BUILT_IN[uses][1]
+        kind = Endpoint if uses == "webhook" and own else BUILT_IN[uses].settings
         read_settings(uses, own, kind)
         return _known_parts(uses)
     build = installed().get(uses)
@@ -89,7 +70,7 @@ def _parts(uses: str, own: Mapping[str, Any], endpoints: Mapping[str, Mapping[st
 def _known_parts(uses: str) -> ChannelParts | None:
     if uses not in BUILT_IN:
         return None
-    channel = BUILT_IN[uses][0]
+    channel = BUILT_IN[uses]
     return ChannelParts(channel.parts_required, channel.parts_allowed, RECIPIENTS.get(uses, ""))
 
 

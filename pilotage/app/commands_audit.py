@@ -1,14 +1,15 @@
 """The command `audit`: what people and the system did, and whether the account of it is as it was written."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
 
-from pilotage.app.anchors import DecisionsView
 from pilotage.app.auditing import (
     LAST,
+    DecisionsView,
     EntryView,
     VerdictView,
     Wanted,
@@ -22,7 +23,6 @@ from pilotage.app.auditing import (
     verdict_view,
 )
 from pilotage.app.control import open_ledger, public_key_at
-from pilotage.app.decisions import decisions_of
 from pilotage.app.exits import NEGATIVE, OK
 from pilotage.app.options import DATA, AsJson, Data
 from pilotage.app.terminal import console, counted, number, print_json, table
@@ -109,7 +109,10 @@ def audit_verify(
     if export:
         return _told(verdict_view(verdict_of_export(export, trusted, checkpoints)), None, bool(key), json)
     verdict = verdict_view(verdict_of_data(data, trusted, checkpoints))
-    logged = decisions_of(data) if decisions and verdict.holds and (data / "environment.json").exists() else None
+    logged: DecisionsView | None = None
+    if decisions and verdict.holds and (data / "environment.json").exists():
+        # what reads the log of decisions, which the other commands of the ledger do without
+        logged = import_module("pilotage.app.decisions").decisions_of(data)
     return _told(verdict, logged, bool(key), json)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -10,13 +11,12 @@ from cyclopts import App
 
 from pilotage.app.exits import NEGATIVE, OK, USAGE, Trouble
 from pilotage.app.options import DATA, AsJson, Data, WorkspaceFolder
+from pilotage.app.places import SETTINGS_FILE
 from pilotage.app.reach import Reader, reach
 from pilotage.app.terminal import console, number, print_json, table
-from pilotage.app.under import UnderView, print_under
-from pilotage.app.versions import version
+from pilotage.app.under_views import UnderView, print_under
 from pilotage.app.views import ActionView, Timeline
 from pilotage.app.why import print_story
-from pilotage.app.workspace import SETTINGS_FILE
 from pilotage.runner.outbox import Status
 
 PAGE = 1_000
@@ -98,7 +98,10 @@ def why_command(
 def _under(subject: str, name: str, workspace: Path, data: Path, *, utc: bool, json: bool) -> int:
     """Tell a story under another plan beside what was decided."""
     held = re.fullmatch(r"[0-9a-f]{6,64}", name) is not None
-    plan = None if held and not (Path(name) / SETTINGS_FILE).is_file() else version(name, workspace, data).plan
+    plan = None
+    if not held or (Path(name) / SETTINGS_FILE).is_file():
+        versions = import_module("pilotage.app.versions")  # all that compiles a workspace, which no other question here needs
+        plan = versions.version(name, workspace, data).plan
 
     async def ask(reader: Reader) -> tuple[Any, UnderView]:
         found = await named(reader, subject)

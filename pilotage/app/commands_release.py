@@ -12,9 +12,8 @@ from pilotage.app.exits import OK, UNAVAILABLE, USAGE, Trouble
 from pilotage.app.keyring import open_key
 from pilotage.app.options import AsJson, RunData, WorkspaceFolder
 from pilotage.app.proposing import Ordered, make_release
-from pilotage.app.reach import answered, running_at
-from pilotage.app.releases_api import InForce
-from pilotage.app.review_views import print_release, release_view
+from pilotage.app.remote import answered, running_at
+from pilotage.app.review_views import InForce, print_release, release_view
 from pilotage.app.reviewing import ledger_at
 from pilotage.app.terminal import console, print_json
 from pilotage.review.register import register_of

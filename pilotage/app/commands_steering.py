@@ -12,7 +12,7 @@ from pilotage.app.control import ledger_of
 from pilotage.app.exits import NEGATIVE, NO_INPUT, OK, UNAVAILABLE, Trouble
 from pilotage.app.journey_views import Controlled, ControlView, JourneyCount
 from pilotage.app.options import DATA, AsJson, Data
-from pilotage.app.reach import answered, running_at
+from pilotage.app.remote import answered, running_at
 from pilotage.app.steering import ControlRefused, JourneyUnknown, control_view, steer, with_states
 from pilotage.app.terminal import console, number, print_json, table
 from pilotage.runner.clock import SystemClock

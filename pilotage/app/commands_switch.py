@@ -10,7 +10,7 @@ from cyclopts import App
 from pilotage.app.control import ledger_of
 from pilotage.app.exits import NO_INPUT, OK, UNAVAILABLE, USAGE, Trouble
 from pilotage.app.options import DATA, AsJson, Data
-from pilotage.app.reach import answered, running_at
+from pilotage.app.remote import answered, running_at
 from pilotage.app.switching import SCOPES, SwitchUnknown, change_switch
 from pilotage.app.terminal import console, print_json, table
 from pilotage.app.views import SwitchesView, switches_view

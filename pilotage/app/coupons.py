@@ -1,4 +1,4 @@
-"""Coupon pools: their files read and checked, and the command that says how many codes are left."""
+"""Coupon pools: the book of codes kept up to date with their files, and the command that says how many are left."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,15 +9,14 @@ from cyclopts import App
 from pilotage.app.acts import POOL_FILLED, RUNNER
 from pilotage.app.exits import NEGATIVE, NO_INPUT, OK, Trouble
 from pilotage.app.options import DATA, AsJson, Data
+from pilotage.app.pools import codes_of
 from pilotage.app.terminal import console, print_json, table
 from pilotage.audit.canonical import digest_of
 from pilotage.journey.document import Document
-from pilotage.journey.findings import Report
 from pilotage.journey.scalars import count_or
 from pilotage.review.ledger import Ledger
 from pilotage.runner.coupons import CouponBook
 
-CODE_CHARACTERS_MAX = 64
 ALARM = 100
 """How many codes must be left, where a pool does not say."""
 
@@ -51,37 +50,6 @@ def coupons_list(*, data: Data = DATA, json: AsJson = False) -> int:
         rows.add_row(pool.pool, str(pool.codes), str(pool.issued), f"{pool.left}{' (low)' if pool.low else ''}", f"below {pool.alarm}")
     console().print(rows)
     return code
-
-
-def codes_of(folder: Path, document: Document) -> list[str]:
-    """The codes of a pool's file, in its order; none where it cannot be read, which `check_pools` reports."""
-    path = (folder / document.root.text("file")).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        return []
-    return [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-
-
-def check_pools(folder: Path, documents: Iterable[Document], report: Report) -> None:
-    """Report pools whose file is not there or holds no codes, and codes that stand twice, in one pool or in two."""
-    seen: dict[str, str] = {}
-    for document in documents:
-        written = document.root.scalar("file") if document.kind == "coupons" else None
-        if written is None:
-            continue
-        codes = codes_of(folder, document)
-        if not codes:
-            cure = "write the path of a file of the workspace with a code on each line, such as coupons/spring.txt"
-            report.add("Q002", document.path, written.place, f"the file {written.text} holds no codes", cure)
-        for number, code in enumerate(codes, 1):
-            if len(code) > CODE_CHARACTERS_MAX or not code.isprintable() or " " in code:
-                cure = f"write codes without blanks of at most {CODE_CHARACTERS_MAX} characters, one on each line"
-                report.add("Q002", document.path, written.place, f"code {number} of {written.text} is none", cure)
-                break
-            if code in seen:
-                message = f"code {number} of {written.text} stands in {seen[code]} already"
-                report.add("Q003", document.path, written.place, message, "let each code stand once: it can be issued once")
-                break
-            seen[code] = written.text
 
 
 def fill_pools(folder: Path, documents: Iterable[Document], data: Path, ledger: Ledger) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import httpx
 
-from pilotage.app.anchors import DecisionsView, decisions_at_rest
+from pilotage.app.anchors import decisions_at_rest
+from pilotage.app.auditing import DecisionsView
 from pilotage.app.exits import UNAVAILABLE, Trouble
-from pilotage.app.reach import answered, running_at
+from pilotage.app.remote import answered, running_at
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import FolderBusy, open_folder, read_environment
 

@@ -15,13 +15,13 @@ import msgspec
 from opentelemetry import propagate, trace
 
 from pilotage.app.observe import mark_logs
+from pilotage.app.programs import Programs
 from pilotage.app.workspace import Environment, Workspace, load
 from pilotage.audience.membership import unknown
-from pilotage.channel import console, inbox, smtp, webhook
 from pilotage.channel.channel import Channel, Message
 from pilotage.channel.coupons import COUPONS, Coupons
 from pilotage.channel.links import Links
-from pilotage.channel.registry import Build, build_channels, rate_limits
+from pilotage.channel.registry import build_channels, build_of, rate_limits
 from pilotage.channel.services import Services
 from pilotage.channel.tasks import TASKS, Tasks
 from pilotage.event.digest import key128
@@ -29,19 +29,17 @@ from pilotage.journey.advance import advance
 from pilotage.journey.backfill import Tally, gaps_named
 from pilotage.journey.outcome import Action
 from pilotage.journey.pause import PAUSED, ended_digest, overlooked, pause_at
-from pilotage.journey.program import Program, controlled
-from pilotage.journey.program import load as load_program
+from pilotage.journey.program import Program
 from pilotage.journey.recheck import recheck_action
 from pilotage.profile.identity import account_subject
 from pilotage.profile.state import State
 from pilotage.runner.allow import AllowList
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.compose import WEBHOOK, Composer
-from pilotage.runner.controls import controls_of
 from pilotage.runner.coupons import CouponBook
 from pilotage.runner.delivery import Ports
 from pilotage.runner.dispatcher import Dispatcher
-from pilotage.runner.folder import AGAIN, read_environment, read_plans, read_secret, read_zones
+from pilotage.runner.folder import read_environment, read_secret
 from pilotage.runner.history.backfill import Filler
 from pilotage.runner.history.historian import HistoryLimits
 from pilotage.runner.pace import EngineLimits
@@ -50,9 +48,6 @@ from pilotage.runner.station import Equipment, Freshness, Station
 from pilotage.runner.switches import read_switches
 from pilotage.runner.ticket import shard_of, shard_of_key
 from pilotage.runner.wire import Assignment
-
-BUILT_IN: dict[str, Build] = {"console": console.build, "email": smtp.build, "inbox": inbox.build, "webhook": webhook.build}
-"""The channels that Pilotage brings; others are found by entry point."""
 
 SANDBOX_HEADER = "X-Pilotage-Sandbox"
 """What every message that leaves a sandbox has, with the environment's name."""
@@ -67,41 +62,6 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     workspace: str
     origin: str
     workers: int
-
-
-class Programs:
-    """The executable programs of a data folder's plans, each loaded once. `PlanUnknown` for a digest it never had."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._loaded: dict[str, Program] = {}
-        self._compiled: dict[tuple[str, ...], Program] = {}
-
-    def __call__(self, name: str) -> Program:
-        """The program of a plan as it came into force under a name, with the journeys of the plans before it for the entries still
-        in them. Later ones are left out: what a record led to must not depend on what came afterwards."""
-        found = self._loaded.get(name)
-        if found is None:
-            environment = read_environment(self._folder)
-            if name not in environment.plans:
-                raise PlanUnknown(f"the data folder has no plan {name[:16]}; it was mixed from two, restore it from a backup")
-            names = environment.plans[: environment.plans.index(name) + 1]
-            held = [control for control in environment.controls if control.plan in names]
-            found = self._program(environment.name, tuple(dict.fromkeys(name.partition(AGAIN)[0] for name in reversed(names))))
-            found = self._loaded[name] = controlled(found, controls_of(held)) if held else found
-        return found
-
-    def _program(self, environment: str, newest_first: tuple[str, ...]) -> Program:
-        """The newest of some plans with the journeys of the others, compiled once whatever controls there are."""
-        found = self._compiled.get(newest_first)
-        if found is None:
-            plan, *earlier = read_plans(self._folder, newest_first)
-            found = self._compiled[newest_first] = load_program(plan, read_zones(self._folder, plan.zones), environment, earlier)
-        return found
-
-
-class PlanUnknown(LookupError):
-    """The data folder names no such plan. It was mixed from two folders; restore it from a backup."""
 
 
 def link_secret(secret: bytes) -> bytes:
@@ -181,7 +141,7 @@ def make_channels(bindings: Mapping[str, Mapping[str, Any]], services: Services)
     if services.endpoints:
         wanted.setdefault(WEBHOOK, {})
     for name, settings in wanted.items():
-        build = BUILT_IN.get(str(settings.get("uses", name)))
+        build = build_of(str(settings.get("uses", name)))
         if build is None:
             channels |= build_channels({name: settings}, services)
         else:

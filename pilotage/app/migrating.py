@@ -4,8 +4,8 @@ from collections import Counter
 
 from msgspec import UNSET
 
-from pilotage.app.equipment import Programs
 from pilotage.app.exits import CONFIG, Trouble
+from pilotage.app.programs import Programs
 from pilotage.journey.advance import advance
 from pilotage.journey.crossing import Crossing, Place, crossings, resting
 from pilotage.journey.plan import Plan

@@ -15,7 +15,7 @@ import msgspec
 
 from pilotage.app import views
 from pilotage.app.exits import NO_INPUT, UNAVAILABLE, Trouble
-from pilotage.app.reach import answered, running_at
+from pilotage.app.remote import answered, running_at
 from pilotage.event.time import DAY_US
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import FolderBusy, open_folder, read_environment

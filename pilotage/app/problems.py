@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Struct, UnsetType
 
 from pilotage.app.acts import NotAPerson
-from pilotage.app.audiences import AudiencesApart, AudienceUnknown
+from pilotage.app.audience_views import AudiencesApart, AudienceUnknown
 from pilotage.app.exits import Trouble
 from pilotage.app.lists import BasisUnknown, ListUnknown, MemberOfAnotherKind
 from pilotage.app.records import SubjectUnknown

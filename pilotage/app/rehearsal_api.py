@@ -9,7 +9,8 @@ from pilotage.app import evidence
 from pilotage.app.desk import At, records_of
 from pilotage.app.exits import Trouble
 from pilotage.app.problems import BadAsk, documented
-from pilotage.app.under import UnderView, plan_of, under
+from pilotage.app.under import plan_of, under
+from pilotage.app.under_views import UnderView
 from pilotage.simulate.report import Report
 
 _USUAL = documented(400, 401, 404, 429, 503)

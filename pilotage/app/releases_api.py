@@ -1,23 +1,14 @@
 """The part of the API that is about releases: which there are, and having the running system take the newest over."""
 
 from litestar import get, post
-from msgspec import Struct
 
 from pilotage.app.desk import At
 from pilotage.app.problems import documented
-from pilotage.app.review_views import ReleaseView, release_view
+from pilotage.app.review_views import InForce, ReleaseView, release_view
 from pilotage.app.reviewing import ledger_at
 from pilotage.review.register import register_of
 
 _USUAL = documented(400, 401, 429, 503)
-
-
-class InForce(Struct, frozen=True):
-    """The release that was taken over, and the name of the plan that is in force now."""
-
-    release: int
-    digest: str
-    plan: str
 
 
 @get("/releases", responses=_USUAL, summary="Releases")

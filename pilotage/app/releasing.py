@@ -11,9 +11,10 @@ from typing import Any
 
 import structlog
 
-from pilotage.app.equipment import Programs, filler
+from pilotage.app.equipment import filler
 from pilotage.app.exits import CONFIG, Trouble
 from pilotage.app.migrating import check_migrations, refusal_text
+from pilotage.app.programs import Programs
 from pilotage.app.records import Answering, Records
 from pilotage.event.time import DAY_US, duration_text, instant_text
 from pilotage.event.zone import Zones

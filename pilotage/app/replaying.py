@@ -19,11 +19,11 @@ from cyclopts import Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pilotage.app.control import ledger_of
-from pilotage.app.equipment import Programs
 from pilotage.app.exits import INTERRUPTED, NO_INPUT, OK, USAGE, Trouble
 from pilotage.app.observe import set_up_logs
 from pilotage.app.options import AsJson, WorkspaceFolder
 from pilotage.app.planning import unplanned
+from pilotage.app.programs import Programs
 from pilotage.app.records import SUBJECT_BYTES
 from pilotage.app.releasing import put_in_force, released_at_rest
 from pilotage.app.terminal import console, error_console, number, print_json, table

@@ -55,6 +55,14 @@ class CaseView(msgspec.Struct, frozen=True):
     releases: list[str]
 
 
+class InForce(msgspec.Struct, frozen=True):
+    """The release that was taken over, and the name of the plan that is in force now."""
+
+    release: int
+    digest: str
+    plan: str
+
+
 class ReleaseView(msgspec.Struct, frozen=True):
     """A release in a line. `review_by` is until when a review is owed, `reviewed` whether it is done (or none is owed)."""
 

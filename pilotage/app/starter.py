@@ -7,7 +7,7 @@ It speaks to the console, so that nothing needs to be set up to see it work.
 import secrets
 from pathlib import Path
 
-from pilotage.app.workspace import SETTINGS_FILE
+from pilotage.app.places import SETTINGS_FILE
 
 _SETTINGS = """\
 # This workspace: who we are, which environment this is, and what it is bound to.

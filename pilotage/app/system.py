@@ -25,10 +25,11 @@ from pilotage.app.api import make_api
 from pilotage.app.control import open_ledger
 from pilotage.app.coupons import fill_pools
 from pilotage.app.desk import records_of
-from pilotage.app.equipment import Programs, WorkerSettings, equipment, link_secret
+from pilotage.app.equipment import WorkerSettings, equipment, link_secret
 from pilotage.app.exits import BUSY, CONFIG, FAULT, STORE_FULL, UNAVAILABLE, Trouble
 from pilotage.app.observe import mark_logs
 from pilotage.app.planning import unplanned
+from pilotage.app.programs import Programs
 from pilotage.app.ran import released_by
 from pilotage.app.records import Records, links_of
 from pilotage.app.releasing import LOOKED_S, Releaser, TakeOverRefused, check_take_over, put_in_force

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pilotage.app.equipment import Programs
 from pilotage.app.exits import NEGATIVE, NO_INPUT, OK, Trouble
+from pilotage.app.programs import Programs
 from pilotage.app.terminal import console, counted, error_console, number, print_json
 from pilotage.event.time import instant_text
 from pilotage.journey.advance import advance

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from pilotage.app.exits import NO_INPUT, Trouble
+from pilotage.app.places import SETTINGS_FILE
 from pilotage.app.planning import unplanned
-from pilotage.app.workspace import SETTINGS_FILE, compile_workspace, load
+from pilotage.app.workspace import compile_workspace, load
 from pilotage.journey.plan import Plan
 from pilotage.runner.folder import AGAIN, read_environment, read_plans
 from pilotage.source.zones import packaged_zones

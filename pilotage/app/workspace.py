@@ -14,10 +14,10 @@ from typing import Any, Literal, cast
 import msgspec
 
 from pilotage.app.bindings import check_endpoints, parts_of_channels
-from pilotage.app.coupons import check_pools
 from pilotage.app.places import CONTRACT_SUFFIX as CONTRACT_SUFFIX
 from pilotage.app.places import CONTRACTS, FOLDERS, PROFILE_FILE
 from pilotage.app.places import SETTINGS_FILE as SETTINGS_FILE
+from pilotage.app.pools import check_pools
 from pilotage.app.ruling import read_rules
 from pilotage.channel.render import lint
 from pilotage.channel.template import variables_of

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from pilotage.channel.channel import Channel, Fate, Message, Receipt
+from pilotage.channel.kinds import CONSOLE
 from pilotage.channel.services import ChannelMisconfigured, Services
 
 
@@ -20,8 +21,8 @@ class Console:
 
     name = "console"
     idempotent = False
-    parts_required: frozenset[str] = frozenset()
-    parts_allowed = frozenset({"subject", "title", "text", "body"})
+    parts_required = CONSOLE.parts_required
+    parts_allowed = CONSOLE.parts_allowed
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream

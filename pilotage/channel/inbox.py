@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from pilotage.channel import kinds
 from pilotage.channel.channel import Channel, Fate, Message, Receipt
 from pilotage.channel.services import ChannelMisconfigured, Put, Scan, Services
 from pilotage.event.digest import partition_of
@@ -81,8 +82,8 @@ class Inbox:
 
     name = "inbox"
     idempotent = True
-    parts_required = frozenset({"title", "body"})
-    parts_allowed = frozenset({"title", "body", "link"})
+    parts_required = kinds.INBOX.parts_required
+    parts_allowed = kinds.INBOX.parts_allowed
 
     def __init__(self, put: Put, scan: Scan, now_us: Callable[[], int]) -> None:
         self._put = put

@@ -7,9 +7,11 @@ services)` gets the channel's settings from the environment's bindings and what 
 import difflib
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
+from pkgutil import resolve_name
 from typing import Any
 
 from pilotage.channel.channel import Channel
+from pilotage.channel.kinds import BUILT_IN
 from pilotage.channel.ratelimit import RateLimit
 from pilotage.channel.services import Services, read_settings
 
@@ -36,6 +38,14 @@ def installed() -> dict[str, Build]:
 def installed_names() -> list[str]:
     """The names of the installed channels, sorted, without importing them."""
     return sorted(point.name for point in entry_points(group=GROUP))
+
+
+def build_of(name: str) -> Build | None:
+    """The `build` of a channel that Pilotage brings, found without looking at what is installed; None for any other name. Only
+    the module of this one is loaded, with what it sends by."""
+    kind = BUILT_IN.get(name)
+    build: Build | None = resolve_name(kind.build) if kind is not None else None
+    return build
 
 
 def build_channels(bindings: Mapping[str, Mapping[str, Any]], services: Services) -> dict[str, Channel]:

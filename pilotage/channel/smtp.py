@@ -10,33 +10,17 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, getaddresses
-from typing import Any, Literal
+from typing import Any
 
 import aiosmtplib
-import msgspec
 from aiosmtplib import SMTPException, SMTPResponseException
 
 from pilotage.channel.channel import Channel, Fate, Message, Receipt
+from pilotage.channel.kinds import EMAIL, SmtpSettings
 from pilotage.channel.services import Services, read_settings
 from pilotage.event.time import moment
 
 IDLE_CONNECTIONS_MAX = 16
-_PARTS = frozenset({"subject", "text", "html", "mjml"})
-
-
-class SmtpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How mail leaves. `sender` is an address, or `Name <address>`. `security` is `starttls` (port 587), `tls` (465) or
-    `none` (a relay on the same machine). Times in seconds."""
-
-    host: str
-    sender: str
-    port: int = 587
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    username: str = ""
-    password: str = ""
-    reply_to: str = ""
-    timeout_s: float = 30.0
-    validate_certs: bool = True
 
 
 class UnsafeMail(ValueError):
@@ -54,8 +38,8 @@ class Smtp:
 
     name = "email"
     idempotent = False
-    parts_required = frozenset({"subject", "text"})
-    parts_allowed = _PARTS
+    parts_required = EMAIL.parts_required
+    parts_allowed = EMAIL.parts_allowed
 
     def __init__(self, settings: SmtpSettings, now_us: Callable[[], int]) -> None:
         self._settings = settings

@@ -16,24 +16,13 @@ import httpx
 import msgspec
 
 from pilotage.channel.channel import Channel, Fate, Message, Receipt
+from pilotage.channel.kinds import WEBHOOK, Endpoint
 from pilotage.channel.services import Services, read_settings
 from pilotage.event.time import SECOND_US, instant_us
 
 ANSWER_BYTES_MAX = 64 * 1024
 RETRY_AFTER_S_MAX = 24 * 3600.0
 _NO_HAND_OVER = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-
-
-class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where calls of one name go. `secret` signs them (`whsec_` and base64, or any text; empty: unsigned). `idempotent`
-    says that the receiver drops a repeated `webhook-id`, so a call of unknown fate may be repeated. `headers` are added,
-    such as an authorization."""
-
-    url: str
-    secret: str = ""
-    idempotent: bool = True
-    timeout_s: float = 10.0
-    headers: dict[str, str] = {}
 
 
 class BadSecret(ValueError):
@@ -75,8 +64,8 @@ class Webhook:
 
     name = "webhook"
     idempotent = True
-    parts_required = frozenset({"body"})
-    parts_allowed = frozenset({"body"})
+    parts_required = WEBHOOK.parts_required
+    parts_allowed = WEBHOOK.parts_allowed
 
     def __init__(self, endpoints: Mapping[str, Endpoint], now_us: Callable[[], int], client: httpx.AsyncClient | None = None) -> None:
         self.endpoints = dict(endpoints)

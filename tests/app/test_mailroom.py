@@ -6,7 +6,8 @@ from typing import Any
 
 from pilotage.app.mailroom import Mailroom
 from pilotage.channel.channel import Fate, Message
-from pilotage.channel.smtp import Smtp, SmtpSettings
+from pilotage.channel.kinds import SmtpSettings
+from pilotage.channel.smtp import Smtp
 
 NOW_US = 1_772_400_000_000_000
 EFFECT = "ab" * 16

@@ -13,7 +13,7 @@ from pilotage.app.demo import START_US, scene
 from pilotage.app.exits import BUSY, NO_INPUT
 from pilotage.app.reach import reach
 from pilotage.app.smoke import live
-from pilotage.app.under import UnderView
+from pilotage.app.under_views import UnderView
 from pilotage.app.verifying import verify_folder
 from pilotage.event.envelope import Event
 from pilotage.event.time import DAY_US

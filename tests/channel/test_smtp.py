@@ -12,8 +12,9 @@ from aiosmtpd.smtp import SMTP as Server
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from pilotage.channel.channel import Fate, Message, Receipt
+from pilotage.channel.kinds import SmtpSettings
 from pilotage.channel.links import unsubscribe_headers
-from pilotage.channel.smtp import Smtp, SmtpSettings
+from pilotage.channel.smtp import Smtp
 from pilotage.event.time import parse_instant_us
 from pilotage.testing.channel import check_channel
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from pilotage.channel.channel import Fate, Message, Receipt
-from pilotage.channel.webhook import ANSWER_BYTES_MAX, BadSecret, Endpoint, Webhook, retry_after_s, signature, signing_key, verify
+from pilotage.channel.kinds import Endpoint
+from pilotage.channel.webhook import ANSWER_BYTES_MAX, BadSecret, Webhook, retry_after_s, signature, signing_key, verify
 from pilotage.event.time import SECOND_US, parse_instant_us
 from pilotage.testing.channel import check_channel, example_message
 

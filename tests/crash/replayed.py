@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pilotage.app.equipment import Programs
+from pilotage.app.programs import Programs
 from pilotage.journey.advance import advance
 from pilotage.profile.state import encode_state
 from pilotage.runner.arrival import Arrival

@@ -3,7 +3,8 @@
 import pytest
 
 from pilotage.channel.channel import Fate, Receipt
-from pilotage.channel.webhook import Endpoint, Webhook
+from pilotage.channel.kinds import Endpoint
+from pilotage.channel.webhook import Webhook
 from pilotage.runner import outbox
 from pilotage.runner.delivery import Ports, settle
 from pilotage.runner.outbox import Status

@@ -24,10 +24,11 @@ from pilotage.runner.arrival import Limits
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import read_secret
 from pilotage.runner.front import Front
+from pilotage.runner.interpreter import COLLECT_AFTER
 from pilotage.runner.layout import unpack_state
 from pilotage.runner.rocks import Memory, RocksStore
 from pilotage.runner.seen import event_hash
-from pilotage.runner.station import COLLECT_AFTER, Equipment, Station, open_station
+from pilotage.runner.station import Equipment, Station, open_station
 from pilotage.runner.store import Store
 from pilotage.runner.ticket import SHARDS
 from pilotage.source.intake import Admitted

@@ -5,8 +5,6 @@ with the plan, the kernel, the clock and the channels; everything else asks it q
 """
 
 import asyncio
-import gc
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -32,6 +30,7 @@ from pilotage.runner.history.backfill import Backfill, Filler
 from pilotage.runner.history.historian import Historian, HistoryLimits
 from pilotage.runner.history.progress import ShardBackfill, records
 from pilotage.runner.history.state import ShardHistory
+from pilotage.runner.interpreter import settle, unsettle
 from pilotage.runner.log import Segment, segments_from
 from pilotage.runner.outbox import ActionRow
 from pilotage.runner.pace import EngineLimits
@@ -46,17 +45,6 @@ from pilotage.runner.ticket import Answers, Work, shard_of
 from pilotage.runner.tracing import Traces
 
 log = structlog.get_logger("pilotage.station")
-
-COLLECT_AFTER = (2_000, 5_000, 1_000)
-"""Thresholds of the garbage collector. States, events and decisions hold no cycles, so what it looks for is rare, while a
-full look at a million live states takes seconds: new objects are looked at often and few at a time (some 5 ms; 5,000 took up to 20, and
-50,000 at a time were measured to stop everything for 140 ms), old ones hardly ever."""
-
-SWITCH_S = 0.0005
-"""How soon a disk thread whose write has returned gets the interpreter back, in seconds. With Python's 0.005 a commit of
-eight stores waits several times that long for the busy loop: at 5,000 events/s the median acknowledgement took 18 ms, with
-this 5 ms, and throughput rose by a fifth."""
-
 
 Freshness = tuple[bytes, Callable[[State], bool]]
 """A digest of what every subject is to meet (empty: nothing), and whether a state has not met it yet."""
@@ -158,7 +146,7 @@ class Station:
                 shard.store.close()
             except OSError as fault:
                 log.error("store not closed cleanly", shard=shard.number, fault=str(fault))
-        gc.unfreeze()  # what `open_station` froze may be let go of now
+        unsettle()
         self._close()
 
     # What the front asks of an owner
@@ -437,10 +425,7 @@ async def open_station(stores: Mapping[int, Store], equipment: Equipment) -> Sta
 
     shards = await asyncio.get_running_loop().run_in_executor(None, recovered)
     station = Station(shards, equipment)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
-    sys.setswitchinterval(SWITCH_S)
+    settle()
     return station
 
 

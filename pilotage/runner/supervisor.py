@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from pilotage.runner.courier import Deliver
+from pilotage.runner.interpreter import settle, unsettle
 from pilotage.runner.question import Question, decode_answer, encode
 from pilotage.runner.store import StoreFull
 from pilotage.runner.ticket import Answers, Work
@@ -265,10 +266,12 @@ class Supervisor:
         for remote in self.remotes:
             remote.start()
         await asyncio.gather(*(remote.started for remote in self.remotes))
+        settle()
 
     async def stop(self) -> None:
         """Stop all workers, each after it finished what it took."""
         await asyncio.gather(*(remote.stop() for remote in self.remotes))
+        unsettle()
 
 
 def _resolve(sent: _Sent, body: Any) -> None:

@@ -4,9 +4,8 @@ A changed state is *dirty* until the saver has written it; a saved one stays dec
 (*packed*), then only in the store. All three are bounded, first in, first out; a subject that is used again starts anew. Who comes from
 the store is encoded again at the end of the round, while its objects are still in the processor's caches; who is met again stays
 decoded. Most subjects that are read from disk are not met again soon, and a hundred objects each that nobody uses cost more to make,
-keep and free than a kilobyte in one place.
-A state may be saved only when the log records it reflects are durable, so a dirty one keeps the versions it had at the
-ends of the group commits that are still being written.
+keep and free than a kilobyte in one place. A state may be saved only when the log records it reflects are durable, so a dirty one keeps
+the versions it had at the ends of the group commits that are still being written.
 """
 
 from collections.abc import Iterable, Iterator
@@ -64,6 +63,7 @@ Saved = tuple[Entry, int, int, bytes]
 
 _by_key = attrgetter("key")
 _AHEAD_MAX = 4_096
+"""How many values that were read ahead may lie about."""
 _EVICTED = 256
 """How many entries leave memory at a time: taking them one by one would scan the dictionary's gaps again and again."""
 

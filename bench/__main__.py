@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from bench import dataset, suite
-from bench.figure import Figure, Report, machine, markdown, tell, yardstick
+from bench.figure import Figure, Report, machine, markdown, number, tell, yardstick
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
@@ -71,7 +71,10 @@ def measure(names: list[str], size: suite.Size, root: Path) -> Report:
             dataset.copy(data, folder)
         else:
             folder.mkdir()
-        figures += apart(measured.work, folder, size)
+        found = apart(measured.work, folder, size)
+        for figure in found:  # at once: what comes after may fail, and these took their time
+            print(f"  {figure.name}: {number(figure.value)} {figure.unit}", flush=True)
+        figures += found
         shutil.rmtree(folder, ignore_errors=True)
     return Report(machine(), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), before, yardstick(), figures)
 

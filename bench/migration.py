@@ -20,7 +20,7 @@ from pilotage.event.time import DAY_US
 
 LIVE_PER_S = 1_000
 CALM_S = 8
-LONGEST_S = 300
+LONGEST_S = 600
 EVENTS_EACH = 20
 LOOK_S = 1.0
 STILL = 3
@@ -61,7 +61,7 @@ def migrated(folder: Path, subjects: int, processes: int = 1) -> Migrated:
     random = Random(51)
     requests = [
         service.requests_of([random.randrange(subjects) for _ in range(LIVE_PER_S * seconds)], tag, EVENTS_EACH)
-        for seconds, tag in ((LONGEST_S, "beside"), (CALM_S, "calm"))
+        for seconds, tag in ((min(LONGEST_S, 20 + subjects // 2_000), "beside"), (CALM_S, "calm"))
     ]
     with service.running(data, processes, wanted) as running:
         done = uvloop.run(_migrate(running, *requests))

@@ -1,7 +1,6 @@
 """Reading a data folder that nobody runs on: it is opened until the command is done. Nothing is decided and nothing leaves."""
 
 import contextlib
-import gc
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property, partial
 from importlib import import_module
@@ -23,6 +22,7 @@ from pilotage.journey.plan import Plan
 from pilotage.runner.clock import SystemClock
 from pilotage.runner.folder import DataFolder
 from pilotage.runner.history.rest import states_of
+from pilotage.runner.interpreter import unsettle
 from pilotage.runner.log import last_segment
 from pilotage.runner.quarantine import NotQuarantined, Quarantine
 from pilotage.runner.rocks import RocksStore
@@ -143,7 +143,7 @@ async def opened(folder: DataFolder) -> AsyncIterator[Local]:
             for shard in station.engine.shards.values():
                 shard.store.close()
         front.close()
-        gc.unfreeze()  # the station froze what was alive; it may be let go of now
+        unsettle()
 
 
 def _cure(unknown: LookupError) -> str:

@@ -6,7 +6,6 @@ and API over HTTP. It stops in the opposite order: nothing new is taken, hand-ov
 
 import asyncio
 import contextlib
-import gc
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +47,7 @@ from pilotage.review.release import Release
 from pilotage.runner.clock import Clock, SystemClock
 from pilotage.runner.folder import DataFolder, FolderBusy, open_folder
 from pilotage.runner.front import Front
+from pilotage.runner.interpreter import unsettle
 from pilotage.runner.question import AdoptPlan
 from pilotage.runner.rocks import RocksStore
 from pilotage.runner.station import Station, open_station, open_stores
@@ -299,7 +299,7 @@ class System:
         (self.folder.path / RUNNING_FILE).unlink(missing_ok=True)
         self.ledger.close()
         self.folder.close()
-        gc.unfreeze()  # the station froze what was alive; a process that goes on may let go of it now
+        unsettle()  # also where a part that does so itself could not be stopped
         if failures:
             raise failures[0]
 

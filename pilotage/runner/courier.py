@@ -89,10 +89,10 @@ class Courier:
         self.stopped.set()
 
     async def _run(self, number: int) -> None:
-        bell, after = self._bells[number], 0
+        bell, shard, after = self._bells[number], self._shards[number], 0
         while True:
             bell.clear()
-            parcels = list(islice(parcels_after(self._shards[number].store, after), AT_ONCE))
+            parcels = list(islice(parcels_after(shard.store, after, shard.durable), AT_ONCE))
             if not parcels:
                 if self._stopping:
                     return

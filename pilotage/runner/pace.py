@@ -23,8 +23,8 @@ class EngineLimits(msgspec.Struct, frozen=True):
     `chunk_s` before the loop looks at anything else, at least `chunk_least` and at most `chunk_events` of them (a submission
     is not divided). `commit_events` bounds one group commit, and so does what can be advanced in `group_target_s`. Due
     subjects are settled for about `wake_s` between two chunks of live events, but at least `wake_least` and at most
-    `wake_most` of them. `threads` write to the shards' disks side by side: two measured best on two cores (eight small
-    synced writes: 2.3 ms with two threads, 3.4 ms with eight). The log is kept for `retention_days` (0: for ever); what is
+    `wake_most` of them. `threads` write to the shards' disks side by side: they wait for the
+    disk most of the time, which then does several at once. The log is kept for `retention_days` (0: for ever); what is
     older goes, looked for every `forget_every_s` while events come.
     """
 
@@ -38,7 +38,7 @@ class EngineLimits(msgspec.Struct, frozen=True):
     wake_s: float = 0.012
     wake_least: int = 64
     wake_most: int = 1_024
-    threads: int = 2
+    threads: int = 4
     retention_days: int = LOG_DAYS
     forget_every_s: float = 60.0
 

@@ -40,9 +40,10 @@ def put_parcel(batch: Batch, sequence: int, handed: Handed) -> None:
     batch.put("parcel", position_key(sequence), HEADER + _encoder.encode(handed))
 
 
-def parcels_after(store: Store, sequence: int) -> Iterator[tuple[int, Handed]]:
-    """The parcels that lie ready behind a sequence, in order."""
-    for key, value in store.scan("parcel", position_key(sequence + 1)):
+def parcels_after(store: Store, sequence: int, durable: int) -> Iterator[tuple[int, Handed]]:
+    """The parcels that lie ready behind a sequence, in order: those of records up to the position `durable`. What is being written may
+    be seen before it is on disk, and a crash could still take it back."""
+    for key, value in store.scan("parcel", position_key(sequence + 1), position_key(sequence_of(durable + 1, 0))):
         yield position_of(key), _decoder.decode(body_of("parcel", value))
 
 

@@ -30,7 +30,7 @@ from pilotage.runner.history.backfill import Backfill, Filler
 from pilotage.runner.history.historian import Historian, HistoryLimits
 from pilotage.runner.history.progress import ShardBackfill, records
 from pilotage.runner.history.state import ShardHistory
-from pilotage.runner.interpreter import settle, unsettle
+from pilotage.runner.interpreter import settle, stay, unsettle
 from pilotage.runner.log import Segment, segments_from
 from pilotage.runner.outbox import ActionRow
 from pilotage.runner.pace import EngineLimits
@@ -423,10 +423,10 @@ async def open_station(stores: Mapping[int, Store], equipment: Equipment) -> Sta
             shard.recover()
         return shards
 
+    settle()  # before: with Python's own thresholds a third of the time of recovering went into looks at states
     shards = await asyncio.get_running_loop().run_in_executor(None, recovered)
-    station = Station(shards, equipment)
-    settle()
-    return station
+    stay()
+    return Station(shards, equipment)
 
 
 def open_stores(folder: Path, numbers: Iterable[int]) -> dict[int, Store]:

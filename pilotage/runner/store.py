@@ -1,6 +1,7 @@
 """What a store is: sorted tables of bytes with atomic batches, the one thing under a shard that touches the disk.
 
-There are two kinds of write. A *durable* batch is on disk when the call returns. A *derived* batch holds what the log
+There are two kinds of write. A *durable* batch is on disk when the call returns; who reads meanwhile may see it a little before, so
+what must not be taken back is bounded by what the shard knows to be durable. A *derived* batch holds what the log
 can rebuild (states, dedupe keys, timers); it may be lost in a crash, but never out of order within a table and never in
 part, and `flush` makes all of it durable. Every implementation passes `pilotage.testing.check_store`.
 """
@@ -15,7 +16,7 @@ DERIVED = frozenset({"state", "seen", "timer"})
 
 
 class StoreFull(OSError):
-    """The disk refused a write (full, read-only or failing). Nothing of the batch was kept; free space or make the
+    """The disk refused a write (full, read-only or failing). Nobody was told that it was done; free space or make the
     folder writable, then start again: everything acknowledged is still there."""
 
 
@@ -46,7 +47,8 @@ class Store(Protocol):
         """The values of keys, in their order; one call costs far less than as many `get`s."""
 
     def write(self, batch: Batch, *, durable: bool) -> None:
-        """Apply a batch. Durable: it is on disk when this returns, or `StoreFull` is raised and nothing was applied.
+        """Apply a batch. Durable: it is on disk when this returns, or `StoreFull` is raised, and what the disk then holds of it shows
+        when the store is opened anew.
         Derived (`durable=False`, derived tables only): see the module. May be called from another thread."""
 
     def scan(self, table: str, start: bytes = b"", stop: bytes | None = None, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:

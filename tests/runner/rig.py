@@ -18,6 +18,9 @@ from pilotage.runner.ticket import SHARDS, Answers, routed, shares
 from pilotage.runner.wire import Assignment
 from tests.runner.toy_kernel import START_US, add, advance, subject_id
 
+EVERY_POSITION = 1 << 40
+"""More than any shard of a test comes to."""
+
 
 def open_shards(stores: Sequence[Store], **options: Any) -> list[Shard]:
     """Recovered shards over stores."""

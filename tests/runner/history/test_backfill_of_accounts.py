@@ -26,6 +26,7 @@ from pilotage.runner.station import Equipment, Station
 from tests.journey.company import SECRET
 from tests.journey.scenario import START, ZONES
 from tests.runner.history.test_backfill import World, plan_of, settled, state_of
+from tests.runner.rig import EVERY_POSITION
 
 PERSONS, FIRMS = 12, 4
 PLANS = tuple(
@@ -50,7 +51,7 @@ class Firms(World):
     async def happen(self, station: Station, *events: Event) -> None:
         """Let events be received as they occur, and what is handed over arrive."""
         await self.feed(station, [(resolve(SECRET, each, lambda key: None).subject, each, each.occurred_us) for each in events])
-        while any(True for store in self.stores for _ in parcels_after(store, 0)):
+        while any(True for store in self.stores for _ in parcels_after(store, 0, EVERY_POSITION)):
             await asyncio.sleep(0.001)
 
 

@@ -113,10 +113,11 @@ class RocksStore:
         rows = self._table(table)
         if reverse:
             return self._backwards(rows, start, stop)
+        if stop is None:
+            return rows.items(from_key=start or None)  # type: ignore[return-value]  # raw mode: keys are bytes
         options = ReadOptions()
-        if stop is not None:
-            options.set_iterate_upper_bound(stop)
-        return rows.items(from_key=start or None, read_opt=options)  # type: ignore[return-value]  # raw mode: keys are bytes
+        options.set_iterate_upper_bound(stop)
+        return self._bounded(rows.items(from_key=start or None, read_opt=options), stop)
 
     def delete_range(self, table: str, start: bytes, stop: bytes) -> None:
         """Remove all keys with start ≤ key < stop, durably."""
@@ -154,6 +155,13 @@ class RocksStore:
         """Bring the write-ahead log to disk. A write that syncs itself keeps the interpreter until the disk has answered (measured: 75 %
         of a thread's time gone beside one that writes); this lets go of it."""
         self._attempt(self._database.flush_wal, True)
+
+    @staticmethod
+    def _bounded(pairs: Any, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The pairs, and with them the object that is their bound: RocksDB goes on reading the very bytes it was given, so a bound that
+        nobody else holds would be overwritten, and rows would be missing or too many."""
+        yield from pairs
+        del stop
 
     @staticmethod
     def _backwards(rows: Rdict, start: bytes, stop: bytes | None) -> Iterator[tuple[bytes, bytes]]:

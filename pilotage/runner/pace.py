@@ -23,9 +23,10 @@ class EngineLimits(msgspec.Struct, frozen=True):
     `chunk_s` before the loop looks at anything else, at least `chunk_least` and at most `chunk_events` of them (a submission
     is not divided). `commit_events` bounds one group commit, and so does what can be advanced in `group_target_s`. Due
     subjects are settled for about `wake_s` between two chunks of live events, but at least `wake_least` and at most
-    `wake_most` of them. `threads` write to the shards' disks side by side: they wait for the
-    disk most of the time, which then does several at once. The log is kept for `retention_days` (0: for ever); what is
-    older goes, looked for every `forget_every_s` while events come.
+    `wake_most` of them. `threads` write to the shards' disks side by side and mostly wait, so that the disk does
+    several at once (eight small synced writes: 4.2 ms with one thread, 3.3 with two, 2.6 with four, 2.4 with eight; beside a busy
+    loop 11.1, 8.4, 7.4, 7.5). The log is kept for `retention_days` (0: for ever); what is older goes, looked for every
+    `forget_every_s` while events come.
     """
 
     queue_events: int = 50_000

@@ -424,7 +424,11 @@ async def open_station(stores: Mapping[int, Store], equipment: Equipment) -> Sta
         return shards
 
     settle()  # before: with Python's own thresholds a third of the time of recovering went into looks at states
-    shards = await asyncio.get_running_loop().run_in_executor(None, recovered)
+    try:
+        shards = await asyncio.get_running_loop().run_in_executor(None, recovered)
+    except BaseException:
+        unsettle()
+        raise
     stay()
     return Station(shards, equipment)
 

@@ -1,9 +1,9 @@
 """What a store is: sorted tables of bytes with atomic batches, the one thing under a shard that touches the disk.
 
 There are two kinds of write. A *durable* batch is on disk when the call returns; who reads meanwhile may see it a little before, so
-what must not be taken back is bounded by what the shard knows to be durable. A *derived* batch holds what the log
-can rebuild (states, dedupe keys, timers); it may be lost in a crash, but never out of order within a table and never in
-part, and `flush` makes all of it durable. Every implementation passes `pilotage.testing.check_store`.
+what must not be taken back is bounded by what the shard knows to be durable. A *derived* batch holds what the log can rebuild
+(states, dedupe keys, timers); it may be lost in a crash, but never out of order within a table and never in part, and `flush` makes
+all of it durable. Every implementation passes `pilotage.testing.check_store`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,8 +48,8 @@ class Store(Protocol):
 
     def write(self, batch: Batch, *, durable: bool) -> None:
         """Apply a batch. Durable: it is on disk when this returns, or `StoreFull` is raised, and what the disk then holds of it shows
-        when the store is opened anew.
-        Derived (`durable=False`, derived tables only): see the module. May be called from another thread."""
+        when the store is opened anew. Derived (`durable=False`, derived tables only): see the module. May be called from another
+        thread."""
 
     def scan(self, table: str, start: bytes = b"", stop: bytes | None = None, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Pairs with start ≤ key < stop in key order (or from the last backwards), as of the call."""
